@@ -1,0 +1,1 @@
+//! The packets before the first tagged message: startup, SSLRequest, GSSENCRequest, CancelRequest.
