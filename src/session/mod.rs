@@ -1,1 +1,370 @@
-//! session
+//! The protocol machine of one connection, without I/O: inputs are the client's bytes, the server's bytes, the host's answers
+//! and the time; outputs are bytes, demands and the next deadline. It opens no socket, reads no clock and spawns nothing, so
+//! any cut of the byte streams gives the same result.
+
+mod client;
+pub mod columns;
+mod expected;
+mod linked;
+mod names;
+pub mod output;
+mod upstream;
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use crate::gate::{Decision, Policy, Request};
+use crate::wire::backend::{TransactionStatus, tag};
+use crate::wire::frame;
+use crate::wire::frontend::Frontend;
+use crate::wire::limits::{BackendLimits, FrontendLimits};
+use crate::wire::report::Report;
+use crate::wire::{ProtocolError, write};
+
+use linked::Linked;
+use output::{Demand, Output};
+
+/// The settings that a server reported: name and value, as ParameterStatus brought them.
+pub type Parameters = Rc<[(Box<[u8]>, Box<[u8]>)]>;
+
+/// What does not change while the connection lives.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    pub policy: Rc<Policy>,
+    pub frontend: FrontendLimits,
+    pub backend: BackendLimits,
+    pub timeouts: Timeouts,
+    /// The process id that the client was told; notifications from its own link carry it.
+    pub process_id: i32,
+    /// The name that no client can guess, whose Describe always fails.
+    pub reserved: Rc<[u8]>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Timeouts {
+    /// How long a client may be silent outside a transaction.
+    pub idle: Option<Duration>,
+    /// How long a client may be silent inside one.
+    pub idle_in_transaction: Option<Duration>,
+}
+
+/// What the host says of a new link.
+#[derive(Debug, Clone)]
+pub struct LinkReport {
+    pub process_id: i32,
+    pub parameters: Parameters,
+}
+
+/// One client's connection after its sign-in.
+#[derive(Debug)]
+pub struct Session {
+    terms: Terms,
+    stage: Stage,
+    /// What the client believes the server reported.
+    told: Parameters,
+    /// End as soon as nothing is open.
+    draining: bool,
+    quiet_since: Option<Instant>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// Nothing was asked yet that needs the server.
+    Unlinked(Unlinked),
+    /// A link was asked for; what the client sent waits in its buffer.
+    Linking,
+    Linked(Box<Linked>),
+    /// All is said: the host sends what is left and closes.
+    Over,
+}
+
+#[derive(Debug, Default)]
+struct Unlinked {
+    /// A refusal in the extended protocol was answered here: everything up to Sync is skipped.
+    skipping: bool,
+    /// The wait for a link was given up: this answers the first thing that needs one.
+    refuse_next: Option<Box<Report>>,
+}
+
+impl Session {
+    /// A signed-in client that was greeted with `told`.
+    pub fn new(terms: Terms, told: Parameters, now: Instant) -> Self {
+        Self { terms, stage: Stage::Unlinked(Unlinked::default()), told, draining: false, quiet_since: Some(now) }
+    }
+
+    pub fn is_over(&self) -> bool {
+        matches!(self.stage, Stage::Over)
+    }
+
+    /// Whether the client said goodbye and the server is left to finish what it was given.
+    pub fn is_leaving(&self) -> bool {
+        matches!(&self.stage, Stage::Linked(linked) if linked.is_leaving())
+    }
+
+    /// Whether client bytes would be taken now.
+    pub fn takes_client_bytes(&self) -> bool {
+        match &self.stage {
+            Stage::Unlinked(_) => true,
+            Stage::Linking | Stage::Over => false,
+            Stage::Linked(linked) => linked.takes_client_bytes(),
+        }
+    }
+
+    /// The columns of the rows that are coming in now.
+    pub fn row_columns(&self) -> Option<columns::Columns> {
+        match &self.stage {
+            Stage::Linked(linked) => linked.row_columns(),
+            Stage::Unlinked(_) | Stage::Linking | Stage::Over => None,
+        }
+    }
+
+    /// Takes bytes from the client; returns how many are done with. The rest must be handed in again with more behind it.
+    pub fn client(&mut self, input: &[u8], now: Instant, out: &mut Output) -> usize {
+        let mut taken = 0;
+        let result = loop {
+            match &mut self.stage {
+                Stage::Unlinked(unlinked) => match unlinked.step(&self.terms, input, &mut taken, out) {
+                    Ok(Step::More) => {}
+                    Ok(Step::Wait) => break Ok(()),
+                    Ok(Step::Link) => {
+                        self.stage = Stage::Linking;
+                        out.demand(Demand::Link);
+                        break Ok(());
+                    }
+                    Ok(Step::Over) => {
+                        self.stage = Stage::Over;
+                        break Ok(());
+                    }
+                    Err(error) => break Err(error),
+                },
+                Stage::Linked(linked) => break linked.client(&self.terms, input, &mut taken, out),
+                Stage::Linking | Stage::Over => break Ok(()),
+            }
+        };
+        if let Err(error) = result {
+            self.end(&violation(error, "the client"), out);
+        }
+        self.after(now, out);
+        taken
+    }
+
+    /// Takes bytes from the server; returns how many are done with.
+    pub fn upstream(&mut self, input: &[u8], now: Instant, out: &mut Output) -> usize {
+        let mut taken = 0;
+        if let Stage::Linked(linked) = &mut self.stage
+            && let Err(error) = linked.upstream(&self.terms, input, &mut taken, out)
+        {
+            self.end(&violation(error, "the server"), out);
+        }
+        self.after(now, out);
+        taken
+    }
+
+    /// The link that was demanded is there.
+    pub fn linked(&mut self, report: LinkReport, now: Instant, out: &mut Output) {
+        if !matches!(self.stage, Stage::Linking) {
+            return;
+        }
+        for (name, value) in report.parameters.iter() {
+            if !self.told.iter().any(|(known, told)| known == name && told == value) {
+                out.to_client.make(|bytes| {
+                    write::message(bytes, tag::PARAMETER_STATUS, |body| {
+                        body.string(name).string(value);
+                    });
+                });
+            }
+        }
+        self.told = Rc::clone(&report.parameters);
+        self.stage = Stage::Linked(Box::new(Linked::new(report.process_id, report.parameters)));
+        self.after(now, out);
+    }
+
+    /// No link could be had. The client is told and let go, as a server does that cannot start a session.
+    pub fn link_failed(&mut self, report: &Report, out: &mut Output) {
+        if matches!(self.stage, Stage::Linking) {
+            self.end(report, out);
+        }
+    }
+
+    /// The client asked to cancel what it runs.
+    pub fn cancel(&mut self, out: &mut Output) {
+        match &mut self.stage {
+            Stage::Linking => {
+                let report = Report::error("57014", "canceling statement due to user request")
+                    .detail("It was still waiting for a server connection.");
+                self.stage = Stage::Unlinked(Unlinked { skipping: false, refuse_next: Some(Box::new(report)) });
+            }
+            Stage::Linked(linked) if linked.is_busy() => out.demand(Demand::Cancel),
+            Stage::Unlinked(_) | Stage::Linked(_) | Stage::Over => {}
+        }
+    }
+
+    /// The client is gone without a goodbye: what it ran is cancelled and the link is given up.
+    pub fn client_gone(&mut self, out: &mut Output) {
+        match &self.stage {
+            // It said goodbye before: the server finishes what it was given.
+            Stage::Linked(linked) if linked.is_leaving() => {}
+            Stage::Linked(linked) => {
+                if linked.is_busy() {
+                    out.demand(Demand::Cancel);
+                } else if linked.upstream_is_between_messages() {
+                    out.to_upstream.make(|bytes| write::message(bytes, crate::wire::frontend::tag::TERMINATE, |_| ()));
+                }
+                self.stage = Stage::Over;
+            }
+            Stage::Unlinked(_) | Stage::Linking | Stage::Over => self.stage = Stage::Over,
+        }
+    }
+
+    /// The server's side is closed.
+    pub fn upstream_gone(&mut self, out: &mut Output) {
+        let Stage::Linked(linked) = &self.stage else { return };
+        if linked.is_leaving() || linked.heard_farewell() {
+            self.stage = Stage::Over;
+            return;
+        }
+        let report = Report::fatal("08006", "the database server closed the connection unexpectedly")
+            .detail("It may have been restarted, or the network between pgsluice and the server failed.")
+            .hint("Connect again. Whether the last statement took effect is not known.");
+        self.end(&report, out);
+    }
+
+    /// From now on, end as soon as nothing is open.
+    pub fn drain(&mut self, now: Instant, out: &mut Output) {
+        self.draining = true;
+        self.after(now, out);
+    }
+
+    /// Ends the connection now, whatever it does.
+    pub fn end(&mut self, report: &Report, out: &mut Output) {
+        match &self.stage {
+            Stage::Over => return,
+            Stage::Linked(linked) => {
+                if linked.is_busy() {
+                    out.demand(Demand::Cancel);
+                }
+                // Inside a row there is no place for a message.
+                if linked.client_is_between_messages() {
+                    out.to_client.make(|bytes| report.write(bytes));
+                }
+            }
+            Stage::Unlinked(_) | Stage::Linking => out.to_client.make(|bytes| report.write(bytes)),
+        }
+        self.stage = Stage::Over;
+    }
+
+    /// When `elapsed` is to be called next.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.quiet_since?.checked_add(self.patience()?)
+    }
+
+    /// Time has come to `now`.
+    pub fn elapsed(&mut self, now: Instant, out: &mut Output) {
+        if self.deadline().is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        let report = if self.is_open() {
+            Report::fatal("25P03", "terminating connection due to idle-in-transaction timeout")
+        } else {
+            Report::fatal("57P05", "terminating connection due to idle-session timeout")
+        };
+        self.end(&report, out);
+    }
+
+    fn patience(&self) -> Option<Duration> {
+        if self.is_open() { self.terms.timeouts.idle_in_transaction } else { self.terms.timeouts.idle }
+    }
+
+    fn is_open(&self) -> bool {
+        matches!(&self.stage, Stage::Linked(linked) if linked.has_open_work())
+    }
+
+    /// What holds after every step: silence is counted from when nothing was in flight, and a draining session ends when
+    /// nothing is open.
+    fn after(&mut self, now: Instant, out: &mut Output) {
+        let quiet = match &self.stage {
+            Stage::Unlinked(unlinked) => unlinked.refuse_next.is_none(),
+            Stage::Linking | Stage::Over => false,
+            Stage::Linked(linked) => !linked.is_busy() && !linked.is_leaving(),
+        };
+        self.quiet_since = quiet.then_some(now);
+        if self.draining && quiet && !self.is_open() {
+            let report = Report::fatal("57P01", "terminating connection due to administrator command")
+                .hint("pgsluice is being stopped or restarted; connect again.");
+            self.end(&report, out);
+        }
+    }
+}
+
+fn violation(error: ProtocolError, by: &str) -> Report {
+    Report::fatal("08P01", format!("protocol violation by {by}: {}", error.0))
+}
+
+/// What follows from one message of a client without a link.
+enum Step {
+    More,
+    Wait,
+    Link,
+    Over,
+}
+
+impl Unlinked {
+    fn step(&mut self, terms: &Terms, input: &[u8], taken: &mut usize, out: &mut Output) -> Result<Step, ProtocolError> {
+        let rest = input.get(*taken..).unwrap_or_default();
+        let Some(head) = frame::head(rest, &terms.frontend)? else { return Ok(Step::Wait) };
+        // Bytes of a COPY that does not run are ignored, as the server does; a long message of them is left to a link.
+        let Some(body) = rest.get(frame::HEAD..head.total()) else { return Ok(Step::Wait) };
+        let message = Frontend::read(head.tag, body)?;
+        let refusal = match message {
+            Frontend::Terminate => {
+                *taken = taken.saturating_add(head.total());
+                return Ok(Step::Over);
+            }
+            Frontend::Password(_) => return Err(ProtocolError("a password nobody asked for")),
+            Frontend::Sync => {
+                self.skipping = false;
+                out.to_client.make(|bytes| ready(bytes, TransactionStatus::Idle));
+                None
+            }
+            Frontend::Flush | Frontend::CopyData(_) | Frontend::CopyDone | Frontend::CopyFail(_) => None,
+            _ if self.skipping => None,
+            Frontend::FunctionCall => Some(Box::new(function_call())),
+            Frontend::Query(sql) => {
+                match (self.refuse_next.take(), terms.policy.judge(Request::Query { facts: &terms.policy.read(sql) })) {
+                    (Some(report), _) | (None, Decision::Refuse(report)) => Some(report),
+                    // Judged again with the link at hand.
+                    (None, Decision::Allow(_)) => return Ok(Step::Link),
+                }
+            }
+            Frontend::Parse(_) | Frontend::Bind(_) | Frontend::Describe(_) | Frontend::Execute(_) | Frontend::Close(_) => {
+                match self.refuse_next.take() {
+                    Some(report) => Some(report),
+                    None => return Ok(Step::Link),
+                }
+            }
+        };
+        *taken = taken.saturating_add(head.total());
+        if let Some(report) = refusal {
+            out.to_client.make(|bytes| report.write(bytes));
+            if matches!(message, Frontend::Query(_) | Frontend::FunctionCall) {
+                out.to_client.make(|bytes| ready(bytes, TransactionStatus::Idle));
+            } else {
+                self.skipping = true;
+            }
+        }
+        Ok(Step::More)
+    }
+}
+
+fn ready(out: &mut Vec<u8>, status: TransactionStatus) {
+    write::message(out, tag::READY_FOR_QUERY, |body| {
+        body.byte(status.as_byte());
+    });
+}
+
+fn function_call() -> Report {
+    Report::error("0A000", "the function-call message is not supported").hint("Call the function in a query: SELECT function(…).")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,251 @@
+//! What the client's messages do to a linked session.
+
+use std::cell::RefCell;
+use std::ops::Range;
+use std::rc::Rc;
+
+use crate::gate::{Decision, Permit, Request};
+use crate::wire::ProtocolError;
+use crate::wire::frame::{self, Head};
+use crate::wire::frontend::{Bind, Execute, Frontend, Parse, Target, tag};
+use crate::wire::report::Report;
+
+use super::Terms;
+use super::columns::{Knowledge, Portal, ResultFormats, Statement};
+use super::expected::{About, Expected};
+use super::linked::{Copy, Heed, Linked, Remainder, named, send_describe_portal, send_sync};
+use super::names::significant;
+use super::output::Output;
+
+/// Prepared statements one connection may keep: far above what drivers' caches hold.
+const STATEMENTS: usize = 10_000;
+/// A driver sends one Sync, perhaps, without noticing that its command was a COPY.
+const HELD_SYNCS: u32 = 1_000;
+/// Named portals likewise.
+const PORTALS: usize = 10_000;
+
+impl Linked {
+    pub fn client(&mut self, terms: &Terms, input: &[u8], taken: &mut usize, out: &mut Output) -> Result<(), ProtocolError> {
+        loop {
+            let rest = input.get(*taken..).unwrap_or_default();
+            if !self.pass_remainder(rest.len(), taken, out) {
+                return Ok(());
+            }
+            let rest = input.get(*taken..).unwrap_or_default();
+            if !self.takes_client_bytes() {
+                return Ok(());
+            }
+            let Some(head) = frame::head(rest, &terms.frontend)? else { return Ok(()) };
+            if head.tag == tag::COPY_DATA {
+                self.copy_data(terms, head, out);
+                continue;
+            }
+            let Some(body) = rest.get(frame::HEAD..head.total()) else { return Ok(()) };
+            let message = Frontend::read(head.tag, body)?;
+            let range = *taken..taken.saturating_add(head.total());
+            self.message(terms, message, range.clone(), out)?;
+            *taken = range.end;
+        }
+    }
+
+    /// Moves on in a message that is passed on or dropped as it comes. False when more bytes are needed for it.
+    fn pass_remainder(&mut self, available: usize, taken: &mut usize, out: &mut Output) -> bool {
+        let (left, pass) = match self.from_client {
+            Remainder::None => {
+                self.send_owed_syncs(out);
+                return true;
+            }
+            Remainder::Pass(left) => (left, true),
+            Remainder::Drop(left) => (left, false),
+        };
+        let now = left.min(available);
+        let end = taken.saturating_add(now);
+        if pass {
+            out.to_upstream.pass(*taken..end);
+        }
+        *taken = end;
+        self.from_client = match left.saturating_sub(now) {
+            0 => Remainder::None,
+            more if pass => Remainder::Pass(more),
+            more => Remainder::Drop(more),
+        };
+        self.from_client == Remainder::None
+    }
+
+    /// CopyData is not held whole: it goes on as it comes, or is dropped as it comes.
+    fn copy_data(&mut self, terms: &Terms, head: Head, out: &mut Output) {
+        let mut pass = match (self.heed, self.copy) {
+            (Heed::SyncOnly | Heed::NoCopyData, _) => false,
+            // Outside a COPY the server ignores it; behind something in flight a COPY may be about to begin.
+            (Heed::All, _) => self.is_busy(),
+        };
+        if pass && let Copy::In { bytes } = &mut self.copy {
+            *bytes = bytes.saturating_add(u64::try_from(head.body).unwrap_or(u64::MAX));
+            if let Decision::Refuse(report) = terms.policy.judge(Request::CopyIn { bytes: *bytes }) {
+                self.refuse_copy(report, out);
+                pass = false;
+            }
+        }
+        self.from_client = if pass { Remainder::Pass(head.total()) } else { Remainder::Drop(head.total()) };
+    }
+
+    fn message(&mut self, terms: &Terms, message: Frontend<'_>, range: Range<usize>, out: &mut Output) -> Result<(), ProtocolError> {
+        match (self.heed, message) {
+            (_, Frontend::Terminate) => {
+                out.to_upstream.pass(range);
+                self.leaving = true;
+                return Ok(());
+            }
+            (_, Frontend::Password(_)) => return Err(ProtocolError("a password nobody asked for")),
+            (Heed::SyncOnly, Frontend::Sync) => self.heed = Heed::All,
+            (Heed::SyncOnly, _) => return Ok(()),
+            (Heed::NoCopyData, Frontend::CopyDone | Frontend::CopyFail(_)) => {
+                self.heed = Heed::All;
+                return Ok(());
+            }
+            (Heed::NoCopyData, _) => self.heed = Heed::All,
+            (Heed::All, _) => {}
+        }
+        let takes_data = matches!(self.copy, Copy::In { .. });
+        match message {
+            Frontend::CopyDone | Frontend::CopyFail(_) if takes_data => {
+                self.copy = Copy::InEnded;
+                out.to_upstream.pass(range);
+            }
+            // The server ignores both while it takes data. A Sync is kept, for the COPY may have failed already. Every other
+            // message goes its usual way, and the server ends the connection over it.
+            Frontend::Flush if takes_data => {}
+            Frontend::Sync if takes_data => {
+                self.held_syncs = self.held_syncs.saturating_add(1);
+                if self.held_syncs > HELD_SYNCS {
+                    return Err(ProtocolError("Sync over and over while a COPY takes data"));
+                }
+            }
+            Frontend::Query(sql) => self.query(terms, sql, range, out),
+            Frontend::Parse(parse) => self.parse(terms, parse, range, out),
+            Frontend::Bind(bind) => self.bind(terms, bind, range, out),
+            Frontend::Describe(target) => self.describe(target, range, out),
+            Frontend::Execute(execute) => self.execute(terms, execute, range, out),
+            Frontend::Close(target) => self.close(target, range, out),
+            Frontend::Sync => {
+                out.to_upstream.pass(range);
+                self.synced();
+            }
+            Frontend::Flush => out.to_upstream.pass(range),
+            Frontend::CopyDone | Frontend::CopyFail(_) => {
+                if self.is_busy() {
+                    out.to_upstream.pass(range);
+                    self.expected.push(Expected::CopyEnd);
+                }
+            }
+            Frontend::FunctionCall => self.refuse_query(Box::new(super::function_call()), &terms.reserved, out),
+            Frontend::Terminate | Frontend::Password(_) | Frontend::CopyData(_) => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn send_owed_syncs(&mut self, out: &mut Output) {
+        for _ in 0..std::mem::take(&mut self.owed_syncs) {
+            send_sync(out);
+            self.synced();
+        }
+    }
+
+    fn synced(&mut self) {
+        self.expected.push(Expected::Sync { shown: true });
+        self.executed = false;
+        self.heed = Heed::All;
+    }
+
+    fn query(&mut self, terms: &Terms, sql: &[u8], range: Range<usize>, out: &mut Output) {
+        match terms.policy.judge(Request::Query { facts: &terms.policy.read(sql) }) {
+            Decision::Allow(permit) => {
+                out.to_upstream.pass_permitted(permit, range);
+                self.expected.push(Expected::Query { refusal: None });
+                self.executed = false;
+            }
+            Decision::Refuse(report) => self.refuse_query(report, &terms.reserved, out),
+        }
+    }
+
+    fn parse(&mut self, terms: &Terms, parse: Parse<'_>, range: Range<usize>, out: &mut Output) {
+        if significant(parse.statement) == significant(&terms.reserved) {
+            let report = Report::error("42P05", "this statement name is reserved");
+            return self.refuse_extended(Box::new(report), &terms.reserved, out);
+        }
+        if self.statements.len() >= STATEMENTS && !parse.statement.is_empty() {
+            let report = Report::error("54000", format!("more than {STATEMENTS} prepared statements on one connection"))
+                .hint("Close statements that are no longer used.");
+            return self.refuse_extended(Box::new(report), &terms.reserved, out);
+        }
+        out.to_upstream.pass(range);
+        let statement = Rc::new(Statement { facts: terms.policy.read(parse.sql), knowledge: RefCell::default() });
+        self.statements.sent(parse.statement, Rc::clone(&statement));
+        self.expected.push(Expected::Parse { name: significant(parse.statement).into(), statement });
+    }
+
+    fn bind(&mut self, terms: &Terms, bind: Bind<'_>, range: Range<usize>, out: &mut Output) {
+        if self.portals.len() >= PORTALS && !bind.portal.is_empty() {
+            let report = Report::error("54000", format!("more than {PORTALS} open portals on one connection"));
+            return self.refuse_extended(Box::new(report), &terms.reserved, out);
+        }
+        let statement = named(&self.statements, bind.statement);
+        match terms.policy.judge(Request::Bind { facts: statement.as_ref().map(|statement| &statement.facts) }) {
+            Decision::Allow(permit) => {
+                out.to_upstream.pass_permitted(permit, range);
+                let formats = ResultFormats::of(&bind.result_formats);
+                let portal = Rc::new(Portal { statement, formats, knowledge: RefCell::default() });
+                self.portals.sent(bind.portal, Rc::clone(&portal));
+                self.expected.push(Expected::Bind { name: significant(bind.portal).into(), portal });
+            }
+            Decision::Refuse(report) => self.refuse_extended(report, &terms.reserved, out),
+        }
+    }
+
+    fn describe(&mut self, target: Target<'_>, range: Range<usize>, out: &mut Output) {
+        out.to_upstream.pass(range);
+        let about = match target {
+            Target::Statement(name) => About::Statement(named(&self.statements, name)),
+            Target::Portal(name) => About::Portal(named(&self.portals, name)),
+        };
+        about.asked();
+        self.expected.push(Expected::Describe { about, shown: true });
+    }
+
+    fn execute(&mut self, terms: &Terms, execute: Execute<'_>, range: Range<usize>, out: &mut Output) {
+        let portal = named(&self.portals, execute.portal);
+        let statement = portal.as_ref().and_then(|portal| portal.statement.as_ref());
+        match terms.policy.judge(Request::Execute { facts: statement.map(|statement| &statement.facts) }) {
+            Decision::Allow(permit) => self.send_execute(permit, portal, execute, range, out),
+            Decision::Refuse(report) => self.refuse_extended(report, &terms.reserved, out),
+        }
+    }
+
+    fn send_execute(&mut self, permit: Permit, portal: Option<Rc<Portal>>, execute: Execute<'_>, range: Range<usize>, out: &mut Output) {
+        // Rows are never met without their columns: where the client did not ask for them, we do. A portal not made by Bind is
+        // a cursor made in SQL, which may be another one at each turn.
+        if portal.as_ref().is_none_or(|portal| portal.knowledge() == Knowledge::Unknown) {
+            send_describe_portal(execute.portal, out);
+            let about = About::Portal(portal.clone());
+            about.asked();
+            self.expected.push(Expected::Describe { about, shown: false });
+        }
+        out.to_upstream.pass_permitted(permit, range);
+        self.expected.push(Expected::Execute { portal, refusal: None });
+        self.executed = true;
+    }
+
+    fn close(&mut self, target: Target<'_>, range: Range<usize>, out: &mut Output) {
+        out.to_upstream.pass(range);
+        match target {
+            Target::Statement(name) => {
+                self.statements.sent_close(name);
+                self.expected.push(Expected::CloseStatement { name: significant(name).into() });
+            }
+            Target::Portal(name) => {
+                self.portals.sent_close(name);
+                self.expected.push(Expected::ClosePortal { name: significant(name).into() });
+            }
+        }
+    }
+}

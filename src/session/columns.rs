@@ -1,0 +1,98 @@
+//! The columns of a result, known before its first row: whoever looks at rows needs their types, also where the client never
+//! asked for them.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::gate::Facts;
+use crate::wire::backend::RowDescription;
+use crate::wire::read::Formats;
+
+/// One column, as far as rows depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Column {
+    /// The relation and attribute it is a plain column of; 0 where it is not.
+    pub relation: u32,
+    pub attribute: i16,
+    pub type_oid: u32,
+    /// 0 text, 1 binary.
+    pub format: i16,
+}
+
+pub type Columns = Rc<[Column]>;
+
+pub fn columns(row: &RowDescription<'_>) -> Columns {
+    row.iter()
+        .map(|field| Column { relation: field.relation, attribute: field.attribute, type_oid: field.type_oid, format: field.format })
+        .collect()
+}
+
+/// What is known of the columns of a statement or a portal.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Knowledge {
+    #[default]
+    Unknown,
+    /// A Describe is on its way; its answer comes before any row.
+    Asked,
+    /// It returns no rows.
+    NoRows,
+    Known(Columns),
+}
+
+/// A prepared statement.
+#[derive(Debug, Default)]
+pub struct Statement {
+    pub facts: Facts,
+    pub knowledge: RefCell<Knowledge>,
+}
+
+/// A portal made by Bind.
+#[derive(Debug)]
+pub struct Portal {
+    /// Missing where the statement was not prepared through the protocol.
+    pub statement: Option<Rc<Statement>>,
+    pub formats: ResultFormats,
+    pub knowledge: RefCell<Knowledge>,
+}
+
+/// The formats that a Bind asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ResultFormats {
+    All(i16),
+    Each(Box<[i16]>),
+}
+
+impl ResultFormats {
+    pub fn of(formats: &Formats<'_>) -> Self {
+        match formats.len() {
+            0 => Self::All(0),
+            1 => Self::All(formats.of(0)),
+            _ => Self::Each(formats.iter().collect()),
+        }
+    }
+
+    fn at(&self, index: usize) -> i16 {
+        match self {
+            Self::All(format) => *format,
+            Self::Each(formats) => formats.get(index).copied().unwrap_or(0),
+        }
+    }
+}
+
+impl Portal {
+    /// The portal's own knowledge, or what the statement's columns and the formats of Bind give.
+    pub fn knowledge(&self) -> Knowledge {
+        let own = self.knowledge.borrow();
+        if *own != Knowledge::Unknown {
+            return own.clone();
+        }
+        let Some(statement) = &self.statement else { return Knowledge::Unknown };
+        match &*statement.knowledge.borrow() {
+            Knowledge::Known(columns) => {
+                let bound = columns.iter().enumerate();
+                Knowledge::Known(bound.map(|(index, column)| Column { format: self.formats.at(index), ..*column }).collect())
+            }
+            unbound @ (Knowledge::Unknown | Knowledge::Asked | Knowledge::NoRows) => unbound.clone(),
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The answers that are still due, in the order in which the server (or pgsluice in its place) gives them.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use crate::wire::report::Report;
+
+use super::columns::{Portal, Statement};
+
+/// Entries a client may have in flight before its bytes wait: far above what drivers pipeline, far below what hurts.
+const BOUND: usize = 16_384;
+
+/// One message in flight and what answers it.
+#[derive(Debug)]
+pub enum Expected {
+    Parse {
+        name: Box<[u8]>,
+        statement: Rc<Statement>,
+    },
+    Bind {
+        name: Box<[u8]>,
+        portal: Rc<Portal>,
+    },
+    Describe {
+        about: About,
+        shown: bool,
+    },
+    Execute {
+        portal: Option<Rc<Portal>>,
+        refusal: Option<Box<Report>>,
+    },
+    CloseStatement {
+        name: Box<[u8]>,
+    },
+    ClosePortal {
+        name: Box<[u8]>,
+    },
+    /// `shown` is false for one that pgsluice sent on its own and the client must not see answered.
+    Sync {
+        shown: bool,
+    },
+    Query {
+        refusal: Option<Box<Report>>,
+    },
+    /// CopyDone or CopyFail sent before it was known whether a COPY runs. Nothing answers it.
+    CopyEnd,
+    /// The Describe of a statement that does not exist: its error, made by the server, carries this text.
+    Refused(Box<Report>),
+    /// An answer made here, due once everything before it was answered.
+    Local(Box<[u8]>),
+}
+
+/// What a Describe is about. `None` where the name is not one made through the protocol.
+#[derive(Debug)]
+pub enum About {
+    Statement(Option<Rc<Statement>>),
+    Portal(Option<Rc<Portal>>),
+}
+
+impl Expected {
+    /// The text that takes the place of the server's error.
+    pub fn refusal(&self) -> Option<&Report> {
+        if let Self::Refused(report) | Self::Execute { refusal: Some(report), .. } | Self::Query { refusal: Some(report) } = self {
+            return Some(report);
+        }
+        None
+    }
+
+    /// Whether a ReadyForQuery ends it.
+    pub fn ends_with_ready(&self) -> bool {
+        matches!(self, Self::Sync { .. } | Self::Query { .. })
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct Queue {
+    items: VecDeque<Expected>,
+    ready_due: usize,
+}
+
+impl Queue {
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.items.len() >= BOUND
+    }
+
+    /// Whether a ReadyForQuery is still to come: until then the transaction status is not certain.
+    pub fn ready_is_due(&self) -> bool {
+        self.ready_due > 0
+    }
+
+    pub fn push(&mut self, item: Expected) {
+        if item.ends_with_ready() {
+            self.ready_due = self.ready_due.saturating_add(1);
+        }
+        self.items.push_back(item);
+    }
+
+    pub fn head(&self) -> Option<&Expected> {
+        self.items.front()
+    }
+
+    pub fn head_mut(&mut self) -> Option<&mut Expected> {
+        self.items.front_mut()
+    }
+
+    pub fn pop(&mut self) -> Option<Expected> {
+        let item = self.items.pop_front()?;
+        if item.ends_with_ready() {
+            self.ready_due = self.ready_due.saturating_sub(1);
+        }
+        Some(item)
+    }
+
+    /// The server stands in COPY … FROM STDIN for the head and reads what comes next in that light: Sync is ignored up to the
+    /// client's end of data. Takes those Syncs out; returns how many, and whether the end of the data is already sent.
+    pub fn copy_in_begins(&mut self) -> (u32, bool) {
+        let mut ignored = 0u32;
+        let mut ended = false;
+        // Anything else before the end of the data makes the server end the connection.
+        self.items.retain(|item| {
+            let (sync, end) = (matches!(item, Expected::Sync { .. }), matches!(item, Expected::CopyEnd));
+            if ended || !(sync || end) {
+                return true;
+            }
+            ignored = ignored.saturating_add(u32::from(sync));
+            ended = end;
+            false
+        });
+        self.ready_due = self.items.iter().filter(|item| item.ends_with_ready()).count();
+        (ignored, ended)
+    }
+}

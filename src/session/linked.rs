@@ -1,0 +1,310 @@
+//! A session with a link: what is in flight, what is open, and where each side stands inside a message. What the client's
+//! messages do is in `client`, what the server's do is in `upstream`.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::wire::backend::TransactionStatus;
+use crate::wire::frontend::tag;
+use crate::wire::report::Report;
+use crate::wire::write;
+
+use super::Parameters;
+use super::columns::{Columns, Knowledge, Portal, Statement};
+use super::expected::{Expected, Queue};
+use super::names::Names;
+use super::output::Output;
+
+/// The linked state. Fields are for this module, `client` and `upstream` only.
+#[derive(Debug)]
+pub struct Linked {
+    pub(super) statements: Names<Statement>,
+    pub(super) portals: Names<Portal>,
+    pub(super) expected: Queue,
+    /// As the last ReadyForQuery told it.
+    pub(super) status: TransactionStatus,
+    /// Something was executed since the last Sync: the implicit transaction is open.
+    pub(super) executed: bool,
+    pub(super) heed: Heed,
+    pub(super) copy: Copy,
+    /// Syncs of the client that the server would have ignored, kept back while a COPY takes its data.
+    pub(super) held_syncs: u32,
+    /// Syncs to be sent on as soon as the client stands between two messages.
+    pub(super) owed_syncs: u32,
+    /// Syncs taken as ignored that the server may have answered all the same, because its COPY failed before it read them.
+    pub(super) doubtful_syncs: u32,
+    /// What is left of a client message that is passed on, or dropped, as it comes.
+    pub(super) from_client: Remainder,
+    /// What is left of a server message that is passed on as it comes.
+    pub(super) from_upstream: Remainder,
+    /// The columns that the last RowDescription named, for rows that follow it.
+    pub(super) described: Option<Columns>,
+    /// What the server reported and kept reporting.
+    pub(super) parameters: Parameters,
+    pub(super) process_id: i32,
+    /// The server said that it ends the connection.
+    pub(super) farewell: bool,
+    /// The client said that it ends the connection.
+    pub(super) leaving: bool,
+}
+
+/// Which of the client's messages are listened to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heed {
+    All,
+    /// An error stands: the server, or pgsluice in its place, skips everything up to Sync.
+    SyncOnly,
+    /// A COPY was stopped here: its data is dropped up to its end.
+    NoCopyData,
+}
+
+/// The COPY that the head of the queue runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Copy {
+    None,
+    /// The server takes data; the client has not ended it.
+    In {
+        bytes: u64,
+    },
+    /// The client sent the end of its data.
+    InEnded,
+    Out,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remainder {
+    None,
+    Pass(usize),
+    Drop(usize),
+}
+
+impl Linked {
+    pub fn new(process_id: i32, parameters: Parameters) -> Self {
+        Self {
+            statements: Names::default(),
+            portals: Names::default(),
+            expected: Queue::default(),
+            status: TransactionStatus::Idle,
+            executed: false,
+            heed: Heed::All,
+            copy: Copy::None,
+            held_syncs: 0,
+            owed_syncs: 0,
+            doubtful_syncs: 0,
+            from_client: Remainder::None,
+            from_upstream: Remainder::None,
+            described: None,
+            parameters,
+            process_id,
+            farewell: false,
+            leaving: false,
+        }
+    }
+
+    pub fn is_busy(&self) -> bool {
+        !self.expected.is_empty()
+    }
+
+    pub fn is_leaving(&self) -> bool {
+        self.leaving
+    }
+
+    pub fn heard_farewell(&self) -> bool {
+        self.farewell
+    }
+
+    pub fn takes_client_bytes(&self) -> bool {
+        !self.leaving && !self.expected.is_full()
+    }
+
+    pub fn client_is_between_messages(&self) -> bool {
+        self.from_upstream == Remainder::None
+    }
+
+    pub fn upstream_is_between_messages(&self) -> bool {
+        !matches!(self.from_client, Remainder::Pass(_))
+    }
+
+    /// Whether a transaction is open, or may be: an explicit one, an implicit one, or one that something in flight decides.
+    pub fn has_open_work(&self) -> bool {
+        self.status != TransactionStatus::Idle || self.executed || self.expected.ready_is_due()
+    }
+
+    /// The columns of the rows that come in now.
+    pub fn row_columns(&self) -> Option<Columns> {
+        if let Expected::Execute { portal: Some(portal), .. } = self.expected.head()? {
+            return match portal.knowledge() {
+                Knowledge::Known(columns) => Some(columns),
+                Knowledge::Unknown | Knowledge::Asked | Knowledge::NoRows => None,
+            };
+        }
+        self.described.clone()
+    }
+
+    /// Refuses a simple query as one unit. With open work the server itself makes the error, so that what is open aborts and
+    /// both sides agree; without it the answer is given here.
+    pub(super) fn refuse_query(&mut self, report: Box<Report>, reserved: &[u8], out: &mut Output) {
+        if !self.has_open_work() && !self.is_busy() {
+            out.to_client.make(|bytes| {
+                report.write(bytes);
+                super::ready(bytes, TransactionStatus::Idle);
+            });
+            return;
+        }
+        describe_reserved(reserved, out);
+        send_sync(out);
+        self.expected.push(Expected::Refused(report));
+        self.expected.push(Expected::Sync { shown: true });
+        self.executed = false;
+    }
+
+    /// Refuses a message of the extended protocol: everything up to the client's Sync is skipped.
+    pub(super) fn refuse_extended(&mut self, report: Box<Report>, reserved: &[u8], out: &mut Output) {
+        self.heed = Heed::SyncOnly;
+        if self.has_open_work() {
+            describe_reserved(reserved, out);
+            self.expected.push(Expected::Refused(report));
+        } else if self.is_busy() {
+            let mut answer = Vec::new();
+            report.write(&mut answer);
+            self.expected.push(Expected::Local(answer.into()));
+        } else {
+            out.to_client.make(|bytes| report.write(bytes));
+        }
+    }
+
+    /// Stops the COPY that takes data now: the server makes the error, the rest of the data is dropped.
+    pub(super) fn refuse_copy(&mut self, report: Box<Report>, out: &mut Output) {
+        out.to_upstream.make(|bytes| {
+            write::message(bytes, tag::COPY_FAIL, |body| {
+                body.string(b"stopped by policy");
+            });
+        });
+        self.heed = Heed::NoCopyData;
+        self.copy = Copy::InEnded;
+        if let Some(Expected::Execute { refusal, .. } | Expected::Query { refusal }) = self.expected.head_mut() {
+            *refusal = Some(report);
+        }
+    }
+
+    /// Gives the answers made here whose turn has come, and forgets what nothing answers.
+    pub(super) fn settle(&mut self, out: &mut Output) {
+        loop {
+            match self.expected.head() {
+                Some(Expected::Local(answer)) => out.to_client.make(|bytes| bytes.extend_from_slice(answer)),
+                Some(Expected::CopyEnd) => {}
+                _ => return,
+            }
+            self.expected.pop();
+        }
+    }
+
+    /// The server skips to the next Sync: what stood before it did not happen.
+    pub(super) fn skip_to_sync(&mut self) {
+        loop {
+            match self.expected.head() {
+                Some(Expected::Sync { .. }) => return,
+                None => {
+                    self.heed = Heed::SyncOnly;
+                    return;
+                }
+                Some(_) => {
+                    if let Some(item) = self.expected.pop() {
+                        self.undo(&item);
+                    }
+                }
+            }
+        }
+    }
+
+    fn undo(&mut self, item: &Expected) {
+        match item {
+            Expected::Parse { name, statement } => self.statements.skipped(name, Some(statement)),
+            Expected::Bind { name, portal } => self.portals.skipped(name, Some(portal)),
+            Expected::CloseStatement { name } => self.statements.skipped(name, None),
+            Expected::ClosePortal { name } => self.portals.skipped(name, None),
+            Expected::Describe { about, .. } => about.skipped(),
+            Expected::Execute { .. }
+            | Expected::Sync { .. }
+            | Expected::Query { .. }
+            | Expected::CopyEnd
+            | Expected::Refused(_)
+            | Expected::Local(_) => {}
+        }
+    }
+
+    /// A transaction ended: the server dropped the portals made in it.
+    pub(super) fn transaction_ended(&mut self) {
+        self.portals.forget_all();
+    }
+
+    pub(super) fn set_parameter(&mut self, name: &[u8], value: &[u8]) {
+        /// Servers report about fifteen.
+        const REPORTED: usize = 64;
+        let mut parameters = self.parameters.to_vec();
+        if let Some((_, known)) = parameters.iter_mut().find(|(known, _)| **known == *name) {
+            *known = value.into();
+        } else if parameters.len() < REPORTED {
+            parameters.push((name.into(), value.into()));
+        }
+        self.parameters = parameters.into();
+    }
+}
+
+impl super::expected::About {
+    /// A Describe is on its way. What is known already stays known: a statement's columns do not change while it lives.
+    pub(super) fn asked(&self) {
+        self.turn(Knowledge::Unknown, Knowledge::Asked);
+    }
+
+    /// The Describe was skipped.
+    fn skipped(&self) {
+        self.turn(Knowledge::Asked, Knowledge::Unknown);
+    }
+
+    pub(super) fn answered(&self, knowledge: Knowledge) {
+        if let Some(cell) = self.knowledge() {
+            cell.replace(knowledge);
+        }
+    }
+
+    fn turn(&self, from: Knowledge, to: Knowledge) {
+        if let Some(cell) = self.knowledge()
+            && *cell.borrow() == from
+        {
+            cell.replace(to);
+        }
+    }
+
+    fn knowledge(&self) -> Option<&RefCell<Knowledge>> {
+        match self {
+            Self::Statement(statement) => statement.as_ref().map(|statement| &statement.knowledge),
+            Self::Portal(portal) => portal.as_ref().map(|portal| &portal.knowledge),
+        }
+    }
+}
+
+fn describe_reserved(reserved: &[u8], out: &mut Output) {
+    out.to_upstream.make(|bytes| {
+        write::message(bytes, tag::DESCRIBE, |body| {
+            body.byte(b'S').string(reserved);
+        });
+    });
+}
+
+pub fn send_sync(out: &mut Output) {
+    out.to_upstream.make(|bytes| write::message(bytes, tag::SYNC, |_| ()));
+}
+
+/// Asks for the columns of a portal on pgsluice's own account.
+pub fn send_describe_portal(name: &[u8], out: &mut Output) {
+    out.to_upstream.make(|bytes| {
+        write::message(bytes, tag::DESCRIBE, |body| {
+            body.byte(b'P').string(name);
+        });
+    });
+}
+
+pub fn named<T>(names: &Names<T>, name: &[u8]) -> Option<Rc<T>> {
+    names.ahead(name).cloned()
+}

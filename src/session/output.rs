@@ -1,0 +1,112 @@
+//! What a step of the machine wants done: bytes for each side and demands on the host. Bytes that need no change are named
+//! as ranges of what was received, so the host sends them from its read buffer without a copy.
+
+use std::ops::Range;
+
+use crate::gate::Permit;
+
+/// A run of bytes to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// A range of the bytes handed in with this call.
+    Received(Range<usize>),
+    /// A range of the lane's own `made` bytes.
+    Made(Range<usize>),
+}
+
+/// Bytes for one side, in order.
+#[derive(Debug, Default)]
+pub struct Lane {
+    pieces: Vec<Piece>,
+    made: Vec<u8>,
+}
+
+impl Lane {
+    pub fn pieces(&self) -> &[Piece] {
+        &self.pieces
+    }
+
+    pub fn made(&self) -> &[u8] {
+        &self.made
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    pub fn clear(&mut self) {
+        self.pieces.clear();
+        self.made.clear();
+    }
+
+    /// Every byte, in order: `received` is what the call was given.
+    pub fn bytes<'a>(&'a self, received: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+        self.pieces.iter().map(move |piece| match piece {
+            Piece::Received(range) => received.get(range.clone()).unwrap_or_default(),
+            Piece::Made(range) => self.made.get(range.clone()).unwrap_or_default(),
+        })
+    }
+
+    /// Passes on received bytes as they are.
+    pub(super) fn pass(&mut self, range: Range<usize>) {
+        if range.is_empty() {
+            return;
+        }
+        if let Some(Piece::Received(last)) = self.pieces.last_mut()
+            && last.end == range.start
+        {
+            last.end = range.end;
+            return;
+        }
+        self.pieces.push(Piece::Received(range));
+    }
+
+    /// Passes on a message that makes the server run something: the one way for it, and a permit is used up.
+    pub(super) fn pass_permitted(&mut self, permit: Permit, range: Range<usize>) {
+        drop(permit);
+        self.pass(range);
+    }
+
+    /// Adds bytes made here.
+    pub(super) fn make(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.made.len();
+        write(&mut self.made);
+        let end = self.made.len();
+        if let Some(Piece::Made(last)) = self.pieces.last_mut() {
+            last.end = end;
+        } else if start < end {
+            self.pieces.push(Piece::Made(start..end));
+        }
+    }
+}
+
+/// What only the host can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Demand {
+    /// Take a link to the server; `Session::linked` or `Session::link_failed` answers.
+    Link,
+    /// Send a CancelRequest for what the link is running.
+    Cancel,
+}
+
+/// The outcome of one call. The host owns it, carries it out and clears it.
+#[derive(Debug, Default)]
+pub struct Output {
+    pub to_client: Lane,
+    pub to_upstream: Lane,
+    pub demands: Vec<Demand>,
+}
+
+impl Output {
+    pub fn clear(&mut self) {
+        self.to_client.clear();
+        self.to_upstream.clear();
+        self.demands.clear();
+    }
+
+    pub(super) fn demand(&mut self, demand: Demand) {
+        if !self.demands.contains(&demand) {
+            self.demands.push(demand);
+        }
+    }
+}

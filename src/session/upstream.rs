@@ -1,0 +1,253 @@
+//! What the server's messages do to a linked session. A message that nothing asked for is a protocol violation: the session
+//! ends rather than guess.
+
+use std::ops::Range;
+use std::rc::Rc;
+
+use crate::wire::ProtocolError;
+use crate::wire::backend::{Backend, Fields, Notification, TransactionStatus, tag};
+use crate::wire::frame;
+use crate::wire::write;
+
+use super::Terms;
+use super::columns::{Knowledge, columns};
+use super::expected::Expected;
+use super::linked::{Copy, Heed, Linked, Remainder};
+use super::output::Output;
+
+const UNASKED: ProtocolError = ProtocolError("an answer that nothing asked for");
+
+impl Linked {
+    pub fn upstream(&mut self, terms: &Terms, input: &[u8], taken: &mut usize, out: &mut Output) -> Result<(), ProtocolError> {
+        loop {
+            let rest = input.get(*taken..).unwrap_or_default();
+            if let Remainder::Pass(left) = self.from_upstream {
+                let now = left.min(rest.len());
+                let end = taken.saturating_add(now);
+                out.to_client.pass(*taken..end);
+                *taken = end;
+                if now < left {
+                    self.from_upstream = Remainder::Pass(left.saturating_sub(now));
+                    return Ok(());
+                }
+                self.from_upstream = Remainder::None;
+                continue;
+            }
+            let Some(head) = frame::head(rest, &terms.backend)? else { return Ok(()) };
+            match head.tag {
+                // Rows are not held whole: they go on as they come.
+                tag::DATA_ROW => {
+                    self.row_is_due()?;
+                    self.from_upstream = Remainder::Pass(head.total());
+                    continue;
+                }
+                tag::COPY_DATA => {
+                    if self.copy != Copy::Out {
+                        return Err(UNASKED);
+                    }
+                    self.from_upstream = Remainder::Pass(head.total());
+                    continue;
+                }
+                _ => {}
+            }
+            let Some(body) = rest.get(frame::HEAD..head.total()) else { return Ok(()) };
+            let message = Backend::read(head.tag, body)?;
+            let range = *taken..taken.saturating_add(head.total());
+            self.answer(terms, message, range.clone(), out)?;
+            *taken = range.end;
+            self.settle(out);
+        }
+    }
+
+    fn row_is_due(&self) -> Result<(), ProtocolError> {
+        match self.expected.head() {
+            Some(Expected::Execute { .. } | Expected::Query { .. }) => Ok(()),
+            Some(_) | None => Err(UNASKED),
+        }
+    }
+
+    fn answer(&mut self, terms: &Terms, message: Backend<'_>, range: Range<usize>, out: &mut Output) -> Result<(), ProtocolError> {
+        let shown = match (self.expected.head(), message) {
+            (_, Backend::NoticeResponse(_)) => true,
+            (_, Backend::ParameterStatus(status)) => {
+                self.set_parameter(status.name, status.value);
+                true
+            }
+            (_, Backend::NotificationResponse(notification)) if notification.process_id == self.process_id => {
+                own_notification(terms.process_id, notification, out);
+                false
+            }
+            (_, Backend::NotificationResponse(_)) => true,
+            (_, Backend::ErrorResponse(fields)) => return self.error(fields, range, out),
+            (_, Backend::ReadyForQuery(status)) => self.ready(status)?,
+            (Some(_), asked) => self.result(asked)?,
+            (None, _) => return Err(UNASKED),
+        };
+        if shown {
+            out.to_client.pass(range);
+        }
+        Ok(())
+    }
+
+    /// An answer to what stands at the head. False when the client must not see it.
+    fn result(&mut self, message: Backend<'_>) -> Result<bool, ProtocolError> {
+        match (self.expected.head().ok_or(UNASKED)?, message) {
+            (Expected::Parse { .. }, Backend::ParseComplete) => {
+                if let Some(Expected::Parse { name, statement }) = self.expected.pop() {
+                    self.statements.confirm(&name, &statement);
+                }
+            }
+            (Expected::Bind { .. }, Backend::BindComplete) => {
+                if let Some(Expected::Bind { name, portal }) = self.expected.pop() {
+                    self.portals.confirm(&name, &portal);
+                }
+            }
+            (Expected::CloseStatement { .. } | Expected::ClosePortal { .. }, Backend::CloseComplete) => match self.expected.pop() {
+                Some(Expected::CloseStatement { name }) => self.statements.confirm_close(&name),
+                Some(Expected::ClosePortal { name }) => self.portals.confirm_close(&name),
+                _ => {}
+            },
+            (Expected::Describe { shown, .. }, Backend::ParameterDescription(_)) => return Ok(*shown),
+            (Expected::Describe { about, shown }, Backend::RowDescription(row)) => {
+                let (shown, columns) = (*shown, columns(&row));
+                about.answered(Knowledge::Known(Rc::clone(&columns)));
+                self.described = Some(columns);
+                self.expected.pop();
+                return Ok(shown);
+            }
+            (Expected::Describe { about, shown }, Backend::NoData) => {
+                let shown = *shown;
+                about.answered(Knowledge::NoRows);
+                self.expected.pop();
+                return Ok(shown);
+            }
+            (Expected::Query { .. }, Backend::RowDescription(row)) => self.described = Some(columns(&row)),
+            (Expected::Execute { .. } | Expected::Query { .. }, Backend::CommandComplete(text)) => {
+                self.command_complete(text);
+                self.result_ended();
+            }
+            (Expected::Execute { .. } | Expected::Query { .. }, Backend::EmptyQueryResponse) => self.result_ended(),
+            (Expected::Execute { .. }, Backend::PortalSuspended) => self.result_ended(),
+            (Expected::Execute { .. } | Expected::Query { .. }, Backend::CopyInResponse(_)) => self.copy_in(),
+            (Expected::Execute { .. } | Expected::Query { .. }, Backend::CopyOutResponse(_)) => self.copy = Copy::Out,
+            (Expected::Execute { .. } | Expected::Query { .. }, Backend::CopyDone) if self.copy == Copy::Out => self.copy = Copy::None,
+            _ => return Err(UNASKED),
+        }
+        Ok(true)
+    }
+
+    /// One command of the head is done; with Execute that is all of it.
+    fn result_ended(&mut self) {
+        if std::mem::replace(&mut self.copy, Copy::None) == Copy::InEnded {
+            // The COPY went well, so the server did ignore them.
+            self.held_syncs = 0;
+            self.doubtful_syncs = 0;
+        }
+        if let Some(Expected::Execute { .. }) = self.expected.head() {
+            self.expected.pop();
+        }
+    }
+
+    fn command_complete(&mut self, text: &[u8]) {
+        match text {
+            b"DEALLOCATE ALL" => self.statements.forget_all(),
+            b"DISCARD ALL" => {
+                self.statements.forget_all();
+                self.portals.forget_all();
+            }
+            _ => {}
+        }
+    }
+
+    fn copy_in(&mut self) {
+        let (ignored, ended) = self.expected.copy_in_begins();
+        self.doubtful_syncs = self.doubtful_syncs.saturating_add(ignored);
+        self.copy = if ended { Copy::InEnded } else { Copy::In { bytes: 0 } };
+    }
+
+    fn error(&mut self, fields: Fields<'_>, range: Range<usize>, out: &mut Output) -> Result<(), ProtocolError> {
+        if fields.ends_connection() {
+            self.farewell = true;
+            out.to_client.pass(range);
+            return Ok(());
+        }
+        match self.expected.head().ok_or(UNASKED)?.refusal() {
+            Some(report) => out.to_client.make(|bytes| report.write(bytes)),
+            None => out.to_client.pass(range),
+        }
+        let copy = std::mem::replace(&mut self.copy, Copy::None);
+        match self.expected.head() {
+            // Each goes on to its own ReadyForQuery.
+            Some(Expected::Sync { .. }) => {}
+            Some(Expected::Query { .. }) => self.statements.forget_unnamed(),
+            Some(Expected::Parse { name, .. }) => {
+                // The server dropped the old unnamed statement before it looked at the new text.
+                if name.is_empty() {
+                    self.statements.forget_unnamed();
+                }
+                self.skip_to_sync();
+            }
+            _ => self.skip_to_sync(),
+        }
+        self.copy_failed(copy, out);
+        Ok(())
+    }
+
+    /// The COPY at the head failed. A Sync that was kept back while it ran is sent now, as if the server had read it after.
+    fn copy_failed(&mut self, copy: Copy, out: &mut Output) {
+        if !matches!(copy, Copy::In { .. } | Copy::InEnded) {
+            return;
+        }
+        self.owed_syncs = std::mem::take(&mut self.held_syncs);
+        if self.owed_syncs > 0 && self.upstream_is_between_messages() {
+            self.send_owed_syncs(out);
+        }
+        // Data that is still to come is dropped up to its end, as the server would.
+        if self.heed == Heed::All && matches!(copy, Copy::In { .. }) && !self.expected.is_empty() {
+            self.heed = Heed::NoCopyData;
+        }
+    }
+
+    /// ReadyForQuery. False when the client must not see it.
+    fn ready(&mut self, status: TransactionStatus) -> Result<bool, ProtocolError> {
+        let shown = match self.expected.head() {
+            Some(Expected::Query { .. }) => {
+                // A simple query drops the unnamed statement and uses the unnamed portal.
+                self.statements.forget_unnamed();
+                self.expected.pop();
+                true
+            }
+            Some(Expected::Sync { shown }) => {
+                let shown = *shown;
+                self.expected.pop();
+                shown
+            }
+            // A Sync thought to be ignored was answered after all.
+            _ if self.doubtful_syncs > 0 => {
+                self.doubtful_syncs = self.doubtful_syncs.saturating_sub(1);
+                if self.heed == Heed::SyncOnly {
+                    self.heed = Heed::All;
+                    self.executed = false;
+                }
+                true
+            }
+            _ => return Err(UNASKED),
+        };
+        self.status = status;
+        self.copy = Copy::None;
+        self.described = None;
+        if status == TransactionStatus::Idle {
+            self.transaction_ended();
+        }
+        Ok(shown)
+    }
+}
+
+/// A notification from the session's own link carries the process id that the client knows.
+fn own_notification(process_id: i32, notification: Notification<'_>, out: &mut Output) {
+    out.to_client.make(|bytes| {
+        write::message(bytes, tag::NOTIFICATION_RESPONSE, |body| {
+            body.int32(process_id).string(notification.channel).string(notification.payload);
+        });
+    });
+}
