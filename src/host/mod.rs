@@ -2,5 +2,6 @@
 //! It decides nothing: what may pass is decided in `gate`, what the bytes mean in `session`.
 #![allow(clippy::disallowed_methods, reason = "host is the one floor that may read a clock")]
 
+pub mod relay;
 pub mod secret;
 pub mod upstream;

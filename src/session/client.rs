@@ -13,14 +13,12 @@ use crate::wire::report::Report;
 use super::Terms;
 use super::columns::{Knowledge, Portal, ResultFormats, Statement};
 use super::expected::{About, Expected};
-use super::linked::{Copy, Heed, Linked, Remainder, named, send_describe_portal, send_sync};
+use super::linked::{Copy, Heed, Linked, Remainder, named, send_describe_portal};
 use super::names::significant;
 use super::output::Output;
 
 /// Prepared statements one connection may keep: far above what drivers' caches hold.
 const STATEMENTS: usize = 10_000;
-/// A driver sends one Sync, perhaps, without noticing that its command was a COPY.
-const HELD_SYNCS: u32 = 1_000;
 /// Named portals likewise.
 const PORTALS: usize = 10_000;
 
@@ -51,10 +49,7 @@ impl Linked {
     /// Moves on in a message that is passed on or dropped as it comes. False when more bytes are needed for it.
     fn pass_remainder(&mut self, available: usize, taken: &mut usize, out: &mut Output) -> bool {
         let (left, pass) = match self.from_client {
-            Remainder::None => {
-                self.send_owed_syncs(out);
-                return true;
-            }
+            Remainder::None => return true,
             Remainder::Pass(left) => (left, true),
             Remainder::Drop(left) => (left, false),
         };
@@ -112,14 +107,10 @@ impl Linked {
                 self.copy = Copy::InEnded;
                 out.to_upstream.pass(range);
             }
-            // The server ignores both while it takes data. A Sync is kept, for the COPY may have failed already. Every other
-            // message goes its usual way, and the server ends the connection over it.
-            Frontend::Flush if takes_data => {}
+            // Most likely ignored. Every other message goes its usual way, and the server ends the connection over it.
             Frontend::Sync if takes_data => {
-                self.held_syncs = self.held_syncs.saturating_add(1);
-                if self.held_syncs > HELD_SYNCS {
-                    return Err(ProtocolError("Sync over and over while a COPY takes data"));
-                }
+                out.to_upstream.pass(range);
+                self.doubtful_syncs = self.doubtful_syncs.saturating_add(1);
             }
             Frontend::Query(sql) => self.query(terms, sql, range, out),
             Frontend::Parse(parse) => self.parse(terms, parse, range, out),
@@ -129,7 +120,8 @@ impl Linked {
             Frontend::Close(target) => self.close(target, range, out),
             Frontend::Sync => {
                 out.to_upstream.pass(range);
-                self.synced();
+                self.expected.push(Expected::Sync { shown: true });
+                self.executed = false;
             }
             Frontend::Flush => out.to_upstream.pass(range),
             Frontend::CopyDone | Frontend::CopyFail(_) => {
@@ -142,19 +134,6 @@ impl Linked {
             Frontend::Terminate | Frontend::Password(_) | Frontend::CopyData(_) => {}
         }
         Ok(())
-    }
-
-    pub(super) fn send_owed_syncs(&mut self, out: &mut Output) {
-        for _ in 0..std::mem::take(&mut self.owed_syncs) {
-            send_sync(out);
-            self.synced();
-        }
-    }
-
-    fn synced(&mut self) {
-        self.expected.push(Expected::Sync { shown: true });
-        self.executed = false;
-        self.heed = Heed::All;
     }
 
     fn query(&mut self, terms: &Terms, sql: &[u8], range: Range<usize>, out: &mut Output) {

@@ -27,11 +27,7 @@ pub struct Linked {
     pub(super) executed: bool,
     pub(super) heed: Heed,
     pub(super) copy: Copy,
-    /// Syncs of the client that the server would have ignored, kept back while a COPY takes its data.
-    pub(super) held_syncs: u32,
-    /// Syncs to be sent on as soon as the client stands between two messages.
-    pub(super) owed_syncs: u32,
-    /// Syncs taken as ignored that the server may have answered all the same, because its COPY failed before it read them.
+    /// Syncs sent while a COPY took data. The server ignores them, unless its COPY had failed before it read them.
     pub(super) doubtful_syncs: u32,
     /// What is left of a client message that is passed on, or dropped, as it comes.
     pub(super) from_client: Remainder,
@@ -88,8 +84,6 @@ impl Linked {
             executed: false,
             heed: Heed::All,
             copy: Copy::None,
-            held_syncs: 0,
-            owed_syncs: 0,
             doubtful_syncs: 0,
             from_client: Remainder::None,
             from_upstream: Remainder::None,
@@ -292,7 +286,7 @@ fn describe_reserved(reserved: &[u8], out: &mut Output) {
     });
 }
 
-pub fn send_sync(out: &mut Output) {
+fn send_sync(out: &mut Output) {
     out.to_upstream.make(|bytes| write::message(bytes, tag::SYNC, |_| ()));
 }
 

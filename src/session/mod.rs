@@ -179,6 +179,12 @@ impl Session {
         self.after(now, out);
     }
 
+    /// A link that was taken before the client asked for anything, because only the server could say how to greet it.
+    pub fn preset_link(&mut self, report: LinkReport, now: Instant, out: &mut Output) {
+        self.stage = Stage::Linking;
+        self.linked(report, now, out);
+    }
+
     /// No link could be had. The client is told and let go, as a server does that cannot start a session.
     pub fn link_failed(&mut self, report: &Report, out: &mut Output) {
         if matches!(self.stage, Stage::Linking) {

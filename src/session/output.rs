@@ -47,6 +47,11 @@ impl Lane {
         })
     }
 
+    /// Bytes of the host's own, such as the greeting.
+    pub fn say(&mut self, bytes: &[u8]) {
+        self.make(|made| made.extend_from_slice(bytes));
+    }
+
     /// Passes on received bytes as they are.
     pub(super) fn pass(&mut self, range: Range<usize>) {
         if range.is_empty() {

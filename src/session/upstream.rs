@@ -139,8 +139,7 @@ impl Linked {
     /// One command of the head is done; with Execute that is all of it.
     fn result_ended(&mut self) {
         if std::mem::replace(&mut self.copy, Copy::None) == Copy::InEnded {
-            // The COPY went well, so the server did ignore them.
-            self.held_syncs = 0;
+            // The COPY went well, so the server ignored them.
             self.doubtful_syncs = 0;
         }
         if let Some(Expected::Execute { .. }) = self.expected.head() {
@@ -189,23 +188,11 @@ impl Linked {
             }
             _ => self.skip_to_sync(),
         }
-        self.copy_failed(copy, out);
-        Ok(())
-    }
-
-    /// The COPY at the head failed. A Sync that was kept back while it ran is sent now, as if the server had read it after.
-    fn copy_failed(&mut self, copy: Copy, out: &mut Output) {
-        if !matches!(copy, Copy::In { .. } | Copy::InEnded) {
-            return;
-        }
-        self.owed_syncs = std::mem::take(&mut self.held_syncs);
-        if self.owed_syncs > 0 && self.upstream_is_between_messages() {
-            self.send_owed_syncs(out);
-        }
         // Data that is still to come is dropped up to its end, as the server would.
-        if self.heed == Heed::All && matches!(copy, Copy::In { .. }) && !self.expected.is_empty() {
+        if self.heed == Heed::All && matches!(copy, Copy::In { .. }) {
             self.heed = Heed::NoCopyData;
         }
+        Ok(())
     }
 
     /// ReadyForQuery. False when the client must not see it.

@@ -1,0 +1,354 @@
+//! Carries one session: moves bytes between two streams and the machine, takes a link when the machine demands one, tells it
+//! what the world does. It understands no message and decides nothing.
+
+mod received;
+mod sending;
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::Sleep;
+
+use crate::session::output::{Demand, Lane, Output};
+use crate::session::{LinkReport, Session};
+use crate::wire::report::Report;
+
+use received::Received;
+use sending::Progress;
+
+/// How long a client that is to be let go may take to read its last words.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+/// Local answers a client may leave unread before its bytes wait.
+const UNREAD: usize = 64 * 1024;
+
+/// Where links come from.
+pub trait Server {
+    type Stream: AsyncRead + AsyncWrite + Unpin;
+    /// What cancels the work of one link; kept after the link itself is gone.
+    type Canceller;
+
+    fn connect(&self) -> impl Future<Output = Result<Taken<Self::Stream, Self::Canceller>, Report>> + 'static;
+
+    /// Asks the server to cancel, without waiting for it.
+    fn cancel(&self, canceller: &Self::Canceller);
+}
+
+/// A link to the server, signed in.
+#[derive(Debug)]
+pub struct Taken<S, C> {
+    pub stream: S,
+    /// Bytes that came behind the greeting.
+    pub received: Vec<u8>,
+    pub report: LinkReport,
+    pub canceller: C,
+}
+
+/// What the rest of the process tells a session.
+#[derive(Debug, Clone)]
+pub enum Control {
+    /// A CancelRequest with the right key came in.
+    Cancel,
+    /// Finish what is open, then end.
+    Drain,
+    /// End now, and say why.
+    End(Report),
+}
+
+/// How long, and how much, a client may still send after it was told that it is over.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_READS: usize = 64;
+
+async fn linger(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
+    if stream.shutdown().await.is_err() {
+        return;
+    }
+    let mut nobody = [0; 4096];
+    for _ in 0..LINGER_READS {
+        if !matches!(stream.read(&mut nobody).await, Ok(1..)) {
+            return;
+        }
+    }
+}
+
+type Connecting<S> = Pin<Box<dyn Future<Output = Result<Taken<<S as Server>::Stream, <S as Server>::Canceller>, Report>>>>;
+
+pub struct Relay<C, S: Server> {
+    session: Session,
+    server: S,
+    control: UnboundedReceiver<Control>,
+    client: Side<C>,
+    link: Link<S>,
+    output: Output,
+    sleep: Option<Pin<Box<Sleep>>>,
+    /// The end of the time for last words, once the session is over.
+    over_since: Option<Instant>,
+}
+
+impl<C, S: Server> std::fmt::Debug for Relay<C, S> {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Relay").field("session", &self.session).finish_non_exhaustive()
+    }
+}
+
+/// One stream with what came from it and how far what goes to it was sent.
+struct Side<T> {
+    stream: T,
+    received: Received,
+    /// Bytes of `received` that the lane to the other side still speaks of.
+    taken: usize,
+    progress: Progress,
+    /// Nothing more will be read.
+    ended: bool,
+    /// Nothing more can be written.
+    deaf: bool,
+    /// The machine has not seen all that is there, or its state changed since.
+    fresh: bool,
+}
+
+enum Link<S: Server> {
+    None,
+    Connecting(Connecting<S>),
+    Up(Box<Side<S::Stream>>, S::Canceller),
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Side<T> {
+    fn new(stream: T, received: &[u8]) -> Self {
+        let received = Received::with(received);
+        let fresh = !received.is_empty();
+        Self { stream, received, taken: 0, progress: Progress::default(), ended: false, deaf: false, fresh }
+    }
+
+    /// Reads more, where there is room. Room is made only when what is there was looked at and is wanted, so that nobody can
+    /// make the buffer grow but by one long message. True when something changed.
+    fn poll_receive(&mut self, wanted: bool, context: &mut Context<'_>) -> bool {
+        if self.ended {
+            return false;
+        }
+        if wanted {
+            self.received.make_room();
+        }
+        match self.received.poll_read(&mut self.stream, context) {
+            Poll::Pending => false,
+            Poll::Ready(Ok(count)) if count > 0 => {
+                self.fresh = true;
+                true
+            }
+            Poll::Ready(Ok(_) | Err(_)) => {
+                self.ended = true;
+                true
+            }
+        }
+    }
+
+    /// Sends what the lane holds. An error makes the side deaf.
+    fn poll_send(&mut self, lane: &mut Lane, received: &[u8], context: &mut Context<'_>) -> io::Result<()> {
+        if self.deaf {
+            lane.clear();
+            return Ok(());
+        }
+        match self.progress.poll_send(lane, received, &mut self.stream, context) {
+            Poll::Ready(Err(error)) => {
+                self.deaf = true;
+                lane.clear();
+                Err(error)
+            }
+            Poll::Ready(Ok(())) | Poll::Pending => Ok(()),
+        }
+    }
+
+    /// The lane to the other side is empty: what it spoke of can go.
+    fn release(&mut self) {
+        self.received.consume(std::mem::take(&mut self.taken));
+    }
+}
+
+impl<C: AsyncRead + AsyncWrite + Unpin, S: Server> Relay<C, S> {
+    /// `received` came behind the handshake; `greeting` is sent first.
+    pub fn new(session: Session, client: C, received: &[u8], greeting: &[u8], server: S, control: UnboundedReceiver<Control>) -> Self {
+        let mut output = Output::default();
+        output.to_client.say(greeting);
+        Self { session, server, control, client: Side::new(client, received), link: Link::None, output, sleep: None, over_since: None }
+    }
+
+    /// Starts with a link that was taken for the greeting's sake.
+    pub fn with_link(mut self, taken: Taken<S::Stream, S::Canceller>, now: Instant) -> Self {
+        self.session.preset_link(taken.report, now, &mut self.output);
+        self.link = Link::Up(Box::new(Side::new(taken.stream, &taken.received)), taken.canceller);
+        self
+    }
+
+    /// Runs the session to its end.
+    pub async fn run(mut self) {
+        std::future::poll_fn(|context| self.poll(context)).await;
+        self.link = Link::None;
+        // Closing on unread bytes would make the system throw away what was said last.
+        if !self.client.ended && !self.client.deaf {
+            tokio::time::timeout(LINGER, linger(&mut self.client.stream)).await.ok();
+        }
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let now = Instant::now();
+            let mut moved = self.hear_control(now, context);
+            moved |= self.poll_link(now, context);
+            moved |= self.poll_client(now, context);
+            moved |= self.poll_upstream(now, context);
+            self.carry_out_demands();
+            self.send(context);
+            if self.session.is_over() {
+                self.carry_out_demands();
+                if self.poll_over(now, context).is_ready() {
+                    return Poll::Ready(());
+                }
+            } else {
+                moved |= self.poll_deadline(now, context);
+            }
+            if !moved {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    fn hear_control(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
+        let mut heard = false;
+        while let Poll::Ready(Some(control)) = self.control.poll_recv(context) {
+            heard = true;
+            match control {
+                Control::Cancel => {
+                    self.session.cancel(&mut self.output);
+                    self.client.fresh = true;
+                }
+                Control::Drain => self.session.drain(now, &mut self.output),
+                Control::End(report) => self.session.end(&report, &mut self.output),
+            }
+        }
+        heard
+    }
+
+    fn poll_link(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
+        let Link::Connecting(connecting) = &mut self.link else { return false };
+        let Poll::Ready(result) = connecting.as_mut().poll(context) else { return false };
+        match result {
+            Ok(taken) => {
+                self.session.linked(taken.report, now, &mut self.output);
+                self.link = Link::Up(Box::new(Side::new(taken.stream, &taken.received)), taken.canceller);
+            }
+            Err(report) => {
+                self.link = Link::None;
+                self.session.link_failed(&report, &mut self.output);
+            }
+        }
+        self.client.fresh = true;
+        true
+    }
+
+    fn poll_client(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
+        let free = self.output.to_upstream.is_empty();
+        let mut moved = false;
+        // A goodbye was said: what comes behind it is nobody's.
+        if !self.session.is_leaving() {
+            let wanted = free && !self.client.fresh && self.session.takes_client_bytes();
+            moved = self.client.poll_receive(wanted, context);
+        }
+        if self.client.fresh && free && self.output.to_client.made().len() < UNREAD {
+            self.client.fresh = false;
+            if self.session.takes_client_bytes() && !self.client.received.is_empty() {
+                self.client.taken = self.session.client(self.client.received.bytes(), now, &mut self.output);
+                moved |= self.client.taken > 0;
+            }
+        }
+        if self.client.ended && !self.client.fresh && free && !self.session.is_over() && !self.session.is_leaving() {
+            self.session.client_gone(&mut self.output);
+            moved = true;
+        }
+        moved
+    }
+
+    fn poll_upstream(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
+        let Link::Up(side, _) = &mut self.link else { return false };
+        let free = self.output.to_client.is_empty();
+        let wanted = free && !side.fresh;
+        let mut moved = side.poll_receive(wanted, context);
+        if side.fresh && free {
+            side.fresh = false;
+            side.taken = self.session.upstream(side.received.bytes(), now, &mut self.output);
+            if side.taken > 0 {
+                moved = true;
+                // What was in flight may have kept the client's bytes waiting.
+                self.client.fresh |= !self.client.received.is_empty();
+            }
+        }
+        if side.ended && !side.fresh && free && !self.session.is_over() {
+            self.session.upstream_gone(&mut self.output);
+            moved = true;
+        }
+        moved
+    }
+
+    fn carry_out_demands(&mut self) {
+        for demand in self.output.demands.drain(..) {
+            match (demand, &self.link) {
+                (Demand::Link, _) => self.link = Link::Connecting(Box::pin(self.server.connect())),
+                (Demand::Cancel, Link::Up(_, canceller)) => self.server.cancel(canceller),
+                (Demand::Cancel, Link::None | Link::Connecting(_)) => {}
+            }
+        }
+    }
+
+    /// Sends both lanes as far as the streams take them.
+    fn send(&mut self, context: &mut Context<'_>) {
+        if let Link::Up(side, _) = &mut self.link {
+            // A server that stopped listening may still have said why: its last words are read before the end is told.
+            side.poll_send(&mut self.output.to_upstream, self.client.received.bytes(), context).ok();
+            let received = side.received.bytes();
+            if self.client.poll_send(&mut self.output.to_client, received, context).is_err() && !self.session.is_leaving() {
+                self.session.client_gone(&mut self.output);
+            }
+            if self.output.to_client.is_empty() {
+                side.release();
+            }
+        } else {
+            self.output.to_upstream.clear();
+            if self.client.poll_send(&mut self.output.to_client, &[], context).is_err() {
+                self.session.client_gone(&mut self.output);
+            }
+        }
+        if self.output.to_upstream.is_empty() {
+            self.client.release();
+        }
+    }
+
+    /// Ready when the last words are said, or nobody takes them.
+    fn poll_over(&mut self, now: Instant, context: &mut Context<'_>) -> Poll<()> {
+        let since = *self.over_since.get_or_insert(now);
+        let unheard = self.output.to_client.is_empty() || self.client.deaf || self.client.ended;
+        if unheard || now.saturating_duration_since(since) >= LAST_WORDS {
+            return Poll::Ready(());
+        }
+        self.sleep_until(since.checked_add(LAST_WORDS).unwrap_or(now), context).map(|()| ())
+    }
+
+    fn poll_deadline(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
+        let Some(deadline) = self.session.deadline() else { return false };
+        if now < deadline && self.sleep_until(deadline, context).is_pending() {
+            return false;
+        }
+        self.session.elapsed(Instant::now(), &mut self.output);
+        true
+    }
+
+    fn sleep_until(&mut self, deadline: Instant, context: &mut Context<'_>) -> Poll<()> {
+        let deadline = tokio::time::Instant::from_std(deadline);
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        if sleep.deadline() != deadline {
+            sleep.as_mut().reset(deadline);
+        }
+        sleep.as_mut().poll(context)
+    }
+}

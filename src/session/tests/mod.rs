@@ -1,0 +1,267 @@
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test says so by failing")]
+#![allow(clippy::wildcard_enum_match_arm, reason = "a model names what it knows")]
+#![allow(clippy::disallowed_methods, reason = "a test is the host of its session")]
+
+mod refusal;
+mod server;
+mod transparency;
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use crate::gate::Policy;
+use crate::wire::backend::{Backend, tag as backend};
+use crate::wire::frame;
+use crate::wire::frontend::tag;
+use crate::wire::limits::{BackendLimits, FrontendLimits};
+use crate::wire::write::message;
+
+use super::output::{Demand, Output};
+use super::{LinkReport, Session, Terms, Timeouts};
+use server::Server;
+
+/// A client's bytes, written message by message.
+#[derive(Debug, Default, Clone)]
+pub struct Script(pub Vec<u8>);
+
+impl Script {
+    pub fn query(mut self, sql: &str) -> Self {
+        message(&mut self.0, tag::QUERY, |body| {
+            body.string(sql.as_bytes());
+        });
+        self
+    }
+
+    pub fn parse(mut self, name: &str, sql: &str) -> Self {
+        message(&mut self.0, tag::PARSE, |body| {
+            body.string(name.as_bytes()).string(sql.as_bytes()).int16(0);
+        });
+        self
+    }
+
+    pub fn bind(mut self, portal: &str, statement: &str) -> Self {
+        message(&mut self.0, tag::BIND, |body| {
+            body.string(portal.as_bytes()).string(statement.as_bytes()).int16(0).int16(0).int16(0);
+        });
+        self
+    }
+
+    pub fn describe(self, kind: u8, name: &str) -> Self {
+        self.target(tag::DESCRIBE, kind, name)
+    }
+
+    pub fn close(self, kind: u8, name: &str) -> Self {
+        self.target(tag::CLOSE, kind, name)
+    }
+
+    fn target(mut self, tag: u8, kind: u8, name: &str) -> Self {
+        message(&mut self.0, tag, |body| {
+            body.byte(kind).string(name.as_bytes());
+        });
+        self
+    }
+
+    pub fn execute(mut self, portal: &str, rows: i32) -> Self {
+        message(&mut self.0, tag::EXECUTE, |body| {
+            body.string(portal.as_bytes()).int32(rows);
+        });
+        self
+    }
+
+    /// Parse, Bind and Execute of the unnamed ones.
+    pub fn run(self, sql: &str) -> Self {
+        self.parse("", sql).bind("", "").execute("", 0)
+    }
+
+    pub fn sync(self) -> Self {
+        self.plain(tag::SYNC)
+    }
+
+    pub fn flush(self) -> Self {
+        self.plain(tag::FLUSH)
+    }
+
+    pub fn copy_done(self) -> Self {
+        self.plain(tag::COPY_DONE)
+    }
+
+    fn plain(mut self, tag: u8) -> Self {
+        message(&mut self.0, tag, |_| ());
+        self
+    }
+
+    pub fn copy_data(mut self, data: &str) -> Self {
+        message(&mut self.0, tag::COPY_DATA, |body| {
+            body.bytes(data.as_bytes());
+        });
+        self
+    }
+
+    pub fn copy_fail(mut self) -> Self {
+        message(&mut self.0, tag::COPY_FAIL, |body| {
+            body.string(b"changed my mind");
+        });
+        self
+    }
+}
+
+/// What the two ends saw.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    pub to_client: Vec<u8>,
+    pub to_server: Vec<u8>,
+    pub committed: Vec<String>,
+    pub over: bool,
+}
+
+pub fn terms(policy: Policy) -> Terms {
+    Terms {
+        policy: Rc::new(policy),
+        frontend: FrontendLimits::default(),
+        backend: BackendLimits::default(),
+        timeouts: Timeouts::default(),
+        process_id: server::PROCESS_ID,
+        reserved: Rc::from(&b"pgsluice-0123456789abcdef"[..]),
+    }
+}
+
+/// What the server answers when the client talks to it without pgsluice.
+pub fn direct(script: &Script) -> Outcome {
+    let mut server = Server::default();
+    server.receive(&script.0);
+    server.work();
+    Outcome { to_client: server.take_output(usize::MAX), to_server: script.0.clone(), over: server.closed, committed: server.committed }
+}
+
+/// A session between a script and the small server, both cut as `cuts` says: each number picks whose turn it is and how many
+/// bytes go.
+pub struct Bench {
+    pub session: Session,
+    pub server: Server,
+    out: Output,
+    from_client: Vec<u8>,
+    from_server: Vec<u8>,
+    unsent: Vec<u8>,
+    now: Instant,
+    pub outcome: Outcome,
+}
+
+impl Bench {
+    pub fn new(policy: Policy) -> Self {
+        let now = Instant::now();
+        Self {
+            session: Session::new(terms(policy), Rc::from([]), now),
+            server: Server::default(),
+            out: Output::default(),
+            from_client: Vec::new(),
+            from_server: Vec::new(),
+            unsent: Vec::new(),
+            now,
+            outcome: Outcome::default(),
+        }
+    }
+
+    /// Runs the script to the end of both sides.
+    pub fn run(mut self, script: &Script, cuts: &[u16]) -> Outcome {
+        self.unsent.extend_from_slice(&script.0);
+        let mut cuts = cuts.iter().copied().cycle();
+        let mut idle = 0;
+        while idle < 6 {
+            let cut = cuts.next().unwrap_or(0xffff);
+            let moved = match cut % 3 {
+                0 => self.client_turn(usize::from(cut / 3) + 1),
+                1 => self.server_turn(usize::from(cut / 3) + 1),
+                _ => self.server_work(),
+            };
+            // Without luck in the cuts everyone gets a turn.
+            let moved = moved || (idle > 2 && (self.client_turn(1) | self.server_work() | self.server_turn(1)));
+            idle = if moved { 0 } else { idle + 1 };
+        }
+        self.finish()
+    }
+
+    /// Sends more from the client and lets everything settle.
+    pub fn settle(&mut self, script: &Script) {
+        self.unsent.extend_from_slice(&script.0);
+        while self.client_turn(usize::MAX) | self.server_work() | self.server_turn(usize::MAX) {}
+    }
+
+    pub fn finish(mut self) -> Outcome {
+        self.outcome.over = self.session.is_over() || self.server.closed;
+        self.outcome.committed = self.server.committed;
+        self.outcome
+    }
+
+    fn client_turn(&mut self, count: usize) -> bool {
+        let count = count.min(self.unsent.len());
+        self.from_client.extend(self.unsent.drain(..count));
+        let taken = self.session.client(&self.from_client, self.now, &mut self.out);
+        let received = self.from_client.clone();
+        self.from_client.drain(..taken);
+        self.carry(&received, &[]) || taken > 0 || count > 0
+    }
+
+    fn server_turn(&mut self, count: usize) -> bool {
+        let more = self.server.take_output(count);
+        self.from_server.extend_from_slice(&more);
+        let taken = self.session.upstream(&self.from_server, self.now, &mut self.out);
+        let received = self.from_server.clone();
+        self.from_server.drain(..taken);
+        self.carry(&[], &received) || taken > 0 || !more.is_empty()
+    }
+
+    fn server_work(&mut self) -> bool {
+        let had = self.server.has_output();
+        self.server.work();
+        !had && self.server.has_output()
+    }
+
+    fn carry(&mut self, from_client: &[u8], from_server: &[u8]) -> bool {
+        let mut moved = false;
+        for bytes in self.out.to_upstream.bytes(from_client) {
+            self.outcome.to_server.extend_from_slice(bytes);
+            self.server.receive(bytes);
+            moved = true;
+        }
+        for bytes in self.out.to_client.bytes(from_server) {
+            self.outcome.to_client.extend_from_slice(bytes);
+            moved = true;
+        }
+        let link = self.out.demands.contains(&Demand::Link);
+        self.out.clear();
+        if link {
+            let report = LinkReport { process_id: server::PROCESS_ID, parameters: Rc::from([]) };
+            self.session.linked(report, self.now, &mut self.out);
+            moved = true;
+        }
+        moved
+    }
+}
+
+fn error_code(body: &[u8]) -> Option<&[u8]> {
+    match Backend::read(backend::ERROR_RESPONSE, body).unwrap() {
+        Backend::ErrorResponse(fields) => fields.get(b'C'),
+        _ => None,
+    }
+}
+
+/// The tags of messages in order, errors with their SQLSTATE and ReadyForQuery with its status: `C Z=I E=22012`.
+pub fn tell(mut bytes: &[u8]) -> String {
+    let mut words = Vec::new();
+    while let Ok(Some(head)) = frame::head(bytes, &BackendLimits::default()) {
+        let (whole, rest) = bytes.split_at_checked(head.total()).unwrap();
+        let body = &whole[frame::HEAD..];
+        let tag = char::from(head.tag);
+        words.push(match head.tag {
+            backend::READY_FOR_QUERY => format!("{tag}={}", char::from(body[0])),
+            backend::ERROR_RESPONSE => match error_code(body) {
+                Some(code) => format!("{tag}={}", String::from_utf8_lossy(code)),
+                None => format!("{tag}=?"),
+            },
+            _ => tag.to_string(),
+        });
+        bytes = rest;
+    }
+    assert!(bytes.is_empty(), "half a message at the end: {bytes:?}");
+    words.join(" ")
+}
