@@ -1,0 +1,168 @@
+//! Every session that is alive: found by its cancel key, by its agent, or all of them. A registration ends with its guard, so
+//! that nothing can be told to a session that is gone.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ring::rand::{SecureRandom, SystemRandom};
+use subtle::ConstantTimeEq;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
+
+use super::relay::Control;
+
+/// Secrets as protocol 3.0 has them.
+pub const SHORT_SECRET: usize = 4;
+/// Secrets as protocol 3.2 allows them.
+pub const LONG_SECRET: usize = 32;
+
+#[derive(Debug)]
+pub struct Registry {
+    sessions: Mutex<HashMap<i32, Entry>>,
+    count: watch::Sender<usize>,
+    random: SystemRandom,
+}
+
+struct Entry {
+    secret: Box<[u8]>,
+    agent: Arc<str>,
+    control: UnboundedSender<Control>,
+}
+
+impl std::fmt::Debug for Entry {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Entry").field("agent", &self.agent).finish_non_exhaustive()
+    }
+}
+
+/// One session's place in the registry.
+#[derive(Debug)]
+pub struct Registration {
+    registry: Arc<Registry>,
+    pub process_id: i32,
+    pub secret: Box<[u8]>,
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        let mut sessions = self.registry.lock();
+        sessions.remove(&self.process_id);
+        self.registry.count.send_replace(sessions.len());
+    }
+}
+
+/// The system's random source did not answer, or as many sessions are alive as there are process ids.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("no cancel key could be made")]
+pub struct NoKey;
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self { sessions: Mutex::default(), count: watch::Sender::new(0), random: SystemRandom::new() }
+    }
+}
+
+impl Registry {
+    fn lock(&self) -> MutexGuard<'_, HashMap<i32, Entry>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Random bytes for keys and names that must not be guessed.
+    pub fn random<const N: usize>(&self) -> Result<[u8; N], NoKey> {
+        let mut bytes = [0; N];
+        self.random.fill(&mut bytes).map_err(|_| NoKey)?;
+        Ok(bytes)
+    }
+
+    /// Registers a session under a process id and a secret that nobody can guess.
+    pub fn register(self: &Arc<Self>, agent: &str, secret_length: usize) -> Result<(Registration, UnboundedReceiver<Control>), NoKey> {
+        /// Among a few thousand taken ids one free one is found at once.
+        const TRIES: usize = 64;
+        let secret: Box<[u8]> = self.random::<LONG_SECRET>()?.iter().copied().take(secret_length).collect();
+        let (control, heard) = unbounded_channel();
+        for _ in 0..TRIES {
+            let process_id = i32::from_be_bytes(self.random::<4>()?) & i32::MAX;
+            let mut sessions = self.lock();
+            if process_id == 0 || sessions.contains_key(&process_id) {
+                continue;
+            }
+            sessions.insert(process_id, Entry { secret: secret.clone(), agent: agent.into(), control });
+            self.count.send_replace(sessions.len());
+            drop(sessions);
+            return Ok((Registration { registry: Arc::clone(self), process_id, secret }, heard));
+        }
+        Err(NoKey)
+    }
+
+    /// A CancelRequest. Whether the key was right is not told to anybody.
+    pub fn cancel(&self, process_id: i32, secret: &[u8]) {
+        if let Some(entry) = self.lock().get(&process_id)
+            && bool::from(entry.secret.ct_eq(secret))
+        {
+            entry.control.send(Control::Cancel).ok();
+        }
+    }
+
+    /// Tells every session of one agent.
+    pub fn tell_agent(&self, agent: &str, control: &Control) {
+        self.tell(control, |entry| *entry.agent == *agent);
+    }
+
+    pub fn tell_all(&self, control: &Control) {
+        self.tell(control, |_| true);
+    }
+
+    fn tell(&self, control: &Control, whom: impl Fn(&Entry) -> bool) {
+        for entry in self.lock().values().filter(|entry| whom(entry)) {
+            entry.control.send(control.clone()).ok();
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        *self.count.borrow()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns when no session is left.
+    pub async fn emptied(&self) {
+        let mut count = self.count.subscribe();
+        // The sender lives as long as the registry, so this cannot fail.
+        count.wait_for(|count| *count == 0).await.ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_whole_right_key_cancels() {
+        let registry = Arc::new(Registry::default());
+        let (registration, mut heard) = registry.register("a", LONG_SECRET).unwrap();
+        let mut wrong = registration.secret.clone();
+        wrong[31] ^= 1;
+        registry.cancel(registration.process_id, &wrong);
+        registry.cancel(registration.process_id, &registration.secret[..4]);
+        registry.cancel(registration.process_id, b"");
+        registry.cancel(registration.process_id.wrapping_add(1), &registration.secret);
+        assert!(heard.try_recv().is_err());
+        registry.cancel(registration.process_id, &registration.secret);
+        assert!(matches!(heard.try_recv(), Ok(Control::Cancel)));
+    }
+
+    #[test]
+    fn a_registration_ends_with_its_guard() {
+        let registry = Arc::new(Registry::default());
+        let (first, _heard) = registry.register("a", SHORT_SECRET).unwrap();
+        let (_second, mut heard) = registry.register("b", SHORT_SECRET).unwrap();
+        registry.tell_agent("a", &Control::Drain);
+        assert!(heard.try_recv().is_err());
+        drop(first);
+        assert_eq!(registry.len(), 1);
+        registry.tell_all(&Control::Drain);
+        assert!(matches!(heard.try_recv(), Ok(Control::Drain)));
+    }
+}
