@@ -25,7 +25,7 @@ use linked::Linked;
 use output::{Demand, Output};
 
 /// The settings that a server reported: name and value, as ParameterStatus brought them.
-pub type Parameters = Rc<[(Box<[u8]>, Box<[u8]>)]>;
+pub type Parameters = std::sync::Arc<[(Box<[u8]>, Box<[u8]>)]>;
 
 /// What does not change while the connection lives.
 #[derive(Debug, Clone)]
@@ -174,7 +174,7 @@ impl Session {
                 });
             }
         }
-        self.told = Rc::clone(&report.parameters);
+        self.told = std::sync::Arc::clone(&report.parameters);
         self.stage = Stage::Linked(Box::new(Linked::new(report.process_id, report.parameters)));
         self.after(now, out);
     }

@@ -150,7 +150,7 @@ impl Bench {
     pub fn new(policy: Policy) -> Self {
         let now = Instant::now();
         Self {
-            session: Session::new(terms(policy), Rc::from([]), now),
+            session: Session::new(terms(policy), std::sync::Arc::from([]), now),
             server: Server::default(),
             out: Output::default(),
             from_client: Vec::new(),
@@ -230,7 +230,7 @@ impl Bench {
         let link = self.out.demands.contains(&Demand::Link);
         self.out.clear();
         if link {
-            let report = LinkReport { process_id: server::PROCESS_ID, parameters: Rc::from([]) };
+            let report = LinkReport { process_id: server::PROCESS_ID, parameters: std::sync::Arc::from([]) };
             self.session.linked(report, self.now, &mut self.out);
             moved = true;
         }

@@ -126,7 +126,7 @@ fn a_notification_of_its_own_carries_the_process_id_the_client_knows() {
     let mut bench = Bench::new(Policy::allow_all());
     let mut terms = terms(Policy::allow_all());
     terms.process_id = 7;
-    bench.session = Session::new(terms, Rc::from([]), bench.now);
+    bench.session = Session::new(terms, std::sync::Arc::from([]), bench.now);
     bench.settle(&Script::default().query("notify"));
     let sent = bench.finish().to_client;
     assert_eq!(&sent[..9], [b'A', 0, 0, 0, 24, 0, 0, 0, 7]);
