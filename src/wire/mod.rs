@@ -1,7 +1,9 @@
 //! The PostgreSQL frontend/backend protocol as bytes: strict framing, borrowed views of every message, writers, value codecs.
 //! Nothing here knows sockets, SQL or policy.
 
+pub mod authentication;
 pub mod frame;
+pub mod report;
 pub mod startup;
 pub mod value;
 pub mod write;
