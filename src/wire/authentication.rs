@@ -186,8 +186,12 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            drop(request(&bytes));
-            drop(sasl_initial(&bytes));
+            if let Ok(Request::Sasl(offered)) = request(&bytes) {
+                prop_assert!(!offered.contains("\u{1F600}"));
+            }
+            if let Ok(initial) = sasl_initial(&bytes) {
+                prop_assert_eq!(initial.mechanism.len() + 1 + 4 + initial.data.len(), bytes.len());
+            }
         }
     }
 }
