@@ -4,6 +4,7 @@
 
 pub mod arrival;
 pub mod inbox;
+pub mod link;
 pub mod scram;
 pub mod secret;
 pub mod stream;

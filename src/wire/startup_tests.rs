@@ -19,8 +19,7 @@ fn code(result: Result<Packet, Refusal>) -> String {
 
 #[test]
 fn a_startup_keeps_the_order_and_splits_what_is_known() {
-    let Ok(Packet::Startup(made)) =
-        v3(b"user\0ann\0DateStyle\0ISO\0database\0shop\0_pq_.x\x001\0application_name\0\0replication\0OFF\0\0")
+    let Ok(Packet::Startup(made)) = v3(b"user\0ann\0DateStyle\0ISO\0database\0shop\0_pq_.x\x001\0application_name\0\0replication\0OFF\0\0")
     else {
         panic!()
     };
