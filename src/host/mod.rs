@@ -2,9 +2,11 @@
 //! It decides nothing: what may pass is decided in `gate`, what the bytes mean in `session`.
 #![allow(clippy::disallowed_methods, reason = "host is the one floor that may read a clock")]
 
-pub mod greetings;
-pub mod limits;
-pub mod registry;
-pub mod relay;
+pub mod arrival;
+pub mod inbox;
+pub mod link;
+pub mod scram;
 pub mod secret;
+pub mod stream;
+pub mod tls;
 pub mod upstream;

@@ -1,11 +1,8 @@
 //! The PostgreSQL frontend/backend protocol as bytes: strict framing, borrowed views of every message, writers, value codecs.
 //! Nothing here knows sockets, SQL or policy.
 
-pub mod backend;
+pub mod authentication;
 pub mod frame;
-pub mod frontend;
-pub mod limits;
-pub mod read;
 pub mod report;
 pub mod startup;
 pub mod value;
