@@ -2,5 +2,12 @@
 //! It decides nothing: what may pass is decided in `gate`, what the bytes mean in `session`.
 #![allow(clippy::disallowed_methods, reason = "host is the one floor that may read a clock")]
 
+pub mod agents;
+pub mod cli;
+pub mod config;
+pub mod log;
 pub mod secret;
+pub mod serve;
+pub mod state;
+pub mod throttle;
 pub mod upstream;
