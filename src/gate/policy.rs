@@ -72,7 +72,7 @@ impl Policy {
             }
         };
         if facts.is_some_and(|facts| facts.refused) {
-            return Decision::Refuse(Box::new(Report::error("42501", "denied by policy").detail("Nothing of it ran.")));
+            return Decision::Refuse(Box::new(Report::error("42501", "denied by policy").with_detail("Nothing of it ran.")));
         }
         Decision::Allow(Permit::mint())
     }

@@ -90,7 +90,7 @@ fn encoding(value: &str) -> Result<String, Report> {
 fn refused(name: &str, why: &str) -> Report {
     let shown: String = name.chars().filter(|letter| !letter.is_control()).take(64).collect();
     Report::fatal("42501", format!("startup parameter \"{shown}\" is refused: {why}"))
-        .hint("Remove it from the connection string or driver settings, or set what you need after connecting.")
+        .with_hint("Remove it from the connection string or driver settings, or set what you need after connecting.")
 }
 
 /// Takes `options` apart as the server does: words at blanks, a backslash keeps the next character, then `-c name=value`,

@@ -85,7 +85,7 @@ fn places(all: &Places, name: &str, count: usize) -> Arc<Semaphore> {
 }
 
 fn full(why: String) -> Report {
-    Report::fatal("53300", "too many connections to the database").detail(why).hint(
+    Report::fatal("53300", "too many connections to the database").with_detail(why).with_hint(
         "Close sessions that are idle in a transaction, try again later, or have the operator raise max_db_connections or max_user_connections.",
     )
 }

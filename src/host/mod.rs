@@ -2,11 +2,22 @@
 //! It decides nothing: what may pass is decided in `gate`, what the bytes mean in `session`.
 #![allow(clippy::disallowed_methods, reason = "host is the one floor that may read a clock")]
 
+pub mod agents;
 pub mod arrival;
-pub mod inbox;
+pub mod cli;
+pub mod config;
+pub mod greetings;
+mod inbox;
+pub mod limits;
 pub mod link;
+pub mod log;
+pub mod registry;
+pub mod relay;
 pub mod scram;
 pub mod secret;
+pub mod serve;
+pub mod state;
 pub mod stream;
+pub mod throttle;
 pub mod tls;
 pub mod upstream;

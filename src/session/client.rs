@@ -154,7 +154,7 @@ impl Linked {
         }
         if self.statements.len() >= STATEMENTS && !parse.statement.is_empty() {
             let report = Report::error("54000", format!("more than {STATEMENTS} prepared statements on one connection"))
-                .hint("Close statements that are no longer used.");
+                .with_hint("Close statements that are no longer used.");
             return self.refuse_extended(Box::new(report), &terms.reserved, out);
         }
         out.to_upstream.pass(range);

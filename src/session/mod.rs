@@ -197,7 +197,7 @@ impl Session {
         match &mut self.stage {
             Stage::Linking => {
                 let report = Report::error("57014", "canceling statement due to user request")
-                    .detail("It was still waiting for a server connection.");
+                    .with_detail("It was still waiting for a server connection.");
                 self.stage = Stage::Unlinked(Unlinked { skipping: false, refuse_next: Some(Box::new(report)) });
             }
             Stage::Linked(linked) if linked.is_busy() => out.demand(Demand::Cancel),
@@ -230,8 +230,8 @@ impl Session {
             return;
         }
         let report = Report::fatal("08006", "the database server closed the connection unexpectedly")
-            .detail("It may have been restarted, or the network between pgsluice and the server failed.")
-            .hint("Connect again. Whether the last statement took effect is not known.");
+            .with_detail("It may have been restarted, or the network between pgsluice and the server failed.")
+            .with_hint("Connect again. Whether the last statement took effect is not known.");
         self.end(&report, out);
     }
 
@@ -296,7 +296,7 @@ impl Session {
         self.quiet_since = quiet.then_some(now);
         if self.draining && quiet && !self.is_open() {
             let report = Report::fatal("57P01", "terminating connection due to administrator command")
-                .hint("pgsluice is being stopped or restarted; connect again.");
+                .with_hint("pgsluice is being stopped or restarted; connect again.");
             self.end(&report, out);
         }
     }
@@ -369,7 +369,7 @@ fn ready(out: &mut Vec<u8>, status: TransactionStatus) {
 }
 
 fn function_call() -> Report {
-    Report::error("0A000", "the function-call message is not supported").hint("Call the function in a query: SELECT function(…).")
+    Report::error("0A000", "the function-call message is not supported").with_hint("Call the function in a query: SELECT function(…).")
 }
 
 #[cfg(test)]

@@ -2,7 +2,11 @@
 //! Nothing here knows sockets, SQL or policy.
 
 pub mod authentication;
+pub mod backend;
 pub mod frame;
+pub mod frontend;
+pub mod limits;
+pub mod read;
 pub mod report;
 pub mod startup;
 pub mod value;

@@ -1,0 +1,163 @@
+//! The live agents as the server sees them: always what the state database says now, read into memory only when it
+//! changed. Commands write to the database from other processes; nothing is sent between them and the server.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ipnet::IpNet;
+use ring::hmac;
+use ring::rand::{SecureRandom as _, SystemRandom};
+use rusqlite::{Connection, OptionalExtension as _};
+
+use super::{Agent, Verifier};
+use crate::host::state::{State, StateError};
+
+const MOCK_KEY: usize = 32;
+
+/// What happened to an agent since the last refresh. The agent is the new one; of a revoked agent, the last one known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    Added(Arc<Agent>),
+    /// A new password for new sessions; the open ones go on.
+    Rotated(Arc<Agent>),
+    /// Its sessions end at once.
+    Revoked(Arc<Agent>),
+}
+
+#[derive(Debug)]
+pub struct AgentDirectory {
+    state: State,
+    mock_key: hmac::Key,
+    held: Mutex<Held>,
+}
+
+type Agents = HashMap<String, Arc<Agent>>;
+
+#[derive(Debug)]
+struct Held {
+    /// Never writes: `data_version` tells of the changes that others made.
+    connection: Connection,
+    version: i64,
+    live: Agents,
+    /// What the caller of `refresh` was told last.
+    reported: Agents,
+}
+
+impl AgentDirectory {
+    pub fn open(state: &State) -> Result<Self, StateError> {
+        let failed = |error| state.error(error);
+        let mock_key = mock_key(state)?;
+        let connection = state.connect()?;
+        let version = data_version(&connection).map_err(failed)?;
+        let live = load(&connection).map_err(failed)?;
+        let reported = live.clone();
+        Ok(Self { state: state.clone(), mock_key, held: Mutex::new(Held { connection, version, live, reported }) })
+    }
+
+    /// An error is no answer: the login must be refused as the server's failure, not as a wrong password.
+    pub fn lookup(&self, name: &str) -> Result<Option<Arc<Agent>>, StateError> {
+        Ok(self.fresh()?.live.get(name).cloned())
+    }
+
+    /// What an unknown name is checked against, so that it fails as a wrong password does.
+    pub fn mock_verifier(&self, name: &str) -> Verifier {
+        Verifier::mock(&self.mock_key, name)
+    }
+
+    /// What changed since the last call, seen by lookups or not. Cheap when nothing did.
+    pub fn refresh(&self) -> Result<Vec<Change>, StateError> {
+        let mut held = self.fresh()?;
+        let changes = differences(&held.reported, &held.live);
+        if !changes.is_empty() {
+            held.reported = held.live.clone();
+        }
+        Ok(changes)
+    }
+
+    fn fresh(&self) -> Result<MutexGuard<'_, Held>, StateError> {
+        // What is held is replaced whole, so a panic elsewhere leaves it usable.
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.freshen().map_err(|error| self.state.error(error))?;
+        Ok(held)
+    }
+}
+
+impl Held {
+    fn freshen(&mut self) -> rusqlite::Result<()> {
+        // The version is asked before the rows: a change in between is read twice, never missed.
+        let version = data_version(&self.connection)?;
+        if version != self.version {
+            self.live = load(&self.connection)?;
+            self.version = version;
+        }
+        Ok(())
+    }
+}
+
+fn differences(before: &Agents, after: &Agents) -> Vec<Change> {
+    let gone = before.values().filter(|old| after.get(&old.name).is_none_or(|new| new.id != old.id)).cloned().map(Change::Revoked);
+    let come = after.values().filter_map(|new| match before.get(&new.name) {
+        Some(old) if old.id != new.id => Some(Change::Added(Arc::clone(new))),
+        Some(old) if old.epoch != new.epoch => Some(Change::Rotated(Arc::clone(new))),
+        Some(_) => None,
+        None => Some(Change::Added(Arc::clone(new))),
+    });
+    gone.chain(come).collect()
+}
+
+fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.prepare("PRAGMA data_version")?.query_row((), |row| row.get(0))
+}
+
+fn load(connection: &Connection) -> rusqlite::Result<Agents> {
+    let mut statement = connection.prepare(
+        "SELECT id, name, owner, database, role, environment, verifier, epoch,
+                (SELECT group_concat(network, ' ') FROM agent_networks WHERE agent = agents.id)
+         FROM agents WHERE revoked IS NULL",
+    )?;
+    let rows = statement.query_map((), |row| {
+        let name: String = row.get(1)?;
+        let verifier = Verifier::parse(&row.get::<_, String>(6)?);
+        let networks: Option<String> = row.get(8)?;
+        let networks: Result<Vec<IpNet>, _> = networks.as_deref().unwrap_or_default().split_whitespace().map(str::parse).collect();
+        let (Some(verifier), Ok(networks)) = (verifier, networks) else {
+            // An agent that cannot be read cannot log in; the others can.
+            tracing::error!(
+                agent = name,
+                "the state database holds a verifier or network that cannot be read: rotate or revoke this agent"
+            );
+            return Ok(None);
+        };
+        Ok(Some(Agent {
+            id: row.get(0)?,
+            name,
+            owner: row.get(2)?,
+            database: row.get(3)?,
+            role: row.get(4)?,
+            environment: row.get(5)?,
+            networks,
+            verifier,
+            epoch: row.get(7)?,
+        }))
+    })?;
+    let mut agents = Agents::new();
+    for agent in rows {
+        if let Some(agent) = agent? {
+            agents.insert(agent.name.clone(), Arc::new(agent));
+        }
+    }
+    Ok(agents)
+}
+
+/// Made once for each installation, kept so that restarts do not change the answers.
+fn mock_key(state: &State) -> Result<hmac::Key, StateError> {
+    let mut random = [0; MOCK_KEY];
+    SystemRandom::new().fill(&mut random).map_err(|_| StateError::Random)?;
+    let connection = state.connect()?;
+    let read = || {
+        connection.execute("INSERT OR IGNORE INTO keys (purpose, bytes) VALUES ('mock verifiers', ?1)", [&random[..]])?;
+        connection.query_row("SELECT bytes FROM keys WHERE purpose = 'mock verifiers'", (), |row| row.get::<_, Vec<u8>>(0)).optional()
+    };
+    let bytes = read().map_err(|error| state.error(error))?.unwrap_or_else(|| random.to_vec());
+    Ok(hmac::Key::new(hmac::HMAC_SHA256, &bytes))
+}

@@ -1,0 +1,203 @@
+//! The command line: what people type, and what they read when it cannot be done. Every failure ends in one line that
+//! starts with `pgsluice:` and says what to do; the work itself is done elsewhere.
+
+mod agent;
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::agents::AgentError;
+use super::config::{Config, ConfigError, Flags, Sources};
+use super::secret::Secret;
+use super::serve::{self, ServeError};
+use super::state::{State, StateError};
+
+const DEFAULT_FILE: &str = "pgsluice.toml";
+
+/// A PostgreSQL proxy that stands between AI agents and the database.
+#[derive(Debug, Parser)]
+#[command(
+    name = "pgsluice",
+    version,
+    arg_required_else_help = true,
+    after_help = "Example:\n  pgsluice serve --upstream postgres://app@localhost/shop\n  pgsluice agent add billing-bot"
+)]
+struct Line {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the proxy
+    #[command(after_help = "Example:\n  pgsluice serve --upstream postgres://app@db.internal/shop --listen 127.0.0.1:6432\n\n\
+                      Give the server's password in PGSLUICE_UPSTREAM_PASSWORD, upstream.password_file or upstream_file: a flag can be read by others.")]
+    Serve(Serve),
+    /// Add, list, rotate and revoke agents
+    #[command(subcommand)]
+    Agent(agent::Agent),
+    /// Check the configuration and print what counts, without secrets
+    #[command(after_help = "Example:\n  pgsluice check-config --config /etc/pgsluice/pgsluice.toml")]
+    CheckConfig(File),
+}
+
+#[derive(Debug, Args)]
+struct Serve {
+    /// The PostgreSQL server, as a connection URL [env: PGSLUICE_UPSTREAM]
+    #[arg(long, value_name = "URL", value_parser = |url: &str| Ok::<_, std::convert::Infallible>(Secret::new(url)))]
+    upstream: Option<Secret>,
+    /// Where agents connect [default: 127.0.0.1:6432]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = listen)]
+    listen: Option<(String, u16)>,
+    #[command(flatten)]
+    state: StateFolder,
+    #[command(flatten)]
+    file: File,
+}
+
+#[derive(Debug, Args)]
+struct StateFolder {
+    /// The one folder that pgsluice writes to [default: $XDG_STATE_HOME/pgsluice] [env: PGSLUICE_STATE]
+    #[arg(long, value_name = "DIR")]
+    state: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct File {
+    /// The configuration file [default: ./pgsluice.toml if there is one] [env: PGSLUICE_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error(transparent)]
+    Agent(#[from] AgentError),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    #[error("cannot write to standard output: {0}")]
+    Output(#[from] std::io::Error),
+    #[error("who you are is not known to the system: give --owner HUMAN")]
+    NoOwner,
+}
+
+/// The whole program.
+pub fn main() -> ExitCode {
+    let line = match Line::try_parse() {
+        Ok(line) => line,
+        Err(error) => return usage(&error),
+    };
+    let environment = environment();
+    let outcome = match line.command {
+        Command::Serve(command) => serve(command, environment),
+        Command::Agent(command) => agent::run(command, environment),
+        Command::CheckConfig(command) => check_config(&command, environment),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        // Who reads our output went away (`| head`): nothing is wrong.
+        Err(Failure::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(failure) => {
+            for text in failure.to_string().lines() {
+                eprintln!("pgsluice: {text}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Clap repeats what was typed, and a URL typed in the wrong place has its password in it.
+fn usage(error: &clap::Error) -> ExitCode {
+    let asked = !error.use_stderr();
+    let text = without_urls(&error.to_string());
+    let written = if asked { std::io::stdout().write_all(text.as_bytes()) } else { std::io::stderr().write_all(text.as_bytes()) };
+    if asked && written.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(2) }
+}
+
+fn without_urls(text: &str) -> String {
+    // Our own help has URLs without passwords in it, and they stay.
+    let hide = |word: &str| word.split_once("://").is_some_and(|(_, rest)| rest.contains('@') && rest.contains(':'));
+    text.split_inclusive(char::is_whitespace).map(|word| if hide(word) { "(a URL) " } else { word }).collect()
+}
+
+fn serve(command: Serve, environment: BTreeMap<String, String>) -> Result<(), Failure> {
+    let flags = Flags { upstream: command.upstream, listen: command.listen, state: command.state.state.map(PathBuf::from) };
+    let sources = sources(command.file, flags, environment);
+    let config = Config::load(&sources)?;
+    let log = super::log::init(&config.log);
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let state = State::open(&config.state)?;
+    Ok(serve::run(config, sources, state, log)?)
+}
+
+fn check_config(file: &File, environment: BTreeMap<String, String>) -> Result<(), Failure> {
+    let file = File { config: file.config.clone() };
+    let config = Config::load(&sources(file, Flags::default(), environment))?;
+    for warning in &config.warnings {
+        eprintln!("pgsluice: warning: {warning}");
+    }
+    Ok(std::io::stdout().write_all(config.to_string().as_bytes())?)
+}
+
+/// A named file must be there; the one in the working folder may be.
+fn sources(file: File, flags: Flags, environment: BTreeMap<String, String>) -> Sources {
+    let named = file.config.or_else(|| environment.get("PGSLUICE_CONFIG").filter(|text| !text.is_empty()).map(PathBuf::from));
+    let file = named.or_else(|| Path::new(DEFAULT_FILE).exists().then(|| PathBuf::from(DEFAULT_FILE)));
+    Sources { file, environment, flags }
+}
+
+/// Settings are text; what is no text is none of ours.
+fn environment() -> BTreeMap<String, String> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect()
+}
+
+fn listen(text: &str) -> Result<(String, u16), &'static str> {
+    const WANTED: &str = "expected ADDR:PORT, such as 127.0.0.1:6432, [::1]:6432 or *:6432";
+    let (address, port) = text.rsplit_once(':').ok_or(WANTED)?;
+    let address = match address.strip_prefix('[') {
+        Some(inner) => inner.strip_suffix(']').ok_or(WANTED)?,
+        None if address.contains(':') => return Err(WANTED),
+        None => address,
+    };
+    let port = port.parse().map_err(|_| WANTED)?;
+    if address.is_empty() { Err(WANTED) } else { Ok((address.to_owned(), port)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        <Line as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn addresses_to_listen_on() {
+        for (text, address, port) in
+            [("127.0.0.1:1", "127.0.0.1", 1), ("[::1]:6432", "::1", 6432), ("*:0", "*", 0), ("localhost:5", "localhost", 5)]
+        {
+            assert_eq!(listen(text), Ok((address.to_owned(), port)), "{text}");
+        }
+        for text in ["", "127.0.0.1", ":5", "::1:5", "[::1:5", "h:99999", "h:"] {
+            assert!(listen(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn typed_urls_are_not_repeated() {
+        let text = without_urls("error: unexpected argument 'postgres://u:hunter2@h/d' found");
+        assert_eq!(text, "error: unexpected argument (a URL) found");
+        assert_eq!(without_urls("see postgres://app@localhost/shop\n"), "see postgres://app@localhost/shop\n");
+    }
+}

@@ -1,0 +1,244 @@
+//! The configuration: `pgsluice.toml`, `PGSLUICE_*` and flags become one checked value, or a list of everything that is
+//! wrong. Nothing checked here is checked again elsewhere; nothing here opens a socket.
+
+mod error;
+mod limits;
+mod listener;
+mod raw;
+mod reader;
+mod server;
+#[cfg(test)]
+mod tests;
+pub mod url;
+mod value;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use error::{ConfigError, Origin, Problem};
+pub use limits::{ClientLimits, Limits, ServerLimits};
+pub use listener::{ClientTls, Keepalive, Listener, ServerCertificate};
+pub use raw::{Flags, Sources};
+pub use reader::Shown;
+pub use server::Server;
+
+use reader::Reader;
+use value::{Unless0, Word};
+
+pub const DEFAULT_PORT: u16 = 6432;
+
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The one folder that the program writes to.
+    pub state: PathBuf,
+    pub listener: Listener,
+    pub server: Server,
+    pub capacity: Capacity,
+    pub limits: Limits,
+    pub databases: BTreeMap<String, Database>,
+    pub log: Log,
+    /// Threads that run sessions.
+    pub workers: NonZeroUsize,
+    /// How long SIGTERM waits for open work.
+    pub drain_timeout: Duration,
+    pub warnings: Vec<String>,
+    shown: Vec<Shown>,
+}
+
+/// How many at once, and how long the next one waits. `None` is no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capacity {
+    pub clients: NonZeroU32,
+    pub links_per_database: Option<NonZeroU32>,
+    pub links_per_agent: Option<NonZeroU32>,
+    /// How long a session waits for a link.
+    pub wait: Option<Duration>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Database {
+    pub environment: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// `tracing-subscriber`'s directives: `info`, `pgsluice=debug`, …
+    pub level: LogLevel,
+    pub format: LogFormat,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLevel(pub String);
+
+impl value::Setting for LogLevel {
+    fn wanted() -> String {
+        "a level (off, error, warn, info, debug, trace) or directives such as pgsluice=debug".to_owned()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        tracing_subscriber::EnvFilter::builder().parse(text).ok().map(|_| Self(text.to_owned()))
+    }
+
+    fn show(&self) -> String {
+        self.0.clone()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    Full,
+    Compact,
+}
+
+impl Word for LogFormat {
+    const WORDS: &'static [(&'static str, Self)] = &[("full", Self::Full), ("compact", Self::Compact)];
+}
+
+impl Config {
+    /// Reads everything anew. A reload that fails leaves the caller with what it has: all or nothing.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(sources)?;
+        let state = state(&mut reader);
+        let listener = Listener::read(&mut reader);
+        let server = Server::read(&mut reader);
+        let capacity = Capacity::read(&mut reader);
+        let limits = Limits::read(&mut reader);
+        let databases = databases(&mut reader);
+        let log = Log { level: reader.get("log_level", LogLevel("info".to_owned())), format: reader.get("log_format", LogFormat::Full) };
+        let workers = reader.get("workers", std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN));
+        let drain_timeout = reader.get("drain_timeout", Duration::from_secs(30));
+        let (shown, warnings) = reader.finish()?;
+        // Every way to have none has noted a problem.
+        let (Some(state), Some(server)) = (state, server) else { return Err(ConfigError::new(None, Vec::new())) };
+        Ok(Self { state, listener, server, capacity, limits, databases, log, workers, drain_timeout, warnings, shown })
+    }
+
+    /// What a reload cannot change, among what differs.
+    pub fn needs_restart(&self, new: &Self) -> Vec<&'static str> {
+        let fixed = [
+            ("state", self.state == new.state),
+            ("listen_addr, listen_port", self.listener.addresses == new.listener.addresses),
+            ("workers", self.workers == new.workers),
+            ("log_format", self.log.format == new.log.format),
+        ];
+        fixed.into_iter().filter(|(_, same)| !same).map(|(name, _)| name).collect()
+    }
+
+    /// The environment that the record names for statements in this database.
+    pub fn environment(&self, database: &str) -> Option<&str> {
+        self.databases.get(database)?.environment.as_deref()
+    }
+}
+
+/// The checked configuration for people, a setting a line, without secrets.
+impl fmt::Display for Config {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Shown { name, value, origin } in &self.shown {
+            let from = match origin {
+                None => "default".to_owned(),
+                Some(Origin::Flag(flag)) => (*flag).to_owned(),
+                Some(Origin::Environment(variable)) => variable.clone(),
+                Some(Origin::File { key: (line, _), .. }) => format!("line {line}"),
+            };
+            writeln!(out, "{:<44} # {from}", format!("{} = {}", name.escape_debug(), value.escape_debug()))?;
+        }
+        Ok(())
+    }
+}
+
+impl Capacity {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            clients: reader.get("max_client_conn", NonZeroU32::MIN.saturating_add(999)),
+            // PostgreSQL's default is 100 connections, for all its users.
+            links_per_database: reader.get("max_db_connections", Unless0(NonZeroU32::new(90))).0,
+            links_per_agent: reader.get("max_user_connections", Unless0::<NonZeroU32>(None)).0,
+            wait: reader.get("query_wait_timeout", Unless0(Some(Duration::from_secs(120)))).0,
+        }
+    }
+}
+
+fn databases(reader: &mut Reader<'_>) -> BTreeMap<String, Database> {
+    let mut databases = BTreeMap::new();
+    for name in reader.names("databases") {
+        let given = reader.in_file(vec!["databases".to_owned(), name.clone(), "environment".to_owned()]);
+        let shown = format!("databases.{name}.environment");
+        let environment = given.and_then(|given| {
+            let environment = reader.checked::<String>(&shown, &given)?;
+            reader.show(shown, environment.clone(), Some(given.origin));
+            Some(environment)
+        });
+        databases.insert(name, Database { environment });
+    }
+    databases
+}
+
+/// `$XDG_STATE_HOME/pgsluice`, or below the home folder as XDG says.
+fn state(reader: &mut Reader<'_>) -> Option<PathBuf> {
+    if let Some(given) = reader.given("state") {
+        let folder = reader.checked_path("state", &given)?;
+        reader.show("state", folder.display().to_string(), Some(given.origin));
+        return Some(folder);
+    }
+    // XDG: a relative path is to be ignored.
+    let absolute =
+        |text: Option<crate::host::secret::Secret>| text.map(|text| PathBuf::from(text.expose())).filter(|path| path.is_absolute());
+    let base =
+        absolute(reader.variable("XDG_STATE_HOME")).or_else(|| absolute(reader.variable("HOME")).map(|home| home.join(".local/state")));
+    match base {
+        Some(base) => {
+            let folder = base.join("pgsluice");
+            reader.show("state", folder.display().to_string(), None);
+            Some(folder)
+        }
+        None => {
+            reader.fail(None, "no state folder: give --state DIR (neither XDG_STATE_HOME nor HOME is set)");
+            None
+        }
+    }
+}
+
+/// What the commands beside the server need. They run where the server's secrets may not be readable, so they ask for
+/// nothing else and leave the rest of the file unjudged.
+#[derive(Debug, Clone)]
+pub struct Local {
+    pub state: PathBuf,
+    pub listener: LocalListener,
+    /// The roles that the configuration has a login for, when there is a configuration file.
+    pub roles: Option<BTreeSet<String>>,
+}
+
+/// Where the server would listen, were it started with this configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalListener {
+    pub address: std::net::IpAddr,
+    pub port: u16,
+    pub tls_required: bool,
+    pub database: Option<String>,
+}
+
+impl Local {
+    pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(sources)?;
+        let state = state(&mut reader);
+        let (addresses, port) = listener::addresses(&mut reader);
+        let mode = reader.optional::<listener::ClientSslMode>("client_tls_sslmode");
+        let tls_required = match mode {
+            Some(mode) => mode == listener::ClientSslMode::Require,
+            None => !addresses.only_loopback(),
+        };
+        let database = ["upstream", "upstream.url"]
+            .into_iter()
+            .filter_map(|name| reader.given(name))
+            .find_map(|given| url::parse(given.text.expose()).ok())
+            .map(|url| url.database);
+        let roles = sources.file.is_some().then(|| reader.names("upstream.roles"));
+        let address = addresses.0.first().copied().unwrap_or(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
+        reader.problems_only()?;
+        let Some(state) = state else { return Err(ConfigError::new(None, Vec::new())) };
+        Ok(Self { state, listener: LocalListener { address, port, tls_required, database }, roles })
+    }
+}

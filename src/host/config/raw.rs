@@ -1,0 +1,176 @@
+//! What was given, where, before anybody asks what it means: the file flattened to paths, the environment, the flags.
+//! It knows no setting by name.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::error::{ConfigError, Origin, Problem};
+use crate::host::secret::Secret;
+
+/// A configuration is written by people: a megabyte is a mistake, or not a configuration.
+const MAX_FILE: u64 = 1 << 20;
+/// Longer than any password, URL or key that a file of its own may hold.
+const MAX_SECRET_FILE: u64 = 64 << 10;
+/// Tables within tables: the deepest setting has three names above it.
+const MAX_DEPTH: usize = 8;
+
+/// `[upstream.roles.reader] password` is `["upstream", "roles", "reader", "password"]`: a role's own name may hold dots.
+pub(super) type Keys = Vec<String>;
+
+pub(super) fn path(name: &str) -> Keys {
+    name.split('.').map(str::to_owned).collect()
+}
+
+/// Where settings come from; a reload asks them all again.
+#[derive(Clone, Default)]
+pub struct Sources {
+    pub file: Option<PathBuf>,
+    pub environment: BTreeMap<String, String>,
+    pub flags: Flags,
+}
+
+/// What the command line says about settings.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    pub upstream: Option<Secret>,
+    pub listen: Option<(String, u16)>,
+    pub state: Option<PathBuf>,
+}
+
+/// The environment holds other programs' secrets too.
+impl fmt::Debug for Sources {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Sources").field("file", &self.file).field("flags", &self.flags).finish_non_exhaustive()
+    }
+}
+
+/// One value as text. It may be a password: only a reader who knows the setting can tell.
+#[derive(Debug, Clone)]
+pub(super) struct Given {
+    pub text: Secret,
+    pub origin: Origin,
+}
+
+/// The file's settings and tables by path.
+#[derive(Debug, Default)]
+pub(super) struct Raw {
+    pub settings: BTreeMap<Keys, Given>,
+    pub tables: BTreeMap<Keys, Origin>,
+}
+
+impl Raw {
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let Some(file) = file else { return Ok(Self::default()) };
+        let text = read_bounded(file, MAX_FILE).map_err(|reason| {
+            ConfigError::new(None, vec![Problem::plain(format!("cannot read the configuration {}: {reason}", file.display()))])
+        })?;
+        Self::parse(&text).map_err(|problems| ConfigError::new(Some(file), problems))
+    }
+
+    pub fn parse(text: &str) -> Result<Self, Vec<Problem>> {
+        let lines = Lines::new(text);
+        let document = DeTable::parse(text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            // The parser's own message is of fixed words; its Display would quote the line, and the line may hold a password.
+            vec![Problem { origin: Some(lines.origin(at)), text: format!("not valid TOML: {}", error.message()) }]
+        })?;
+        let mut flat = Flat { lines, raw: Self::default(), problems: Vec::new() };
+        flat.table(&mut Vec::new(), document.get_ref());
+        if flat.problems.is_empty() { Ok(flat.raw) } else { Err(flat.problems) }
+    }
+
+    /// The names directly below a table, whatever they hold: `[databases.NAME]`.
+    pub fn names_below(&self, table: &[String]) -> BTreeSet<String> {
+        self.settings
+            .keys()
+            .chain(self.tables.keys())
+            .filter_map(|path| path.strip_prefix(table).and_then(<[String]>::first).cloned())
+            .collect()
+    }
+}
+
+struct Flat<'a> {
+    lines: Lines<'a>,
+    raw: Raw,
+    problems: Vec<Problem>,
+}
+
+impl Flat<'_> {
+    fn table(&mut self, at: &mut Keys, table: &DeTable<'_>) {
+        for (key, value) in table {
+            at.push(key.get_ref().to_string());
+            self.value(at, key.span().start, value);
+            at.pop();
+        }
+    }
+
+    fn value(&mut self, at: &mut Keys, key: usize, value: &Spanned<DeValue<'_>>) {
+        let text = match value.get_ref() {
+            DeValue::Table(table) if at.len() < MAX_DEPTH => {
+                self.raw.tables.insert(at.clone(), self.lines.origin(key));
+                return self.table(at, table);
+            }
+            DeValue::String(text) => text.to_string(),
+            DeValue::Integer(number) if number.radix() == 10 => number.as_str().to_owned(),
+            DeValue::Boolean(truth) => truth.to_string(),
+            DeValue::Integer(_) | DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => {
+                let origin = Some(self.lines.origin(value.span().start));
+                let text = format!("{}: expected a text, a whole number, true or false", at.join("."));
+                return self.problems.push(Problem { origin, text });
+            }
+        };
+        let origin = self.lines.place(key, value.span().start);
+        self.raw.settings.insert(at.clone(), Given { text: Secret::new(text), origin });
+    }
+}
+
+/// Byte offsets to lines and columns, both from 1; columns count characters.
+struct Lines<'a> {
+    text: &'a str,
+}
+
+impl<'a> Lines<'a> {
+    fn new(text: &'a str) -> Self {
+        Self { text }
+    }
+
+    fn line_column(&self, offset: usize) -> (usize, usize) {
+        let before = self.text.get(..offset).unwrap_or(self.text);
+        let line = before.matches('\n').count().saturating_add(1);
+        let column = before.rsplit('\n').next().map_or(0, |tail| tail.chars().count()).saturating_add(1);
+        (line, column)
+    }
+
+    fn origin(&self, offset: usize) -> Origin {
+        self.place(offset, offset)
+    }
+
+    fn place(&self, key: usize, value: usize) -> Origin {
+        Origin::File { key: self.line_column(key), value: self.line_column(value) }
+    }
+}
+
+/// A secret kept in a file of its own; the line end that editors add is not part of it.
+pub(super) fn read_secret(file: &Path) -> Result<Secret, String> {
+    let text = zeroize::Zeroizing::new(read_bounded(file, MAX_SECRET_FILE)?);
+    let bare = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
+    if bare.is_empty() {
+        return Err("the file is empty".to_owned());
+    }
+    Ok(Secret::new(bare))
+}
+
+fn read_bounded(file: &Path, cap: u64) -> Result<String, String> {
+    let opened = std::fs::File::open(file).map_err(|error| error.to_string())?;
+    let mut text = String::new();
+    let read = opened.take(cap.saturating_add(1)).read_to_string(&mut text).map_err(|error| error.to_string())?;
+    if u64::try_from(read).unwrap_or(u64::MAX) > cap {
+        return Err(format!("the file is longer than {cap} bytes"));
+    }
+    Ok(text)
+}

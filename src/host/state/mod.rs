@@ -1,0 +1,222 @@
+//! The state folder and the database in it: opening, migrating, and what the running server leaves for the commands
+//! beside it. It knows tables and files; what an agent is belongs to `agents`.
+
+use std::fs::{self, OpenOptions};
+use std::net::IpAddr;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, TransactionBehavior};
+
+/// A command that writes holds the lock for milliseconds; who waits longer than this waits for something broken.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const FILE: &str = "state.db";
+/// Each entry lifts `user_version` by one; an entry that was released is never changed.
+const MIGRATIONS: [&str; 1] = [include_str!("001.sql")];
+
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    #[error("cannot use the state folder {folder}: {reason}; give another with --state DIR", folder = folder.display())]
+    Folder { folder: PathBuf, reason: std::io::Error },
+    #[error("cannot write to the state database {file}: make it and its folder writable for this user, or give another with --state DIR", file = file.display())]
+    NotWritable { file: PathBuf },
+    #[error("the state database {file} is locked by another program; try again when it has ended", file = file.display())]
+    Locked { file: PathBuf },
+    #[error("the state database {file} was written by a newer pgsluice (its version is {found}, this program knows {known}); use the newer program", file = file.display())]
+    Newer { file: PathBuf, found: i64, known: i64 },
+    #[error("{file} is not a state database or is damaged; restore it from a backup, or move it away", file = file.display())]
+    Damaged { file: PathBuf },
+    #[error("the state database {file}: {reason}", file = file.display())]
+    Database { file: PathBuf, reason: rusqlite::Error },
+    #[error("the system gave no random bytes")]
+    Random,
+}
+
+/// The opened state folder. Each holder of a connection opens its own.
+#[derive(Debug, Clone)]
+pub struct State {
+    folder: PathBuf,
+}
+
+/// Where the running server can be reached, for the URLs that `agent add` prints.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerRecord {
+    pub address: IpAddr,
+    pub port: u16,
+    pub tls_required: bool,
+    /// The database of agents that have none of their own.
+    pub database: Option<String>,
+}
+
+impl State {
+    /// Creates what is missing, for this user alone, and brings the schema up to date.
+    pub fn open(folder: &Path) -> Result<Self, StateError> {
+        let state = Self { folder: folder.to_owned() };
+        let failed = |reason| StateError::Folder { folder: folder.to_owned(), reason };
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+        let found = fs::metadata(folder).map_err(failed)?;
+        if found.permissions().mode() & 0o022 != 0 {
+            tracing::warn!(folder = %folder.display(), "other users can write to the state folder: chmod 700 it");
+        }
+        state.own_file(found.uid(), found.gid())?;
+        let mut connection = state.connect()?;
+        migrate(&mut connection, &state.file())?;
+        Ok(state)
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(crate) fn file(&self) -> PathBuf {
+        self.folder.join(FILE)
+    }
+
+    /// A connection of one's own, with the settings that every one must have.
+    pub(crate) fn connect(&self) -> Result<Connection, StateError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connect = || {
+            let connection = Connection::open_with_flags(self.file(), flags)?;
+            connection.busy_timeout(BUSY_TIMEOUT)?;
+            connection.pragma_update(None, "journal_mode", "wal")?;
+            // A verifier that was rotated away must not be readable from a free page.
+            connection.pragma_update(None, "secure_delete", true)?;
+            connection.pragma_update(None, "foreign_keys", true)?;
+            // A revocation that was reported must not be lost with the power.
+            connection.pragma_update(None, "synchronous", "full")?;
+            Ok(connection)
+        };
+        connect().map_err(|error| self.error(error))
+    }
+
+    pub(crate) fn error(&self, error: rusqlite::Error) -> StateError {
+        explain(error, self.file())
+    }
+
+    /// SQLite would create the file readable by all; its -wal and -shm follow this file's mode and owner. When root adds an
+    /// agent in the folder of the user that runs the server, the file must be that user's.
+    fn own_file(&self, user: u32, group: u32) -> Result<(), StateError> {
+        let file = self.file();
+        let failed = |reason: std::io::Error| {
+            if matches!(reason.kind(), std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem) {
+                StateError::NotWritable { file: file.clone() }
+            } else {
+                StateError::Folder { folder: self.folder.clone(), reason }
+            }
+        };
+        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&file).map_err(failed)?;
+        let found = opened.metadata().map_err(failed)?;
+        if found.permissions().mode() & 0o077 != 0 {
+            opened.set_permissions(fs::Permissions::from_mode(0o600)).map_err(failed)?;
+        }
+        if found.len() == 0 && (found.uid(), found.gid()) != (user, group) {
+            // Only root may give a file away; whoever else cannot shares the folder by group.
+            std::os::unix::fs::fchown(&opened, Some(user), Some(group)).ok();
+        }
+        Ok(())
+    }
+
+    pub fn record_listener(&self, listener: &ListenerRecord) -> Result<(), StateError> {
+        let sql = "INSERT INTO listener (one, address, port, tls_required, database) VALUES (1, ?1, ?2, ?3, ?4)
+                   ON CONFLICT (one) DO UPDATE SET address = excluded.address, port = excluded.port,
+                   tls_required = excluded.tls_required, database = excluded.database";
+        let row = (listener.address.to_string(), listener.port, listener.tls_required, &listener.database);
+        self.connect()?.execute(sql, row).map_err(|error| self.error(error))?;
+        Ok(())
+    }
+
+    /// What the server that ran last here recorded.
+    pub fn listener(&self) -> Result<Option<ListenerRecord>, StateError> {
+        let row = self
+            .connect()?
+            .query_row("SELECT address, port, tls_required, database FROM listener", (), |row| {
+                Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            })
+            .optional()
+            .map_err(|error| self.error(error))?;
+        Ok(row.and_then(|(address, port, tls_required, database)| {
+            Some(ListenerRecord { address: address.parse().ok()?, port, tls_required, database })
+        }))
+    }
+}
+
+fn migrate(connection: &mut Connection, file: &Path) -> Result<(), StateError> {
+    let failed = |error| explain(error, file.to_owned());
+    let version = |connection: &Connection| connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0));
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    if version(connection).map_err(failed)? == known {
+        return Ok(());
+    }
+    // Two programs that start together: the second waits here and then finds nothing to do.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    let found = version(&transaction).map_err(failed)?;
+    let Some(done) = usize::try_from(found).ok().filter(|done| *done <= MIGRATIONS.len()) else {
+        return Err(StateError::Newer { file: file.to_owned(), found, known });
+    };
+    for migration in MIGRATIONS.iter().skip(done) {
+        transaction.execute_batch(migration).map_err(failed)?;
+    }
+    transaction.pragma_update(None, "user_version", known).map_err(failed)?;
+    transaction.commit().map_err(failed)
+}
+
+fn explain(error: rusqlite::Error, file: PathBuf) -> StateError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StateError::Locked { file },
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => StateError::NotWritable { file },
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => StateError::Damaged { file },
+        _ => StateError::Database { file, reason: error },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_made_is_for_this_user_alone() {
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = scratch.path().join("a/b");
+        let state = State::open(&folder).unwrap();
+        let connection = state.connect().unwrap();
+        connection.execute("INSERT INTO listener VALUES (1, '::1', 1, 0, NULL)", ()).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&folder), 0o700);
+        for name in ["state.db", "state.db-wal", "state.db-shm"] {
+            assert_eq!(mode(&folder.join(name)), 0o600, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_listener_is_recorded_over_the_one_before() {
+        let scratch = tempfile::tempdir().unwrap();
+        let state = State::open(scratch.path()).unwrap();
+        assert_eq!(state.listener().unwrap(), None);
+        for (address, port, database) in [("127.0.0.1", 6432, None), ("::1", 7000, Some("d".to_owned()))] {
+            let record = ListenerRecord { address: address.parse().unwrap(), port, tls_required: port == 7000, database };
+            state.record_listener(&record).unwrap();
+            assert_eq!(State::open(scratch.path()).unwrap().listener().unwrap(), Some(record));
+        }
+    }
+
+    #[test]
+    fn a_newer_schema_a_locked_and_a_damaged_file_are_named_as_such() {
+        let scratch = tempfile::tempdir().unwrap();
+        let state = State::open(scratch.path()).unwrap();
+        let connection = state.connect().unwrap();
+        connection.pragma_update(None, "user_version", 99).unwrap();
+        assert!(matches!(State::open(scratch.path()), Err(StateError::Newer { found: 99, .. })));
+        connection.pragma_update(None, "user_version", 0).unwrap();
+        connection.execute_batch("BEGIN EXCLUSIVE").unwrap();
+        assert!(matches!(State::open(scratch.path()), Err(StateError::Locked { .. })));
+        drop(connection);
+
+        let other = scratch.path().join("other");
+        fs::create_dir(&other).unwrap();
+        fs::write(other.join(FILE), "this is no database, whatever its name says".repeat(100)).unwrap();
+        assert!(matches!(State::open(&other), Err(StateError::Damaged { .. })));
+        fs::write(scratch.path().join("plain"), "").unwrap();
+        assert!(matches!(State::open(&scratch.path().join("plain")), Err(StateError::Folder { .. })));
+    }
+}
