@@ -1,0 +1,214 @@
+//! One connection from accept to its end: the login, where it may go, the greeting, then the relay.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+
+use super::house::{House, Running};
+use super::upstreams::Upstreams;
+use crate::gate::settings;
+use crate::host::agents::Agent;
+use crate::host::arrival::{Admitted, Arrival, Departure, Keeper, Offered, arrive};
+use crate::host::greetings::{Manner, Reported};
+use crate::host::registry::{LONG_SECRET, Registration, SHORT_SECRET};
+use crate::host::relay::Relay;
+use crate::host::stream::{Socket, Stream};
+use crate::session::{Session, Terms, Timeouts};
+use crate::wire::backend::{TransactionStatus, tag};
+use crate::wire::report::Report;
+use crate::wire::startup::CancelKey;
+use crate::wire::{authentication, write};
+
+/// How long a client that is refused after its login may take to read why.
+const LAST_WORD: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Checks logins against the agents.
+struct AgentKeeper<'a>(&'a House);
+
+impl Keeper for AgentKeeper<'_> {
+    fn offered(&self, name: &str, from: Option<IpAddr>) -> Offered {
+        let known = self.0.directory.lookup(name).unwrap_or_else(|error| {
+            tracing::error!(%error, "agents cannot be read: nobody is let in");
+            None
+        });
+        match known {
+            Some(agent) => {
+                let welcome = from.is_none_or(|address| agent.may_connect_from(address));
+                Offered { verifier: agent.verifier.clone(), real: welcome }
+            }
+            None => Offered { verifier: self.0.directory.mock_verifier(name), real: false },
+        }
+    }
+
+    async fn denied(&self, name: &str, from: Option<IpAddr>) {
+        if let Some(from) = from {
+            let delay = self.0.login_delay(from, name);
+            self.0.login_failed(from, name);
+            tokio::time::sleep(delay).await;
+        }
+    }
+}
+
+pub async fn attend(house: Arc<House>, stream: TcpStream) {
+    let running = house.running();
+    let socket = Socket::Tcp(stream);
+    if let Err(error) = socket.prepare(&running.keepalive) {
+        tracing::debug!(%error, "the client left at once");
+        return;
+    }
+    let from = socket.peer().map(|address| address.ip());
+    match arrive(socket, from, &running.door, &AgentKeeper(&house)).await {
+        Arrival::Cancel(request) => house.registry.cancel(request.process_id, request.key.as_bytes()),
+        Arrival::Left(why) => log_departure(&why, from),
+        Arrival::Admitted(admitted) => {
+            if let Some(from) = from {
+                house.login_succeeded(from, &admitted.agent);
+            }
+            let Admitted { mut stream, buffered, agent, database, parameters, minor, .. } = *admitted;
+            let refusal = match receive(&house, &running, &agent, database, &parameters) {
+                Ok(upstreams) => match begin(&house, &running, upstreams, minor, stream, &buffered).await {
+                    Ok(()) => return,
+                    Err((report, back)) => {
+                        stream = back;
+                        report
+                    }
+                },
+                Err(report) => report,
+            };
+            tracing::info!(agent, code = %refusal.code, message = %refusal.message, "session refused");
+            let mut words = Vec::new();
+            refusal.write(&mut words);
+            let say = async {
+                stream.write_all(&words).await?;
+                stream.shutdown().await
+            };
+            tokio::time::timeout(LAST_WORD, say).await.ok();
+        }
+    }
+}
+
+fn log_departure(why: &Departure, from: Option<IpAddr>) {
+    let from = from.map(tracing::field::display);
+    match why {
+        Departure::Closed => tracing::debug!(from, "{why}"),
+        Departure::Denied { .. } => tracing::warn!(from, "{why}"),
+        _ => tracing::info!(from, "{why}"),
+    }
+}
+
+/// Where this agent goes: its login at the server, its database, its settings.
+fn receive(
+    house: &Arc<House>,
+    running: &Arc<Running>,
+    name: &str,
+    database: Option<String>,
+    parameters: &[(String, String)],
+) -> Result<Upstreams, Report> {
+    let gone = || Report::fatal("28P01", format!("password authentication failed for user \"{name}\""));
+    let agent = house.directory.lookup(name).ok().flatten().ok_or_else(gone)?;
+    if house.registry.len() >= usize::try_from(running.config.capacity.clients.get()).unwrap_or(usize::MAX) {
+        return Err(Report::fatal("53300", "sorry, too many clients already").with_detail("max_client_conn is reached."));
+    }
+    let credential = running.config.server.credential(agent.role.as_deref()).cloned().ok_or_else(|| {
+        tracing::error!(agent = agent.name, role = agent.role, "no login is configured for this role: [upstream.roles.NAME]");
+        Report::fatal("28000", "the proxy has no login at the server for this agent's role")
+    })?;
+    let database = allowed_database(&agent, database, &running.config.server.upstream.database)?;
+    let settings = settings::startup(parameters)?.settings;
+    let manner = Manner { login: credential.user.clone(), database, settings };
+    Ok(Upstreams { house: Arc::clone(house), running: Arc::clone(running), agent, credential, manner })
+}
+
+/// The database that is meant. A client that names none sends its own name or nothing, as libpq does.
+fn allowed_database(agent: &Agent, asked: Option<String>, default: &str) -> Result<String, Report> {
+    let asked = asked.filter(|asked| !asked.is_empty() && *asked != agent.name);
+    match (&agent.database, asked) {
+        (Some(own), Some(asked)) if *own != asked => Err(Report::fatal(
+            "42501",
+            format!("agent \"{}\" may not use the database it asked for", agent.name),
+        )
+        .with_hint(format!("It may use \"{own}\"."))),
+        (Some(own), _) => Ok(own.clone()),
+        (None, Some(asked)) => Ok(asked),
+        (None, None) => Ok(default.to_owned()),
+    }
+}
+
+/// Greets the client and runs its session. A client that cannot be greeted is given back with the reason.
+async fn begin(
+    house: &Arc<House>,
+    running: &Arc<Running>,
+    upstreams: Upstreams,
+    minor: u16,
+    stream: Stream,
+    buffered: &[u8],
+) -> Result<(), (Report, Stream)> {
+    let no_key = |_| Report::fatal("58000", "no random bytes could be had for a cancel key");
+    let secret_length = if minor >= 2 { LONG_SECRET } else { SHORT_SECRET };
+    let (registration, control) = match house.registry.register(upstreams.agent.id, secret_length).map_err(no_key) {
+        Ok(registered) => registered,
+        Err(report) => return Err((report, stream)),
+    };
+    let reserved = match house.registry.random::<16>().map_err(no_key) {
+        Ok(random) => reserved_name(random),
+        Err(report) => return Err((report, stream)),
+    };
+    // Only the server knows how to greet a client of a manner not met before; the link is then this session's.
+    let (reported, taken) = match house.greetings.of(&upstreams.manner) {
+        Some(reported) => (reported, None),
+        None => match upstreams.take().await {
+            Ok(taken) => (Arc::clone(&taken.report.parameters), Some(taken)),
+            Err(report) => return Err((report, stream)),
+        },
+    };
+    let greeting = greeting(&reported, &registration);
+    let terms = Terms {
+        policy: Rc::new(running.policy.clone()),
+        frontend: running.config.limits.client,
+        backend: running.config.limits.server,
+        timeouts: Timeouts {
+            idle: running.config.listener.idle_timeout,
+            idle_in_transaction: running.config.listener.idle_transaction_timeout,
+        },
+        process_id: registration.process_id,
+        reserved,
+    };
+    tracing::debug!(agent = upstreams.agent.name, database = upstreams.manner.database, "session begins");
+    let session = Session::new(terms, reported, Instant::now());
+    let mut relay = Relay::new(session, stream, buffered, &greeting, upstreams, control);
+    if let Some(taken) = taken {
+        relay = relay.with_link(taken, Instant::now());
+    }
+    relay.run().await;
+    drop(registration);
+    Ok(())
+}
+
+fn greeting(reported: &Reported, registration: &Registration) -> Vec<u8> {
+    let mut greeting = Vec::new();
+    for (name, value) in reported.iter() {
+        write::message(&mut greeting, tag::PARAMETER_STATUS, |body| {
+            body.string(name).string(value);
+        });
+    }
+    if let Some(key) = CancelKey::new(&registration.secret) {
+        authentication::backend_key_data(&mut greeting, registration.process_id, &key);
+    }
+    write::message(&mut greeting, tag::READY_FOR_QUERY, |body| {
+        body.byte(TransactionStatus::Idle.as_byte());
+    });
+    greeting
+}
+
+/// A name for the statement that never exists: nobody can guess it, so nobody can make it exist.
+fn reserved_name(random: [u8; 16]) -> Rc<[u8]> {
+    let mut name = b"pgsluice-".to_vec();
+    for byte in random {
+        name.extend_from_slice(format!("{byte:02x}").as_bytes());
+    }
+    name.into()
+}

@@ -1,0 +1,136 @@
+//! What all connections share: the configuration in force, who the agents are, who is connected.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use super::ServeError;
+use crate::gate::Policy;
+use crate::host::agents::AgentDirectory;
+use crate::host::arrival::Door;
+use crate::host::config::{ClientTls, Config, Sources};
+use crate::host::greetings::Greetings;
+use crate::host::limits::{Bounds, Limits};
+use crate::host::link::{Connector, Minor};
+use crate::host::log::LogHandle;
+use crate::host::registry::Registry;
+use crate::host::state::State;
+use crate::host::stream::Keepalive;
+use crate::host::throttle::Throttle;
+use crate::host::tls::{Acceptor, TlsError};
+
+/// Sessions that may wait for a link at once; each holds what its client sent.
+const WAITING: usize = 4096;
+/// "No limit" as a time: nothing here lives longer.
+const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
+
+#[derive(Debug)]
+pub struct House {
+    running: RwLock<Arc<Running>>,
+    sources: Sources,
+    log: LogHandle,
+    pub directory: AgentDirectory,
+    pub throttle: Mutex<Throttle>,
+    pub registry: Arc<Registry>,
+    pub greetings: Greetings,
+}
+
+/// A configuration and what was made from it. A session keeps the one it began with.
+#[derive(Debug)]
+pub struct Running {
+    pub config: Config,
+    pub door: Door,
+    pub connector: Connector,
+    pub limits: Limits,
+    pub policy: Policy,
+    pub keepalive: Keepalive,
+}
+
+impl Running {
+    fn make(config: Config) -> Result<Self, TlsError> {
+        let (certificate, tls_required) = match &config.listener.tls {
+            ClientTls::Off => (None, false),
+            ClientTls::Offered(certificate) => (Some(certificate), false),
+            ClientTls::Required(certificate) => (Some(certificate), true),
+        };
+        let tls = certificate.map(|files| Acceptor::load(&files.certificate, &files.key).map(Arc::new)).transpose()?;
+        let door = Door { tls, tls_required, channel_binding: config.listener.channel_binding, deadline: config.listener.login_timeout };
+        let keepalive = config.listener.keepalive.map_or_else(Keepalive::default, |configured| Keepalive {
+            idle: Some(configured.idle),
+            interval: Some(configured.interval),
+            count: Some(configured.count.get()),
+            user_timeout: None,
+        });
+        let connector = Connector::load(Arc::new(config.server.upstream.clone()), keepalive, Minor::Zero)?;
+        let bound = |limit: Option<std::num::NonZeroU32>| {
+            limit.map_or(usize::MAX, |limit| usize::try_from(limit.get()).unwrap_or(usize::MAX))
+        };
+        let limits = Limits::new(Bounds {
+            per_database: bound(config.capacity.links_per_database),
+            per_agent: bound(config.capacity.links_per_agent),
+            waiting: WAITING,
+            patience: config.capacity.wait.unwrap_or(FOREVER),
+        });
+        Ok(Self { config, door, connector, limits, policy: Policy::allow_all(), keepalive })
+    }
+}
+
+impl House {
+    pub fn open(config: Config, sources: Sources, state: &State, log: LogHandle) -> Result<Self, ServeError> {
+        Ok(Self {
+            running: RwLock::new(Arc::new(Running::make(config)?)),
+            sources,
+            log,
+            directory: AgentDirectory::open(state)?,
+            throttle: Mutex::default(),
+            registry: Arc::default(),
+            greetings: Greetings::default(),
+        })
+    }
+
+    /// The configuration in force now.
+    pub fn running(&self) -> Arc<Running> {
+        Arc::clone(&self.running.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes the configuration anew, whole or not at all.
+    pub fn reload(&self) {
+        let made = match Config::load(&self.sources) {
+            Ok(config) => Running::make(config).map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        match made {
+            Ok(new) => {
+                let fixed = self.running().config.needs_restart(&new.config);
+                if !fixed.is_empty() {
+                    tracing::warn!(settings = fixed.join("; "), "these take effect after a restart only");
+                }
+                if let Err(error) = self.log.set(&new.config.log) {
+                    tracing::warn!(%error, "the log level stays as it was");
+                }
+                *self.running.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
+                self.greetings.forget();
+                tracing::info!("configuration reloaded");
+            }
+            Err(error) => tracing::error!(%error, "configuration not reloaded: the old one stays in force"),
+        }
+    }
+
+    /// Reads the secrets again, for the server refused the ones in force: they may have been rotated.
+    pub fn reread(&self) -> Option<Config> {
+        Config::load(&self.sources).ok()
+    }
+
+    /// How long the answer to this login must wait.
+    pub fn login_delay(&self, from: IpAddr, name: &str) -> Duration {
+        self.throttle.lock().unwrap_or_else(PoisonError::into_inner).delay(Instant::now(), from, name)
+    }
+
+    pub fn login_failed(&self, from: IpAddr, name: &str) {
+        self.throttle.lock().unwrap_or_else(PoisonError::into_inner).failed(Instant::now(), from, name);
+    }
+
+    pub fn login_succeeded(&self, from: IpAddr, name: &str) {
+        self.throttle.lock().unwrap_or_else(PoisonError::into_inner).succeeded(Instant::now(), from, name);
+    }
+}

@@ -1,0 +1,162 @@
+//! The running server: listens, hands connections to worker threads, hears signals, watches for revoked agents, reloads, and
+//! drains. What one connection goes through is in `attend`.
+
+mod attend;
+mod house;
+mod upstreams;
+mod workers;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use super::agents::Change;
+use super::config::{ClientTls, Config, Sources};
+use super::log::LogHandle;
+use super::relay::Control;
+use super::state::{ListenerRecord, State, StateError};
+use super::tls::TlsError;
+use crate::wire::report::Report;
+
+use house::{House, Running};
+use workers::Workers;
+
+/// How often the state database is asked whether an agent was revoked; asking costs a few microseconds.
+const WATCH: Duration = Duration::from_millis(100);
+/// How long sessions may take to say their last words after the drain.
+const FAREWELL: Duration = Duration::from_secs(7);
+/// Connections the system queues while all workers are busy.
+const BACKLOG: u32 = 1024;
+/// After an error that does not go away by itself (no file handles are left), the next try waits.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error("cannot listen on {address}: {error}")]
+    Listen { address: SocketAddr, error: io::Error },
+    #[error("TLS: {0}")]
+    Tls(#[from] TlsError),
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error("the system gave no thread, event loop or signal handler: {0}")]
+    System(#[from] io::Error),
+}
+
+/// Runs until it is told to stop. `sources` are asked again on SIGHUP.
+pub fn run(config: Config, sources: Sources, state: State, log: LogHandle) -> Result<(), ServeError> {
+    let workers = config.workers;
+    let house = Arc::new(House::open(config, sources, &state, log)?);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let workers = Workers::start(workers, &house)?;
+        serve(&house, &state, &workers).await?;
+        workers.finish().await;
+        Ok(())
+    })
+}
+
+async fn serve(house: &Arc<House>, state: &State, workers: &Workers) -> Result<(), ServeError> {
+    let (connections, mut arrived) = mpsc::channel::<TcpStream>(1);
+    let running = house.running();
+    let mut acceptors = tokio::task::JoinSet::new();
+    for (index, address) in running.config.listener.addresses.iter().enumerate() {
+        let listener = listen(*address).map_err(|error| ServeError::Listen { address: *address, error })?;
+        let bound = listener.local_addr()?;
+        if index == 0 {
+            state.record_listener(&ListenerRecord {
+                address: bound.ip(),
+                port: bound.port(),
+                tls_required: matches!(running.config.listener.tls, ClientTls::Required(_)),
+                database: Some(running.config.server.upstream.database.clone()),
+            })?;
+        }
+        say(&format!("listening on {bound}"));
+        acceptors.spawn(accept(listener, connections.clone()));
+    }
+    drop(running);
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut watch = tokio::time::interval(WATCH);
+    watch.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            Some(stream) = arrived.recv() => workers.hand_over(stream),
+            _ = watch.tick() => end_revoked(house),
+            _ = hangup.recv() => house.reload(),
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+        }
+    }
+    acceptors.abort_all();
+    tracing::info!(sessions = house.registry.len(), "stopping: open work may finish");
+    house.registry.tell_all(&Control::Drain);
+    tokio::select! {
+        () = house.registry.emptied() => return Ok(()),
+        () = tokio::time::sleep(house.running().config.drain_timeout) => tracing::warn!("open work did not finish within drain_timeout"),
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    let report = Report::fatal("57P01", "terminating connection due to administrator command").with_hint("pgsluice is being stopped.");
+    house.registry.tell_all(&Control::End(report));
+    tokio::time::timeout(FAREWELL, house.registry.emptied()).await.ok();
+    Ok(())
+}
+
+/// One line on standard output, for people and for programs that wait for it.
+fn say(line: &str) {
+    use std::io::Write as _;
+    let mut out = io::stdout().lock();
+    // A closed standard output is no reason not to serve.
+    if writeln!(out, "{line}").and_then(|()| out.flush()).is_err() {
+        tracing::debug!("nobody reads standard output");
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    if address.is_ipv6() {
+        socket2::SockRef::from(&socket).set_only_v6(true)?;
+    }
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+async fn accept(listener: TcpListener, connections: mpsc::Sender<TcpStream>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                if connections.send(stream).await.is_err() {
+                    return;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn end_revoked(house: &House) {
+    let changes = match house.directory.refresh() {
+        Ok(changes) => changes,
+        Err(error) => {
+            tracing::error!(%error, "whether agents were revoked cannot be read; sign-ins are refused until it can");
+            return;
+        }
+    };
+    for change in changes {
+        if let Change::Revoked(agent) = change {
+            tracing::info!(agent = agent.name, "agent revoked: its sessions end");
+            let report = Report::fatal("57P01", format!("the access of agent \"{}\" was revoked", agent.name));
+            house.registry.tell_agent(agent.id, &Control::End(report));
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Links for one session: a place within the limits, a login at the server, and what the next client may be greeted with.
+
+use std::sync::Arc;
+
+use super::house::{House, Running};
+use crate::host::agents::Agent;
+use crate::host::greetings::Manner;
+use crate::host::limits::Place;
+use crate::host::link::{Canceller, Link, LinkError, Request};
+use crate::host::relay::{Server, Taken};
+use crate::host::stream::Stream;
+use crate::host::upstream::Credential;
+use crate::session::LinkReport;
+use crate::wire::report::Report;
+
+/// How one session reaches the server.
+#[derive(Debug, Clone)]
+pub struct Upstreams {
+    pub house: Arc<House>,
+    pub running: Arc<Running>,
+    pub agent: Arc<Agent>,
+    pub credential: Credential,
+    pub manner: Manner,
+}
+
+/// Lives as long as the link: the place it takes, and what cancels its work.
+#[derive(Debug)]
+pub struct Hold {
+    canceller: Option<Canceller>,
+    _place: Place,
+}
+
+impl Server for Upstreams {
+    type Stream = Stream;
+    type Canceller = Hold;
+
+    fn connect(&self) -> impl Future<Output = Result<Taken<Stream, Hold>, Report>> + 'static {
+        let this = self.clone();
+        async move { this.take().await }
+    }
+
+    fn cancel(&self, hold: &Hold) {
+        let Some(canceller) = hold.canceller.clone() else { return };
+        tokio::task::spawn_local(async move {
+            if let Err(error) = canceller.cancel().await {
+                tracing::warn!(%error, "a cancel request did not reach the server");
+            }
+        });
+    }
+}
+
+impl Upstreams {
+    pub async fn take(&self) -> Result<Taken<Stream, Hold>, Report> {
+        let place = self.running.limits.place(&self.agent.name, &self.manner.database).await?;
+        let link = self.sign_in().await.map_err(|error| {
+            tracing::warn!(agent = self.agent.name, database = self.manner.database, %error, "no link to the server");
+            error.for_agent()
+        })?;
+        let reported: Arc<[_]> = link.parameters.into();
+        self.house.greetings.remember(&self.manner, &reported);
+        let process_id = link.canceller.as_ref().map_or(0, |canceller| canceller.process_id);
+        // Notices of the login are for the client, before anything else.
+        let mut received: Vec<u8> = link.notices.concat();
+        received.extend_from_slice(&link.buffered);
+        Ok(Taken {
+            stream: link.stream,
+            received,
+            report: LinkReport { process_id, parameters: reported },
+            canceller: Hold { canceller: link.canceller, _place: place },
+        })
+    }
+
+    /// Signs in; once more with secrets read anew where the server refused the ones at hand.
+    async fn sign_in(&self) -> Result<Link, LinkError> {
+        match self.attempt(&self.credential).await {
+            Err(error) if error.credential_refused() => {
+                let reread = self.house.reread();
+                match reread.as_ref().and_then(|config| config.server.credential(self.agent.role.as_deref())) {
+                    Some(credential) if *credential != self.credential => {
+                        tracing::info!(role = credential.user, "the server refused a secret; the one now configured is tried");
+                        self.attempt(credential).await
+                    }
+                    Some(_) | None => Err(error),
+                }
+            }
+            done => done,
+        }
+    }
+
+    async fn attempt(&self, credential: &Credential) -> Result<Link, LinkError> {
+        let request = Request { credential, database: &self.manner.database, parameters: &self.manner.settings };
+        self.running.connector.connect(request).await
+    }
+}

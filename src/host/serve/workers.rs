@@ -1,0 +1,71 @@
+//! The threads that run sessions. Each has an event loop of its own; a session is born on one and never leaves it.
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::LocalSet;
+
+use super::attend::attend;
+use super::house::House;
+
+pub struct Workers {
+    workers: Vec<Worker>,
+    next: AtomicUsize,
+}
+
+struct Worker {
+    connections: mpsc::UnboundedSender<std::net::TcpStream>,
+    done: oneshot::Receiver<()>,
+}
+
+impl Workers {
+    pub fn start(count: NonZeroUsize, house: &Arc<House>) -> io::Result<Self> {
+        let mut workers = Vec::with_capacity(count.get());
+        for number in 0..count.get() {
+            let (connections, arrived) = mpsc::unbounded_channel();
+            let (finished, done) = oneshot::channel();
+            let house = Arc::clone(house);
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            thread::Builder::new().name(format!("sessions-{number}")).spawn(move || {
+                let local = LocalSet::new();
+                runtime.block_on(local.run_until(receive(arrived, house)));
+                finished.send(()).ok();
+            })?;
+            workers.push(Worker { connections, done });
+        }
+        Ok(Self { workers, next: AtomicUsize::new(0) })
+    }
+
+    /// Gives a connection to the worker whose turn it is.
+    pub fn hand_over(&self, stream: TcpStream) {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed).checked_rem(self.workers.len()).unwrap_or(0);
+        // Another thread's event loop must take the socket anew.
+        if let (Ok(stream), Some(worker)) = (stream.into_std(), self.workers.get(turn)) {
+            worker.connections.send(stream).ok();
+        }
+    }
+
+    /// Lets the threads end. Sessions that are left are dropped.
+    pub async fn finish(self) {
+        for worker in self.workers {
+            drop(worker.connections);
+            worker.done.await.ok();
+        }
+    }
+}
+
+async fn receive(mut arrived: mpsc::UnboundedReceiver<std::net::TcpStream>, house: Arc<House>) {
+    while let Some(stream) = arrived.recv().await {
+        match TcpStream::from_std(stream) {
+            Ok(stream) => {
+                tokio::task::spawn_local(attend(Arc::clone(&house), stream));
+            }
+            Err(error) => tracing::warn!(%error, "a connection could not be taken"),
+        }
+    }
+}
