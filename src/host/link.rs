@@ -5,7 +5,7 @@
 mod dial;
 mod error;
 mod login;
-mod scram;
+pub(super) mod scram;
 #[cfg(test)]
 mod tests;
 

@@ -2,6 +2,8 @@
 //! binds a SCRAM login to its channel. Nothing here opens a connection.
 
 mod client;
+#[cfg(test)]
+pub(super) mod made;
 mod server;
 
 use std::path::{Path, PathBuf};
@@ -64,4 +66,37 @@ pub fn end_point_hash(certificate: &[u8]) -> Option<Vec<u8>> {
         _ => return None,
     };
     Some(digest::digest(algorithm, certificate).as_ref().to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn certificates_are_hashed_as_their_signature_is() {
+        for (algorithm, length) in [
+            (&rcgen::PKCS_ECDSA_P256_SHA256, Some(32)),
+            (&rcgen::PKCS_ECDSA_P384_SHA384, Some(48)),
+            // Ed25519 names no hash: RFC 5929 leaves it open, so there is no binding.
+            (&rcgen::PKCS_ED25519, None),
+        ] {
+            let made = made::Made::new("localhost", algorithm);
+            let certificate = certificates("certificate", &made.certificate()).unwrap();
+            assert_eq!(end_point_hash(&certificate[0]).map(|hash| hash.len()), length, "{algorithm:?}");
+            let acceptor = Acceptor::load(&made.certificate(), &made.key()).unwrap();
+            assert_eq!(acceptor.bound_scram().is_some(), length.is_some());
+        }
+        assert_eq!(end_point_hash(b"no certificate"), None);
+    }
+
+    #[test]
+    fn files_that_do_not_fit_are_refused_with_their_names() {
+        let [one, two] = [0; 2].map(|_| made::Made::new("localhost", &rcgen::PKCS_ECDSA_P256_SHA256));
+        let mixed = Acceptor::load(&one.certificate(), &two.key()).unwrap_err().to_string();
+        assert!(mixed.contains("server.key") && mixed.contains("do not work together"), "{mixed}");
+        assert!(matches!(Acceptor::load(&one.key(), &one.key()), Err(TlsError::Empty { .. })));
+        assert!(matches!(Acceptor::load(Path::new("/nowhere"), &one.key()), Err(TlsError::File { .. })));
+        let swapped = Acceptor::load(&one.certificate(), &one.certificate()).unwrap_err().to_string();
+        assert!(swapped.contains("private key"), "{swapped}");
+    }
 }

@@ -187,7 +187,7 @@ mod tests {
         #[test]
         fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             if let Ok(Request::Sasl(offered)) = request(&bytes) {
-                prop_assert!(!offered.contains("\u{1F600}"));
+                prop_assert!(!offered.contains("😀"));
             }
             if let Ok(initial) = sasl_initial(&bytes) {
                 prop_assert_eq!(initial.mechanism.len() + 1 + 4 + initial.data.len(), bytes.len());

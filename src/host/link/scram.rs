@@ -23,7 +23,7 @@ const REMEMBERED: usize = 256;
 
 /// Whether and how a login is tied to the TLS channel it runs in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Binding {
+pub(in crate::host) enum Binding {
     /// No TLS, or none that can be bound.
     None,
     /// We could, and the server does not offer it: it will notice if somebody took the offer away.
@@ -52,14 +52,14 @@ impl Binding {
 
 /// Waiting for the server's challenge.
 #[derive(Debug)]
-pub(super) struct Opened {
+pub(in crate::host) struct Opened {
     binding: Binding,
     nonce: String,
 }
 
 /// Waiting for the server's own proof.
 #[derive(Debug)]
-pub(super) struct Proven {
+pub(in crate::host) struct Proven {
     server_key: Keys,
     auth_message: String,
 }
@@ -158,7 +158,7 @@ impl KnownKeys {
     }
 
     #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::host) fn len(&self) -> usize {
         self.entries().len()
     }
 }
