@@ -113,6 +113,7 @@ fn refusals_name_the_place_and_what_to_do() {
         ("listen_port = 1\nlisten_port = 2", "pgsluice.toml:3:1: not valid TOML: duplicate key"),
         ("log_level = \"pgsluice=loud\"", "log_level: expected a level"),
         ("upstream_file = \"x\"", "upstream_file and upstream are both given: keep one of them"),
+        ("[upstream.roles.r]", "beside a table [upstream], write the URL as its key url"),
         ("server_connect_timeout = -1", "server_connect_timeout: expected a time"),
     ];
     for (toml, expected) in cases {
@@ -187,10 +188,10 @@ fn how_the_server_is_checked() {
 
 #[test]
 fn roles_have_logins_of_their_own() {
-    let toml = "[upstream.roles.reader]\npassword_file = \"reader.txt\"\n[upstream.roles.\"odd.name\"]\npassword_env = \"ODD_PASSWORD\"\n\
+    let toml = "[upstream]\nurl = \"postgres://app@localhost/shop\"\n[upstream.roles.reader]\npassword_file = \"reader.txt\"\n[upstream.roles.\"odd.name\"]\npassword_env = \"ODD_PASSWORD\"\n\
                 [upstream.roles.trusted]\n[databases.shop]\nenvironment = \"production\"\n[databases.other]\n";
     let setup =
-        with_url(toml).file("reader.txt", "s3cret\r\n").variable("ODD_PASSWORD", "0dd").variable("PGSLUICE_UPSTREAM_PASSWORD", "0wn");
+        self::setup(toml).file("reader.txt", "s3cret\r\n").variable("ODD_PASSWORD", "0dd").variable("PGSLUICE_UPSTREAM_PASSWORD", "0wn");
     let config = setup.load().unwrap();
     let password = |role| config.server.credential(role).map(|login| (login.user.as_str(), login.password.as_ref().map(Secret::expose)));
     assert_eq!(password(Some("reader")), Some(("reader", Some("s3cret"))));
