@@ -7,8 +7,6 @@ mod listener;
 mod raw;
 mod reader;
 mod server;
-#[cfg(test)]
-mod tests;
 pub mod url;
 mod value;
 

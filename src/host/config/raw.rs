@@ -77,7 +77,9 @@ impl Raw {
         let document = DeTable::parse(text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
             // The parser's own message is of fixed words; its Display would quote the line, and the line may hold a password.
-            vec![Problem { origin: Some(lines.origin(at)), text: format!("not valid TOML: {}", error.message()) }]
+            let message = error.message();
+            let hint = if message.starts_with("cannot extend") { "; beside a table [upstream], write the URL as its key url" } else { "" };
+            vec![Problem { origin: Some(lines.origin(at)), text: format!("not valid TOML: {message}{hint}") }]
         })?;
         let mut flat = Flat { lines, raw: Self::default(), problems: Vec::new() };
         flat.table(&mut Vec::new(), document.get_ref());

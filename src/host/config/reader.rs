@@ -80,7 +80,9 @@ impl<'a> Reader<'a> {
             .filter(|text| !text.is_empty())
             .map(|text| Given { text: Secret::new(text.clone()), origin: Origin::Environment(variable.clone()) });
         self.variables.insert(variable);
-        from_flag.or(from_environment).or_else(|| self.in_file(keys))
+        // Asked of the file in any case: a key that something else overrides is still known.
+        let from_file = self.in_file(keys);
+        from_flag.or(from_environment).or(from_file)
     }
 
     /// The environment has no way to write the names of roles and databases: their tables stand in the file alone.

@@ -32,7 +32,7 @@ fn user_password_and_database_are_decoded_and_have_libpqs_defaults() {
     assert_eq!(url.password.unwrap().expose(), "p:/@+é");
     let url = parse("postgres://alice@h").unwrap();
     assert_eq!((url.database.as_str(), url.password), ("alice", None));
-    let url = parse("postgres://h/d?user=bob&password=x%26y&dbname=").unwrap();
+    let url = parse("postgres://h/d?user=bob&password=x%26y").unwrap();
     assert_eq!((url.user.as_str(), url.password.unwrap().expose()), ("bob", "x&y"));
     assert_eq!(url.database, "d");
 }

@@ -1,0 +1,326 @@
+//! The configuration as a whole: what counts, what is refused and with what words, and that no secret is ever repeated.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use pgsluice::host::config::{ClientTls, Config, ConfigError, Flags, Local, Sources};
+use pgsluice::host::secret::Secret;
+use pgsluice::host::upstream::{Roots, SslMode};
+use pgsluice::wire::frame::Caps;
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+struct Setup {
+    folder: TempDir,
+    sources: Sources,
+}
+
+fn setup(toml: &str) -> Setup {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pgsluice.toml");
+    std::fs::write(&file, toml).unwrap();
+    let environment = BTreeMap::from([("HOME".to_owned(), "/home/ann".to_owned())]);
+    Setup { folder, sources: Sources { file: Some(file), environment, flags: Flags::default() } }
+}
+
+impl Setup {
+    fn variable(mut self, name: &str, value: &str) -> Self {
+        self.sources.environment.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    fn file(self, name: &str, text: &str) -> Self {
+        std::fs::write(self.folder.path().join(name), text).unwrap();
+        self
+    }
+
+    fn load(&self) -> Result<Config, ConfigError> {
+        Config::load(&self.sources)
+    }
+
+    /// The error with the file's folder taken off.
+    fn refusal(&self) -> String {
+        let text = self.load().unwrap_err().to_string();
+        text.replace(&format!("{}/", self.folder.path().display()), "")
+    }
+}
+
+const URL: &str = "upstream = \"postgres://app@localhost/shop\"\n";
+
+fn with_url(toml: &str) -> Setup {
+    setup(&format!("{URL}{toml}"))
+}
+
+#[test]
+fn a_url_is_enough() {
+    let mut sources = Sources { environment: BTreeMap::from([("HOME".to_owned(), "/home/ann".to_owned())]), ..Sources::default() };
+    sources.flags.upstream = Some(Secret::new("postgres://app:pw@db.example/shop"));
+    let config = Config::load(&sources).unwrap();
+    assert_eq!(config.listener.addresses, ["127.0.0.1:6432".parse().unwrap()]);
+    assert_eq!(config.listener.tls, ClientTls::Off);
+    assert_eq!(config.server.upstream.tls.mode, SslMode::VerifyFull);
+    assert_eq!(config.server.upstream.tls.roots, Roots::Platform);
+    assert_eq!(config.state, PathBuf::from("/home/ann/.local/state/pgsluice"));
+    assert_eq!(config.listener.login_timeout, Duration::from_secs(60));
+    assert_eq!(config.capacity.wait, Some(Duration::from_secs(120)));
+    assert!(config.warnings.iter().any(|warning| warning.contains("--upstream")), "{:?}", config.warnings);
+    assert_eq!((config.limits.client.cap(b'Q'), config.limits.client.cap(b'S')), (Some(16 << 20), Some(0)));
+    assert_eq!((config.limits.client.cap(b'z'), config.limits.server.cap(b'D')), (None, Some(1 << 30)));
+}
+
+#[test]
+fn a_flag_goes_before_the_environment_and_the_environment_before_the_file() {
+    let from_file = with_url("listen_port = 1\nlisten_addr = \"127.0.0.1\"\n");
+    assert_eq!(from_file.load().unwrap().listener.addresses, ["127.0.0.1:1".parse().unwrap()]);
+    let mut both = from_file.variable("PGSLUICE_LISTEN_PORT", "2");
+    assert_eq!(both.load().unwrap().listener.addresses, ["127.0.0.1:2".parse().unwrap()]);
+    both.sources.flags.listen = Some(("::1".to_owned(), 3));
+    assert_eq!(both.load().unwrap().listener.addresses, ["[::1]:3".parse().unwrap()]);
+
+    let mut url = setup("[upstream]\nurl = \"postgres://a@localhost/x\"\nsslmode = \"require\"\n")
+        .variable("PGSLUICE_UPSTREAM", "postgres://b@localhost/y");
+    assert_eq!(url.load().unwrap().server.upstream.database, "y");
+    url.sources.flags.upstream = Some(Secret::new("postgres://c@localhost/z"));
+    let config = url.load().unwrap();
+    assert_eq!((config.server.upstream.database.as_str(), config.server.upstream.tls.mode), ("z", SslMode::Require));
+    // An empty variable is as good as none.
+    assert_eq!(with_url("").variable("PGSLUICE_UPSTREAM", "").load().unwrap().server.upstream.database, "shop");
+}
+
+#[test]
+fn refusals_name_the_place_and_what_to_do() {
+    let cases = [
+        ("listen_prt = 1", "pgsluice.toml:2:1: unknown key listen_prt: did you mean listen_port?"),
+        ("  zebra = 1", "pgsluice.toml:2:3: unknown key zebra"),
+        ("sslmode = \"require\"", "pgsluice.toml:2:1: unknown key sslmode: did you mean upstream.sslmode?"),
+        ("[limit]\nx = 1\ny = 2", "pgsluice.toml:2:2: unknown key limit: did you mean limits?"),
+        ("[limits]\nmax_query_lenght = 1", "pgsluice.toml:3:1: unknown key limits.max_query_lenght: did you mean max_query_length?"),
+        ("[databases.shop]\nenvironmnt = \"x\"", "pgsluice.toml:3:1: unknown key databases.shop.environmnt: did you mean environment?"),
+        ("listen_port = 65536", "pgsluice.toml:2:15: listen_port: expected a port from 0 to 65535, not \"65536\""),
+        ("tcp_keepalive = \"maybe\"", "tcp_keepalive: expected one of on, off, true"),
+        (
+            "query_wait_timeout = \"soon\"",
+            "query_wait_timeout: expected a time such as 30s, 500ms, 10min or plain seconds; 0 turns it off, not \"soon\"",
+        ),
+        ("client_login_timeout = 0", "client_login_timeout: expected a time longer than zero"),
+        ("listen_addr = \"db.example\"", "listen_addr: expected IP addresses"),
+        ("workers = [1]", "pgsluice.toml:2:11: workers: expected a text, a whole number, true or false"),
+        ("[workers]\n", "pgsluice.toml:2:2: workers takes a value, not a table"),
+        ("limits = 5", "pgsluice.toml:2:1: limits is a table: write [limits]"),
+        ("listen_port = ", "pgsluice.toml:2:15: not valid TOML"),
+        ("listen_port = 1\nlisten_port = 2", "pgsluice.toml:3:1: not valid TOML: duplicate key"),
+        ("log_level = \"pgsluice=loud\"", "log_level: expected a level"),
+        ("upstream_file = \"x\"", "upstream_file and upstream are both given: keep one of them"),
+        ("[upstream.roles.r]", "beside a table [upstream], write the URL as its key url"),
+        ("server_connect_timeout = -1", "server_connect_timeout: expected a time"),
+    ];
+    for (toml, expected) in cases {
+        let refusal = with_url(toml).refusal();
+        assert!(refusal.contains(expected), "{toml}\n  {refusal}");
+        assert_eq!(refusal.lines().count(), 1, "{refusal}");
+    }
+    assert!(setup("").refusal().contains("no PostgreSQL server is named: give --upstream"));
+    let refusal = with_url("").variable("PGSLUICE_LISTEN_PORT", "high").refusal();
+    assert_eq!(refusal, "PGSLUICE_LISTEN_PORT: listen_port: expected a port from 0 to 65535, not \"high\"");
+    let all = with_url("a = 1\nlisten_port = \"x\"\nworkers = 0\n").refusal();
+    assert_eq!(all.lines().count(), 3, "{all}");
+    let mut missing = with_url("");
+    missing.sources.file = Some(PathBuf::from("/nowhere/pgsluice.toml"));
+    assert!(missing.refusal().contains("cannot read the configuration /nowhere/pgsluice.toml"));
+}
+
+#[test]
+fn off_loopback_tls_is_required_unless_turned_off_by_its_name() {
+    let listen = "listen_addr = \"0.0.0.0\"\n";
+    let files = "client_tls_cert_file = \"cert.pem\"\nclient_tls_key_file = \"key.pem\"\n";
+    let with = |toml: String| with_url(&toml).file("cert.pem", "x").file("key.pem", "x");
+    let tls = |toml: String| with(toml).load().unwrap().listener.tls;
+    let refusal = with(listen.to_owned()).refusal();
+    assert!(refusal.contains("off loopback TLS is required: give client_tls_cert_file"), "{refusal}");
+    let disabled = with(format!("{listen}client_tls_sslmode = \"disable\"\n")).load().unwrap();
+    assert_eq!(disabled.listener.tls, ClientTls::Off);
+    assert!(disabled.warnings.iter().any(|warning| warning.contains("clear text")));
+    assert!(matches!(tls(format!("{listen}{files}")), ClientTls::Required(_)));
+    assert!(matches!(tls(files.to_owned()), ClientTls::Offered(_)));
+    assert!(matches!(tls(format!("{files}client_tls_sslmode = \"require\"\n")), ClientTls::Required(_)));
+    for mode in ["allow", "prefer"] {
+        let refusal = with(format!("{listen}{files}client_tls_sslmode = \"{mode}\"\n")).refusal();
+        assert!(refusal.contains("write \"require\""), "{refusal}");
+    }
+    assert!(with("client_tls_sslmode = \"require\"".to_owned()).refusal().contains("TLS needs a certificate"));
+    assert!(with("client_tls_cert_file = \"cert.pem\"".to_owned()).refusal().contains("give client_tls_key_file too"));
+    assert!(with_url(files).refusal().contains("client_tls_cert_file: cannot read cert.pem"));
+    // One address off loopback among others is enough.
+    assert!(with("listen_addr = \"127.0.0.1, 10.0.0.1\"".to_owned()).refusal().contains("off loopback"));
+    assert!(with("listen_addr = \"127.0.0.1, ::1\"".to_owned()).load().is_ok());
+}
+
+#[test]
+fn how_the_server_is_checked() {
+    let mode = |url: &str, toml: &str| {
+        setup(&format!("[upstream]\nurl = \"{url}\"\n{toml}")).file("ca.pem", "x").load().map(|config| config.server.upstream.tls.mode)
+    };
+    let cases = [
+        ("postgres://u@localhost/d", "", SslMode::Prefer),
+        ("postgres://u@/d?host=/tmp", "", SslMode::Prefer),
+        ("postgres://u@127.0.0.9,[::1]/d", "", SslMode::Prefer),
+        ("postgres://u@localhost,db.example/d", "", SslMode::VerifyFull),
+        ("postgres://u@db.example/d?sslmode=require", "", SslMode::Require),
+        ("postgres://u@db.example/d?sslmode=require", "sslrootcert = \"ca.pem\"", SslMode::VerifyCa),
+        ("postgres://u@db.example/d?sslmode=require", "sslmode = \"disable\"", SslMode::Disable),
+        ("postgres://u@localhost/d", "sslrootcert = \"system\"", SslMode::VerifyFull),
+    ];
+    for (url, toml, expected) in cases {
+        assert_eq!(mode(url, toml).unwrap(), expected, "{url} {toml}");
+    }
+    for (url, toml, expected) in [
+        ("postgres://u@h/d?sslmode=require", "sslrootcert = \"system\"", "needs sslmode = \"verify-full\""),
+        ("postgres://u@h/d?sslmode=prefer", "sslnegotiation = \"direct\"", "direct TLS needs sslmode require"),
+        ("postgres://u@h/d", "sslcert = \"ca.pem\"", "belong together"),
+        ("postgres://u@h/d", "sslrootcert = \"none.pem\"", "cannot read"),
+    ] {
+        let error = mode(url, toml).unwrap_err().to_string();
+        assert!(error.contains(expected), "{url} {toml}: {error}");
+    }
+}
+
+#[test]
+fn roles_have_logins_of_their_own() {
+    let toml = "[upstream]\nurl = \"postgres://app@localhost/shop\"\n[upstream.roles.reader]\npassword_file = \"reader.txt\"\n[upstream.roles.\"odd.name\"]\npassword_env = \"ODD_PASSWORD\"\n\
+                [upstream.roles.trusted]\n[databases.shop]\nenvironment = \"production\"\n[databases.other]\n";
+    let setup =
+        self::setup(toml).file("reader.txt", "s3cret\r\n").variable("ODD_PASSWORD", "0dd").variable("PGSLUICE_UPSTREAM_PASSWORD", "0wn");
+    let config = setup.load().unwrap();
+    let password = |role| config.server.credential(role).map(|login| (login.user.as_str(), login.password.as_ref().map(Secret::expose)));
+    assert_eq!(password(Some("reader")), Some(("reader", Some("s3cret"))));
+    assert_eq!(password(Some("odd.name")), Some(("odd.name", Some("0dd"))));
+    assert_eq!(password(Some("trusted")), Some(("trusted", None)));
+    assert_eq!(password(Some("stranger")), None);
+    assert_eq!(password(None), Some(("app", Some("0wn"))));
+    assert_eq!((config.environment("shop"), config.environment("other"), config.environment("x")), (Some("production"), None, None));
+    let local = Local::load(&setup.sources).unwrap();
+    assert_eq!(local.roles.unwrap().into_iter().collect::<Vec<_>>(), ["odd.name", "reader", "trusted"]);
+
+    for (toml, expected) in [
+        ("[upstream.roles.r]\npassword = \"a\"\npassword_env = \"B\"", "are both given"),
+        ("[upstream.roles.r]\npassword_env = \"MISSING\"", "the environment variable MISSING is not set"),
+        ("[upstream.roles.r]\npassword_file = \"missing\"", "cannot read"),
+        ("[upstream.roles.r]\npassword = \"\"", "the password is empty"),
+        ("[upstream.roles]\nr = \"x\"", "upstream.roles.r is a table"),
+    ] {
+        // A dotted upstream string and a table cannot stand in one file, so the URL comes from outside.
+        let refusal = self::setup(toml).variable("PGSLUICE_UPSTREAM", "postgres://u@localhost/d").refusal();
+        assert!(refusal.contains(expected), "{toml}: {refusal}");
+    }
+}
+
+#[test]
+fn what_a_reload_cannot_change_is_named() {
+    let old = with_url("").load().unwrap();
+    assert_eq!(old.needs_restart(&with_url("max_client_conn = 5\nlog_level = \"debug\"\n").load().unwrap()), Vec::<&str>::new());
+    let new = with_url("listen_port = 1\nworkers = 77\nstate = \"elsewhere\"\n").load().unwrap();
+    assert_eq!(old.needs_restart(&new), ["state", "listen_addr, listen_port", "workers"]);
+}
+
+#[test]
+fn variables_that_mean_nothing_are_warned_of_and_platform_ones_are_not() {
+    let config = with_url("")
+        .variable("PGSLUICE_LISTN_PORT", "5")
+        .variable("PGSLUICE_PORT", "tcp://10.0.0.1:6432")
+        .variable("PGSLUICE_SERVICE_HOST", "10.0.0.1")
+        .load()
+        .unwrap();
+    assert_eq!(config.warnings, ["the environment has PGSLUICE_LISTN_PORT, which is no setting: did you mean PGSLUICE_LISTEN_PORT?"]);
+}
+
+#[test]
+fn the_commands_beside_the_server_need_none_of_its_secrets() {
+    let setup =
+        setup("listen_addr = \"10.0.0.1\"\nnonsense = 1\n[upstream]\nurl = \"postgres://u@h/shop\"\npassword_file = \"/root/none\"\n");
+    let local = Local::load(&setup.sources).unwrap();
+    assert_eq!((local.listener.address, local.listener.port), ("10.0.0.1".parse().unwrap(), 6432));
+    assert!(local.listener.tls_required && local.listener.database.as_deref() == Some("shop"));
+}
+
+const SECRET: &str = "hunter2hunter2";
+
+#[test]
+fn no_secret_in_errors_debug_output_or_the_report() {
+    let good = [
+        format!("upstream = \"postgres://u:{SECRET}@localhost/d\""),
+        format!("[upstream]\nurl = \"postgres://u@localhost/d\"\npassword = \"{SECRET}\"\n[upstream.roles.r]\npassword = \"{SECRET}\""),
+    ];
+    for toml in good {
+        let config = setup(&toml).load().unwrap();
+        let shown = format!("{config} {config:?}");
+        assert!(!shown.contains(SECRET), "{shown}");
+        assert!(config.warnings.iter().any(|warning| warning.contains("chmod 600")), "{:?}", config.warnings);
+    }
+    let bad = [
+        format!("upstream = \"postgres://u:{SECRET}@h:port/d\""),
+        format!("upstream = \"postgres://u:x@{SECRET}@h/d\""),
+        format!("upstream = \"u:{SECRET}@h/d\""),
+        format!("upstream_file = \"postgres://u:{SECRET}@h/d\""),
+        format!("listen_addr = \"postgres://u:{SECRET}@h/d\""),
+        format!("[upstream]\npasword = \"{SECRET}\""),
+        format!("[upstream]\npassword = {SECRET}"),
+        format!("[upstream]\npassword = \"{SECRET}"),
+        format!("[upstream]\npassword = [\"{SECRET}\"]"),
+        format!("[upstream]\npassword = \"{SECRET}\"\npassword = \"{SECRET}\""),
+        format!("[upstream]\npassword = {{ a = \"{SECRET}\" }}"),
+        format!("[upstream.roles]\nreader = \"{SECRET}\""),
+        format!("[upstream.roles.r]\npassword_env = \"{SECRET}\""),
+        format!("[upstream]\npassword = \"\\q{SECRET}\""),
+    ];
+    for toml in bad {
+        let error = setup(&toml).load().unwrap_err();
+        let shown = format!("{error} {error:?}");
+        assert!(!shown.contains(SECRET), "{toml}: {shown}");
+    }
+    let sources = setup("").variable("PGSLUICE_UPSTREAM", SECRET).sources;
+    assert!(!format!("{sources:?} {}", Config::load(&sources).unwrap_err()).contains(SECRET));
+}
+
+#[test]
+fn errors_do_not_steer_the_terminal() {
+    let refusal = with_url("\"\\u001b[31m\" = 1").refusal();
+    assert!(!refusal.contains('\u{1b}') && refusal.contains("unknown key"), "{refusal}");
+}
+
+#[test]
+fn every_setting_is_shown_with_its_origin_and_can_be_read_back() {
+    let mut setup = with_url("listen_port = 7000\n").variable("PGSLUICE_QUERY_WAIT_TIMEOUT", "90");
+    setup.sources.flags.state = Some(PathBuf::from("/srv/state"));
+    let report = setup.load().unwrap().to_string();
+    for (line, origin) in [
+        ("listen_port = 7000", "# line 2"),
+        ("query_wait_timeout = 90s", "# PGSLUICE_QUERY_WAIT_TIMEOUT"),
+        ("state = /srv/state", "# --state"),
+        ("client_login_timeout = 1min", "# default"),
+        ("limits.max_query_length = 16MiB", "# default"),
+    ] {
+        assert!(report.lines().any(|found| found.starts_with(line) && found.ends_with(origin)), "{line} {origin}\n{report}");
+    }
+    // What is shown as a default is what one could have written.
+    let quoted = |line: &str| {
+        line.split_once(" #").and_then(|(setting, _)| setting.trim().split_once(" = ")).map(|(name, value)| format!("{name} = '{value}'\n"))
+    };
+    let again: String =
+        report.lines().filter(|line| line.ends_with("# default") && !line.starts_with("upstream")).filter_map(quoted).collect();
+    let read = with_url(&again).load().unwrap();
+    let plain = with_url("").load().unwrap();
+    assert_eq!((read.limits, read.capacity, read.listener, read.log), (plain.limits, plain.capacity, plain.listener, plain.log));
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics(text in "\\PC{0,200}", lines in proptest::collection::vec("(\\[{0,2}(upstream|limits|databases|roles|a)(\\.[a-z\"]{1,4}){0,2}\\]{0,2}|(upstream|listen_addr|workers|state|password|url|max_query_length)( = ('[^']{0,9}'|[0-9]{1,22}|true|\\{ ?\\}|\\[\\]))?)", 0..6)) {
+        setup(&text).load().ok();
+        setup(&lines.join("\n")).load().ok();
+        let setup = with_url("").variable("PGSLUICE_LISTEN_ADDR", &text).variable("PGSLUICE_DRAIN_TIMEOUT", &text).variable("PGSLUICE_UPSTREAM", &text);
+        setup.load().ok();
+        Local::load(&setup.sources).ok();
+    }
+}
