@@ -53,7 +53,7 @@ impl House {
     fn lets_in(&self, url: &str) -> bool {
         let url = url::parse(url).unwrap();
         let agent = AgentDirectory::open(&self.state()).unwrap().lookup(&url.user).unwrap();
-        agent.is_some_and(|agent| agent.verifier.is_of(&url.password.unwrap()))
+        agent.is_some_and(|agent| agent.verifier.fits(&url.password.unwrap()))
     }
 }
 

@@ -149,7 +149,7 @@ mod tests {
 
     fn check(parameters: &[(&str, &str)]) -> Result<Vec<(String, String)>, String> {
         let parameters: Vec<_> = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        startup(&parameters).map(|found| found.settings).map_err(|report| report.message)
+        startup(&parameters).map(|found| found.settings).map_err(|report| report.message.into_owned())
     }
 
     #[test]

@@ -48,10 +48,11 @@ pub struct Offered {
 
 /// Who knows the agents.
 pub trait Keeper {
-    fn offered(&self, name: &str, from: Option<IpAddr>) -> Offered;
+    /// Awaited before anything is answered, whoever asks: the place to slow guessing down, where a delay tells nothing.
+    fn offered(&self, name: &str, from: Option<IpAddr>) -> impl Future<Output = Offered>;
 
-    /// A login failed. What this returns is awaited before the agent is told, so it is the place to count and to delay.
-    fn denied(&self, name: &str, from: Option<IpAddr>) -> impl Future<Output = ()> + Send;
+    /// A login failed; told before the agent is.
+    fn denied(&self, name: &str, from: Option<IpAddr>);
 }
 
 /// How a connection's beginning ended.
@@ -184,7 +185,7 @@ where
         Err(leaving) => leaving,
     };
     if let Departure::Denied { name } = &ended.why {
-        keeper.denied(name, from).await;
+        keeper.denied(name, from);
     }
     hang_up(&mut caller.stream, &ended.words).await;
     Arrival::Left(ended.why)
@@ -220,7 +221,7 @@ where
         Some(acceptor) if caller.stream.is_tls() && door.channel_binding => acceptor.bound_scram(),
         Some(_) | None => None,
     };
-    let offered = keeper.offered(&startup.user, from);
+    let offered = keeper.offered(&startup.user, from).await;
     sasl::check(caller, greeting, scram, &startup.user, offered).await
 }
 

@@ -25,7 +25,7 @@ pub struct Registry {
 
 struct Entry {
     secret: Box<[u8]>,
-    agent: Arc<str>,
+    agent: i64,
     control: UnboundedSender<Control>,
 }
 
@@ -75,7 +75,7 @@ impl Registry {
     }
 
     /// Registers a session under a process id and a secret that nobody can guess.
-    pub fn register(self: &Arc<Self>, agent: &str, secret_length: usize) -> Result<(Registration, UnboundedReceiver<Control>), NoKey> {
+    pub fn register(self: &Arc<Self>, agent: i64, secret_length: usize) -> Result<(Registration, UnboundedReceiver<Control>), NoKey> {
         /// Among a few thousand taken ids one free one is found at once.
         const TRIES: usize = 64;
         let secret: Box<[u8]> = self.random::<LONG_SECRET>()?.iter().copied().take(secret_length).collect();
@@ -86,7 +86,7 @@ impl Registry {
             if process_id == 0 || sessions.contains_key(&process_id) {
                 continue;
             }
-            sessions.insert(process_id, Entry { secret: secret.clone(), agent: agent.into(), control });
+            sessions.insert(process_id, Entry { secret: secret.clone(), agent, control });
             self.count.send_replace(sessions.len());
             drop(sessions);
             return Ok((Registration { registry: Arc::clone(self), process_id, secret }, heard));
@@ -103,9 +103,9 @@ impl Registry {
         }
     }
 
-    /// Tells every session of one agent.
-    pub fn tell_agent(&self, agent: &str, control: &Control) {
-        self.tell(control, |entry| *entry.agent == *agent);
+    /// Tells every session of one agent, by its id: a name can be given again.
+    pub fn tell_agent(&self, agent: i64, control: &Control) {
+        self.tell(control, |entry| entry.agent == agent);
     }
 
     pub fn tell_all(&self, control: &Control) {
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn only_the_whole_right_key_cancels() {
         let registry = Arc::new(Registry::default());
-        let (registration, mut heard) = registry.register("a", LONG_SECRET).unwrap();
+        let (registration, mut heard) = registry.register(1, LONG_SECRET).unwrap();
         let mut wrong = registration.secret.clone();
         wrong[31] ^= 1;
         registry.cancel(registration.process_id, &wrong);
@@ -156,9 +156,9 @@ mod tests {
     #[test]
     fn a_registration_ends_with_its_guard() {
         let registry = Arc::new(Registry::default());
-        let (first, _heard) = registry.register("a", SHORT_SECRET).unwrap();
-        let (_second, mut heard) = registry.register("b", SHORT_SECRET).unwrap();
-        registry.tell_agent("a", &Control::Drain);
+        let (first, _heard) = registry.register(1, SHORT_SECRET).unwrap();
+        let (_second, mut heard) = registry.register(2, SHORT_SECRET).unwrap();
+        registry.tell_agent(1, &Control::Drain);
         assert!(heard.try_recv().is_err());
         drop(first);
         assert_eq!(registry.len(), 1);

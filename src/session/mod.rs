@@ -17,7 +17,7 @@ use crate::gate::{Decision, Policy, Request};
 use crate::wire::backend::{TransactionStatus, tag};
 use crate::wire::frame;
 use crate::wire::frontend::Frontend;
-use crate::wire::limits::{BackendLimits, FrontendLimits};
+use crate::wire::limits::{ClientLimits, ServerLimits};
 use crate::wire::report::Report;
 use crate::wire::{ProtocolError, write};
 
@@ -31,8 +31,8 @@ pub type Parameters = std::sync::Arc<[(Box<[u8]>, Box<[u8]>)]>;
 #[derive(Debug, Clone)]
 pub struct Terms {
     pub policy: Rc<Policy>,
-    pub frontend: FrontendLimits,
-    pub backend: BackendLimits,
+    pub frontend: ClientLimits,
+    pub backend: ServerLimits,
     pub timeouts: Timeouts,
     /// The process id that the client was told; notifications from its own link carry it.
     pub process_id: i32,

@@ -2,90 +2,119 @@
 //! hold is known beforehand.
 
 use super::frame::Caps;
-use super::{backend, frontend};
 
-const KIB: usize = 1024;
-const MIB: usize = 1024 * KIB;
+const KIB: usize = 1 << 10;
+const MIB: usize = 1 << 20;
+/// PostgreSQL's own bound for messages that carry names and numbers only is 10,000 bytes; names may be longer here than there.
+const SMALL: usize = 64 * KIB;
 
-/// Caps for what an agent sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FrontendLimits {
-    /// Query and Parse: they are held whole while they are read.
-    pub statement: usize,
-    /// Bind: held whole, parameters and all.
+pub struct ClientLimits {
+    pub query: usize,
+    pub parse: usize,
     pub bind: usize,
-    /// CopyData: passed on as it comes.
+    pub describe: usize,
+    pub execute: usize,
+    pub close: usize,
     pub copy_data: usize,
-    /// Everything else says little.
-    pub other: usize,
+    pub copy_fail: usize,
+    /// Passwords and SASL answers.
+    pub password: usize,
+    /// Refused, but read to its end so that the refusal is an answer.
+    pub function_call: usize,
 }
 
-impl Default for FrontendLimits {
+/// What the server sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServerLimits {
+    pub data_row: usize,
+    pub copy_data: usize,
+    pub row_description: usize,
+    pub parameter_description: usize,
+    /// Errors and notices: they quote the statement and what called it.
+    pub notice: usize,
+    pub notification: usize,
+    pub parameter_status: usize,
+    pub authentication: usize,
+    pub command_complete: usize,
+    pub copy_response: usize,
+}
+
+impl Default for ClientLimits {
     fn default() -> Self {
-        Self { statement: 16 * MIB, bind: 256 * MIB, copy_data: 1024 * MIB, other: 64 * KIB }
+        Self {
+            query: 16 * MIB,
+            parse: 16 * MIB,
+            bind: 256 * MIB,
+            describe: SMALL,
+            execute: SMALL,
+            close: SMALL,
+            copy_data: 64 * MIB,
+            copy_fail: SMALL,
+            password: SMALL,
+            function_call: MIB,
+        }
     }
 }
 
-impl Caps for FrontendLimits {
+impl Default for ServerLimits {
+    fn default() -> Self {
+        Self {
+            data_row: 1024 * MIB,
+            // One message is one row here too.
+            copy_data: 1024 * MIB,
+            // 1664 columns with names of 63 bytes are 140 KB.
+            row_description: MIB,
+            // 65,535 parameters are 262 KB.
+            parameter_description: MIB,
+            notice: 64 * MIB,
+            notification: SMALL,
+            parameter_status: MIB,
+            authentication: SMALL,
+            command_complete: SMALL,
+            copy_response: SMALL,
+        }
+    }
+}
+
+impl Caps for ClientLimits {
     fn cap(&self, tag: u8) -> Option<usize> {
         Some(match tag {
-            frontend::tag::QUERY | frontend::tag::PARSE => self.statement,
-            frontend::tag::BIND => self.bind,
-            frontend::tag::COPY_DATA => self.copy_data,
-            frontend::tag::SYNC | frontend::tag::FLUSH | frontend::tag::TERMINATE | frontend::tag::COPY_DONE => 0,
-            frontend::tag::CLOSE
-            | frontend::tag::DESCRIBE
-            | frontend::tag::EXECUTE
-            | frontend::tag::COPY_FAIL
-            | frontend::tag::FUNCTION_CALL
-            | frontend::tag::PASSWORD => self.other,
+            b'Q' => self.query,
+            b'P' => self.parse,
+            b'B' => self.bind,
+            b'D' => self.describe,
+            b'E' => self.execute,
+            b'C' => self.close,
+            b'd' => self.copy_data,
+            b'f' => self.copy_fail,
+            b'p' => self.password,
+            b'F' => self.function_call,
+            // CopyDone, Flush, Sync, Terminate.
+            b'c' | b'H' | b'S' | b'X' => 0,
             _ => return None,
         })
     }
 }
 
-/// Caps for what a server sends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BackendLimits {
-    /// DataRow and CopyData: passed on as they come. The server itself cannot make one above 1 GiB.
-    pub row: usize,
-    /// RowDescription, errors, notices and everything else: held whole while they are read.
-    pub other: usize,
-}
-
-impl Default for BackendLimits {
-    fn default() -> Self {
-        Self { row: 1024 * MIB, other: 16 * MIB }
-    }
-}
-
-impl Caps for BackendLimits {
+impl Caps for ServerLimits {
     fn cap(&self, tag: u8) -> Option<usize> {
-        use backend::tag;
         Some(match tag {
-            tag::DATA_ROW | tag::COPY_DATA => self.row,
-            tag::READY_FOR_QUERY => 1,
-            tag::PARSE_COMPLETE
-            | tag::BIND_COMPLETE
-            | tag::CLOSE_COMPLETE
-            | tag::NO_DATA
-            | tag::EMPTY_QUERY_RESPONSE
-            | tag::PORTAL_SUSPENDED
-            | tag::COPY_DONE => 0,
-            tag::AUTHENTICATION
-            | tag::BACKEND_KEY_DATA
-            | tag::COMMAND_COMPLETE
-            | tag::COPY_BOTH_RESPONSE
-            | tag::COPY_IN_RESPONSE
-            | tag::COPY_OUT_RESPONSE
-            | tag::ERROR_RESPONSE
-            | tag::FUNCTION_CALL_RESPONSE
-            | tag::NEGOTIATE_PROTOCOL_VERSION
-            | tag::NOTICE_RESPONSE
-            | tag::NOTIFICATION_RESPONSE
-            | tag::PARAMETER_DESCRIPTION
-            | tag::PARAMETER_STATUS
-            | tag::ROW_DESCRIPTION => self.other,
+            b'D' => self.data_row,
+            b'd' => self.copy_data,
+            b'T' => self.row_description,
+            b't' => self.parameter_description,
+            b'E' | b'N' => self.notice,
+            b'A' => self.notification,
+            b'S' => self.parameter_status,
+            // BackendKeyData and NegotiateProtocolVersion belong to the start as authentication does.
+            b'R' | b'K' | b'v' => self.authentication,
+            b'C' => self.command_complete,
+            b'G' | b'H' | b'W' => self.copy_response,
+            b'Z' => 1,
+            // ParseComplete, BindComplete, CloseComplete, NoData, PortalSuspended, EmptyQueryResponse, CopyDone.
+            b'1' | b'2' | b'3' | b'n' | b's' | b'I' | b'c' => 0,
+            // FunctionCallResponse among them: a FunctionCall is never passed on.
             _ => return None,
         })
     }

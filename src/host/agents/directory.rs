@@ -5,14 +5,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ipnet::IpNet;
-use ring::hmac;
-use ring::rand::{SecureRandom as _, SystemRandom};
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::Connection;
 
-use super::{Agent, Verifier};
+use super::Agent;
+use crate::host::scram::{self, KEY, Verifier};
 use crate::host::state::{State, StateError};
-
-const MOCK_KEY: usize = 32;
 
 /// What happened to an agent since the last refresh. The agent is the new one; of a revoked agent, the last one known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +24,7 @@ pub enum Change {
 #[derive(Debug)]
 pub struct AgentDirectory {
     state: State,
-    mock_key: hmac::Key,
+    mock_key: [u8; KEY],
     held: Mutex<Held>,
 }
 
@@ -61,7 +58,7 @@ impl AgentDirectory {
 
     /// What an unknown name is checked against, so that it fails as a wrong password does.
     pub fn mock_verifier(&self, name: &str) -> Verifier {
-        Verifier::mock(&self.mock_key, name)
+        Verifier::imaginary(name, &self.mock_key)
     }
 
     /// What changed since the last call, seen by lookups or not. Cheap when nothing did.
@@ -117,10 +114,10 @@ fn load(connection: &Connection) -> rusqlite::Result<Agents> {
     )?;
     let rows = statement.query_map((), |row| {
         let name: String = row.get(1)?;
-        let verifier = Verifier::parse(&row.get::<_, String>(6)?);
+        let verifier = row.get::<_, String>(6)?.parse();
         let networks: Option<String> = row.get(8)?;
         let networks: Result<Vec<IpNet>, _> = networks.as_deref().unwrap_or_default().split_whitespace().map(str::parse).collect();
-        let (Some(verifier), Ok(networks)) = (verifier, networks) else {
+        let (Ok(verifier), Ok(networks)) = (verifier, networks) else {
             // An agent that cannot be read cannot log in; the others can.
             tracing::error!(
                 agent = name,
@@ -150,14 +147,12 @@ fn load(connection: &Connection) -> rusqlite::Result<Agents> {
 }
 
 /// Made once for each installation, kept so that restarts do not change the answers.
-fn mock_key(state: &State) -> Result<hmac::Key, StateError> {
-    let mut random = [0; MOCK_KEY];
-    SystemRandom::new().fill(&mut random).map_err(|_| StateError::Random)?;
+fn mock_key(state: &State) -> Result<[u8; KEY], StateError> {
+    let random = scram::random::<KEY>().map_err(|_| StateError::Random)?;
     let connection = state.connect()?;
     let read = || {
         connection.execute("INSERT OR IGNORE INTO keys (purpose, bytes) VALUES ('mock verifiers', ?1)", [&random[..]])?;
-        connection.query_row("SELECT bytes FROM keys WHERE purpose = 'mock verifiers'", (), |row| row.get::<_, Vec<u8>>(0)).optional()
+        connection.query_row("SELECT bytes FROM keys WHERE purpose = 'mock verifiers'", (), |row| row.get::<_, [u8; KEY]>(0))
     };
-    let bytes = read().map_err(|error| state.error(error))?.unwrap_or_else(|| random.to_vec());
-    Ok(hmac::Key::new(hmac::HMAC_SHA256, &bytes))
+    read().map_err(|error| state.error(error))
 }

@@ -3,15 +3,15 @@
 
 mod directory;
 mod store;
-mod verifier;
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::scram::Verifier;
+
 pub use directory::{AgentDirectory, Change};
 pub use store::{AgentError, AgentStore, Listed, NewAgent};
-pub use verifier::Verifier;
 
 /// PostgreSQL cuts longer names off, and two agents would become one.
 const MAX_NAME: usize = 63;

@@ -6,11 +6,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ipnet::IpNet;
-use ring::rand::{SecureRandom as _, SystemRandom};
+
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
-use super::verifier::{SALT, Verifier};
 use super::{MAX_NETWORKS, is_name, is_words};
+use crate::host::scram::{self, Verifier};
 use crate::host::secret::Secret;
 use crate::host::state::{State, StateError};
 
@@ -97,7 +97,7 @@ impl AgentStore {
             }
             let sql = "INSERT INTO agents (name, owner, database, role, environment, verifier, created, epoch)
                        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, (SELECT coalesce(max(epoch), 0) + 1 FROM agents WHERE name = ?1))";
-            let row = params![agent.name, agent.owner, agent.database, agent.role, agent.environment, verifier.to_text(), now];
+            let row = params![agent.name, agent.owner, agent.database, agent.role, agent.environment, verifier.to_string(), now];
             transaction.execute(sql, row)?;
             let id = transaction.last_insert_rowid();
             for network in &agent.networks {
@@ -116,7 +116,7 @@ impl AgentStore {
         let database = self.write(|transaction| {
             let Some((id, database)) = find(transaction, name)? else { return Ok(Err(AgentError::Unknown(name.to_owned()))) };
             let sql = "UPDATE agents SET verifier = ?2, rotated = ?3, epoch = epoch + 1 WHERE id = ?1";
-            transaction.execute(sql, (id, verifier.to_text(), now))?;
+            transaction.execute(sql, (id, verifier.to_string(), now))?;
             Ok(Ok(database))
         })?;
         Ok((password, database))
@@ -194,12 +194,9 @@ fn find(transaction: &Transaction<'_>, name: &str) -> rusqlite::Result<Option<(i
 }
 
 fn new_password() -> Result<(Secret, Verifier), StateError> {
-    let random = SystemRandom::new();
-    let mut bytes = zeroize::Zeroizing::new([0; PASSWORD]);
-    let mut salt = [0; SALT];
-    random.fill(bytes.as_mut_slice()).and_then(|()| random.fill(&mut salt)).map_err(|_| StateError::Random)?;
+    let bytes = zeroize::Zeroizing::new(scram::random::<PASSWORD>().map_err(|_| StateError::Random)?);
     let password = Secret::new(URL_SAFE_NO_PAD.encode(bytes.as_slice()));
-    let verifier = Verifier::derive(&password, salt);
+    let verifier = Verifier::new(&password).map_err(|_| StateError::Random)?;
     Ok((password, verifier))
 }
 

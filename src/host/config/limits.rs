@@ -2,12 +2,7 @@
 
 use super::reader::Reader;
 use super::value::Size;
-use crate::wire::frame::Caps;
-
-const KIB: usize = 1 << 10;
-const MIB: usize = 1 << 20;
-/// PostgreSQL's own bound for messages that carry names and numbers only is 10,000 bytes; names may be longer here than there.
-const SMALL: usize = 64 * KIB;
+use crate::wire::limits::{ClientLimits, ServerLimits};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -15,113 +10,35 @@ pub struct Limits {
     pub server: ServerLimits,
 }
 
-/// What agents send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClientLimits {
-    pub query: usize,
-    pub parse: usize,
-    pub bind: usize,
-    pub describe: usize,
-    pub execute: usize,
-    pub close: usize,
-    pub copy_data: usize,
-    pub copy_fail: usize,
-    /// Passwords and SASL answers.
-    pub password: usize,
-    /// Refused, but read to its end so that the refusal is an answer.
-    pub function_call: usize,
-}
-
-/// What the server sends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ServerLimits {
-    pub data_row: usize,
-    pub copy_data: usize,
-    pub row_description: usize,
-    pub parameter_description: usize,
-    /// Errors and notices: they quote the statement and what called it.
-    pub notice: usize,
-    pub notification: usize,
-    pub parameter_status: usize,
-    pub authentication: usize,
-    pub command_complete: usize,
-    pub copy_response: usize,
-}
-
 impl Limits {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        let (client, server) = (ClientLimits::default(), ServerLimits::default());
         let mut size = |kind: &str, default: usize| reader.get(&format!("limits.max_{kind}_length"), Size(default)).0;
         Self {
             client: ClientLimits {
-                query: size("query", 16 * MIB),
-                parse: size("parse", 16 * MIB),
-                bind: size("bind", 256 * MIB),
-                describe: size("describe", SMALL),
-                execute: size("execute", SMALL),
-                close: size("close", SMALL),
-                copy_data: size("copy_in", 64 * MIB),
-                copy_fail: size("copy_fail", SMALL),
-                password: size("password", SMALL),
-                function_call: size("function_call", MIB),
+                query: size("query", client.query),
+                parse: size("parse", client.parse),
+                bind: size("bind", client.bind),
+                describe: size("describe", client.describe),
+                execute: size("execute", client.execute),
+                close: size("close", client.close),
+                copy_data: size("copy_in", client.copy_data),
+                copy_fail: size("copy_fail", client.copy_fail),
+                password: size("password", client.password),
+                function_call: size("function_call", client.function_call),
             },
             server: ServerLimits {
-                data_row: size("data_row", 1024 * MIB),
-                // One message is one row here too.
-                copy_data: size("copy_out", 1024 * MIB),
-                // 1664 columns with names of 63 bytes are 140 KB.
-                row_description: size("row_description", MIB),
-                // 65,535 parameters are 262 KB.
-                parameter_description: size("parameter_description", MIB),
-                notice: size("notice", 64 * MIB),
-                notification: size("notification", SMALL),
-                parameter_status: size("parameter_status", MIB),
-                authentication: size("authentication", SMALL),
-                command_complete: size("command_complete", SMALL),
-                copy_response: size("copy_response", SMALL),
+                data_row: size("data_row", server.data_row),
+                copy_data: size("copy_out", server.copy_data),
+                row_description: size("row_description", server.row_description),
+                parameter_description: size("parameter_description", server.parameter_description),
+                notice: size("notice", server.notice),
+                notification: size("notification", server.notification),
+                parameter_status: size("parameter_status", server.parameter_status),
+                authentication: size("authentication", server.authentication),
+                command_complete: size("command_complete", server.command_complete),
+                copy_response: size("copy_response", server.copy_response),
             },
         }
-    }
-}
-
-impl Caps for ClientLimits {
-    fn cap(&self, tag: u8) -> Option<usize> {
-        Some(match tag {
-            b'Q' => self.query,
-            b'P' => self.parse,
-            b'B' => self.bind,
-            b'D' => self.describe,
-            b'E' => self.execute,
-            b'C' => self.close,
-            b'd' => self.copy_data,
-            b'f' => self.copy_fail,
-            b'p' => self.password,
-            b'F' => self.function_call,
-            // CopyDone, Flush, Sync, Terminate.
-            b'c' | b'H' | b'S' | b'X' => 0,
-            _ => return None,
-        })
-    }
-}
-
-impl Caps for ServerLimits {
-    fn cap(&self, tag: u8) -> Option<usize> {
-        Some(match tag {
-            b'D' => self.data_row,
-            b'd' => self.copy_data,
-            b'T' => self.row_description,
-            b't' => self.parameter_description,
-            b'E' | b'N' => self.notice,
-            b'A' => self.notification,
-            b'S' => self.parameter_status,
-            // BackendKeyData and NegotiateProtocolVersion belong to the start as authentication does.
-            b'R' | b'K' | b'v' => self.authentication,
-            b'C' => self.command_complete,
-            b'G' | b'H' | b'W' => self.copy_response,
-            b'Z' => 1,
-            // ParseComplete, BindComplete, CloseComplete, NoData, PortalSuspended, EmptyQueryResponse, CopyDone.
-            b'1' | b'2' | b'3' | b'n' | b's' | b'I' | b'c' => 0,
-            // FunctionCallResponse among them: a FunctionCall is never passed on.
-            _ => return None,
-        })
     }
 }

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use error::{ConfigError, Origin, Problem};
-pub use limits::{ClientLimits, Limits, ServerLimits};
+pub use limits::Limits;
 pub use listener::{ClientTls, Keepalive, Listener, ServerCertificate};
 pub use raw::{Flags, Sources};
 pub use reader::Shown;

@@ -30,7 +30,10 @@ const LAST_WORD: std::time::Duration = std::time::Duration::from_secs(5);
 struct AgentKeeper<'a>(&'a House);
 
 impl Keeper for AgentKeeper<'_> {
-    fn offered(&self, name: &str, from: Option<IpAddr>) -> Offered {
+    async fn offered(&self, name: &str, from: Option<IpAddr>) -> Offered {
+        if let Some(from) = from {
+            tokio::time::sleep(self.0.login_delay(from, name)).await;
+        }
         let known = self.0.directory.lookup(name).unwrap_or_else(|error| {
             tracing::error!(%error, "agents cannot be read: nobody is let in");
             None
@@ -44,11 +47,9 @@ impl Keeper for AgentKeeper<'_> {
         }
     }
 
-    async fn denied(&self, name: &str, from: Option<IpAddr>) {
+    fn denied(&self, name: &str, from: Option<IpAddr>) {
         if let Some(from) = from {
-            let delay = self.0.login_delay(from, name);
             self.0.login_failed(from, name);
-            tokio::time::sleep(delay).await;
         }
     }
 }
@@ -127,11 +128,10 @@ fn receive(
 fn allowed_database(agent: &Agent, asked: Option<String>, default: &str) -> Result<String, Report> {
     let asked = asked.filter(|asked| !asked.is_empty() && *asked != agent.name);
     match (&agent.database, asked) {
-        (Some(own), Some(asked)) if *own != asked => Err(Report::fatal(
-            "42501",
-            format!("agent \"{}\" may not use the database it asked for", agent.name),
-        )
-        .with_hint(format!("It may use \"{own}\"."))),
+        (Some(own), Some(asked)) if *own != asked => {
+            Err(Report::fatal("42501", format!("agent \"{}\" may not use the database it asked for", agent.name))
+                .with_hint(format!("It may use \"{own}\".")))
+        }
         (Some(own), _) => Ok(own.clone()),
         (None, Some(asked)) => Ok(asked),
         (None, None) => Ok(default.to_owned()),

@@ -62,9 +62,8 @@ impl Running {
             user_timeout: None,
         });
         let connector = Connector::load(Arc::new(config.server.upstream.clone()), keepalive, Minor::Zero)?;
-        let bound = |limit: Option<std::num::NonZeroU32>| {
-            limit.map_or(usize::MAX, |limit| usize::try_from(limit.get()).unwrap_or(usize::MAX))
-        };
+        let bound =
+            |limit: Option<std::num::NonZeroU32>| limit.map_or(usize::MAX, |limit| usize::try_from(limit.get()).unwrap_or(usize::MAX));
         let limits = Limits::new(Bounds {
             per_database: bound(config.capacity.links_per_database),
             per_agent: bound(config.capacity.links_per_agent),

@@ -23,7 +23,7 @@ use super::state::{ListenerRecord, State, StateError};
 use super::tls::TlsError;
 use crate::wire::report::Report;
 
-use house::{House, Running};
+use house::House;
 use workers::Workers;
 
 /// How often the state database is asked whether an agent was revoked; asking costs a few microseconds.

@@ -13,7 +13,7 @@ use crate::gate::Policy;
 use crate::wire::backend::{Backend, tag as backend};
 use crate::wire::frame;
 use crate::wire::frontend::tag;
-use crate::wire::limits::{BackendLimits, FrontendLimits};
+use crate::wire::limits::{ClientLimits, ServerLimits};
 use crate::wire::write::message;
 
 use super::output::{Demand, Output};
@@ -117,8 +117,8 @@ pub struct Outcome {
 pub fn terms(policy: Policy) -> Terms {
     Terms {
         policy: Rc::new(policy),
-        frontend: FrontendLimits::default(),
-        backend: BackendLimits::default(),
+        frontend: ClientLimits::default(),
+        backend: ServerLimits::default(),
         timeouts: Timeouts::default(),
         process_id: server::PROCESS_ID,
         reserved: Rc::from(&b"pgsluice-0123456789abcdef"[..]),
@@ -248,7 +248,7 @@ fn error_code(body: &[u8]) -> Option<&[u8]> {
 /// The tags of messages in order, errors with their SQLSTATE and ReadyForQuery with its status: `C Z=I E=22012`.
 pub fn tell(mut bytes: &[u8]) -> String {
     let mut words = Vec::new();
-    while let Ok(Some(head)) = frame::head(bytes, &BackendLimits::default()) {
+    while let Ok(Some(head)) = frame::head(bytes, &ServerLimits::default()) {
         let (whole, rest) = bytes.split_at_checked(head.total()).unwrap();
         let body = &whole[frame::HEAD..];
         let tag = char::from(head.tag);

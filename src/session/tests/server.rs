@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use crate::wire::backend::tag;
 use crate::wire::frame;
 use crate::wire::frontend::{Frontend, Target};
-use crate::wire::limits::FrontendLimits;
+use crate::wire::limits::ClientLimits;
 use crate::wire::write::message;
 
 pub const PROCESS_ID: i32 = 42;
@@ -66,7 +66,7 @@ impl Server {
         let inbox = std::mem::take(&mut self.inbox);
         let mut rest = inbox.as_slice();
         while !self.closed
-            && let Ok(Some(head)) = frame::head(rest, &FrontendLimits::default())
+            && let Ok(Some(head)) = frame::head(rest, &ClientLimits::default())
             && let Some((whole, after)) = rest.split_at_checked(head.total())
         {
             rest = after;
