@@ -6,6 +6,7 @@ pub mod agents;
 pub mod arrival;
 pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod greetings;
 mod inbox;
 pub mod limits;

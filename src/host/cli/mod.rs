@@ -5,6 +5,7 @@ mod agent;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::agents::AgentError;
 use super::config::{Config, ConfigError, Flags, Sources};
+use super::demo::{self, DemoError};
 use super::secret::Secret;
 use super::serve::{self, ServeError};
 use super::state::{State, StateError};
@@ -43,6 +45,16 @@ enum Command {
     /// Check the configuration and print what counts, without secrets
     #[command(after_help = "Example:\n  pgsluice check-config --config /etc/pgsluice/pgsluice.toml")]
     CheckConfig(File),
+    /// Show everything in one command: a throwaway PostgreSQL, the proxy, an agent
+    #[command(after_help = "Example:\n  pgsluice demo")]
+    Demo(Demo),
+}
+
+#[derive(Debug, Args)]
+struct Demo {
+    /// Stop after the first query was answered
+    #[arg(long)]
+    once: bool,
 }
 
 #[derive(Debug, Args)]
@@ -83,6 +95,8 @@ enum Failure {
     Agent(#[from] AgentError),
     #[error(transparent)]
     Serve(#[from] ServeError),
+    #[error(transparent)]
+    Demo(#[from] DemoError),
     #[error("cannot write to standard output: {0}")]
     Output(#[from] std::io::Error),
     #[error("who you are is not known to the system: give --owner HUMAN")]
@@ -100,6 +114,7 @@ pub fn main() -> ExitCode {
         Command::Serve(command) => serve(command, environment),
         Command::Agent(command) => agent::run(command, environment),
         Command::CheckConfig(command) => check_config(&command, environment),
+        Command::Demo(command) => demo::run(command.once).map_err(Failure::from),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -137,7 +152,16 @@ fn serve(command: Serve, environment: BTreeMap<String, String>) -> Result<(), Fa
         tracing::warn!("{warning}");
     }
     let state = State::open(&config.state)?;
-    Ok(serve::run(config, sources, state, log)?)
+    Ok(serve::run(config, sources, state, log, say_listening)?)
+}
+
+/// A line for people, and for programs that wait for it.
+fn say_listening(address: SocketAddr) {
+    let mut out = std::io::stdout().lock();
+    // A closed standard output is no reason not to serve.
+    if writeln!(out, "listening on {address}").and_then(|()| out.flush()).is_err() {
+        tracing::debug!("nobody reads standard output");
+    }
 }
 
 fn check_config(file: &File, environment: BTreeMap<String, String>) -> Result<(), Failure> {

@@ -94,10 +94,10 @@ pub async fn attend(house: Arc<House>, stream: TcpStream) {
 
 fn log_departure(why: &Departure, from: Option<IpAddr>) {
     let from = from.map(tracing::field::display);
-    match why {
-        Departure::Closed => tracing::debug!(from, "{why}"),
-        Departure::Denied { .. } => tracing::warn!(from, "{why}"),
-        _ => tracing::info!(from, "{why}"),
+    if matches!(why, Departure::Closed) {
+        tracing::debug!(from, "{why}");
+    } else {
+        tracing::warn!(from, "{why}");
     }
 }
 

@@ -47,20 +47,20 @@ pub enum ServeError {
     System(#[from] io::Error),
 }
 
-/// Runs until it is told to stop. `sources` are asked again on SIGHUP.
-pub fn run(config: Config, sources: Sources, state: State, log: LogHandle) -> Result<(), ServeError> {
+/// Runs until it is told to stop. `sources` are asked again on SIGHUP; `ready` is told each address that takes connections.
+pub fn run(config: Config, sources: Sources, state: State, log: LogHandle, ready: impl Fn(SocketAddr)) -> Result<(), ServeError> {
     let workers = config.workers;
     let house = Arc::new(House::open(config, sources, &state, log)?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let workers = Workers::start(workers, &house)?;
-        serve(&house, &state, &workers).await?;
+        serve(&house, &state, &workers, ready).await?;
         workers.finish().await;
         Ok(())
     })
 }
 
-async fn serve(house: &Arc<House>, state: &State, workers: &Workers) -> Result<(), ServeError> {
+async fn serve(house: &Arc<House>, state: &State, workers: &Workers, ready: impl Fn(SocketAddr)) -> Result<(), ServeError> {
     let (connections, mut arrived) = mpsc::channel::<TcpStream>(1);
     let running = house.running();
     let mut acceptors = tokio::task::JoinSet::new();
@@ -75,8 +75,8 @@ async fn serve(house: &Arc<House>, state: &State, workers: &Workers) -> Result<(
                 database: Some(running.config.server.upstream.database.clone()),
             })?;
         }
-        say(&format!("listening on {bound}"));
         acceptors.spawn(accept(listener, connections.clone()));
+        ready(bound);
     }
     drop(running);
     let mut hangup = signal(SignalKind::hangup())?;
@@ -106,16 +106,6 @@ async fn serve(house: &Arc<House>, state: &State, workers: &Workers) -> Result<(
     house.registry.tell_all(&Control::End(report));
     tokio::time::timeout(FAREWELL, house.registry.emptied()).await.ok();
     Ok(())
-}
-
-/// One line on standard output, for people and for programs that wait for it.
-fn say(line: &str) {
-    use std::io::Write as _;
-    let mut out = io::stdout().lock();
-    // A closed standard output is no reason not to serve.
-    if writeln!(out, "{line}").and_then(|()| out.flush()).is_err() {
-        tracing::debug!("nobody reads standard output");
-    }
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {

@@ -1,0 +1,94 @@
+//! `pgsluice demo`: everything in one command. A throwaway PostgreSQL with a sample shop, pgsluice in front of it, an agent,
+//! and a query through the proxy. What it starts it stops, and what it writes it removes.
+
+mod cluster;
+
+use std::collections::BTreeMap;
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::process::Command;
+use std::sync::mpsc;
+use std::thread;
+use std::time::SystemTime;
+
+use super::agents::{AgentError, AgentStore, NewAgent};
+use super::config::{Config, ConfigError, Flags, Sources};
+use super::log;
+use super::serve::{self, ServeError};
+use super::state::{State, StateError};
+
+pub use cluster::{Cluster, ClusterError};
+
+const SHOP: &str = include_str!("../../../fixtures/demo/shop.sql");
+const QUERY: &str = "SELECT c.city, count(*) AS orders, sum(o.total) AS revenue FROM orders o JOIN customers c ON c.id = o.customer \
+                     GROUP BY c.city ORDER BY revenue DESC LIMIT 3";
+
+#[derive(Debug, thiserror::Error)]
+pub enum DemoError {
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error(transparent)]
+    Agent(#[from] AgentError),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    #[error("the query through the proxy failed: {0}")]
+    Query(String),
+    #[error("cannot write to standard output: {0}")]
+    Output(#[from] io::Error),
+}
+
+/// Runs the demo until Ctrl-C, or with `once` until the query was answered.
+pub fn run(once: bool) -> Result<(), DemoError> {
+    let mut out = io::stdout();
+    writeln!(out, "Starting a throwaway PostgreSQL …")?;
+    let cluster = Cluster::start()?;
+    cluster.execute(SHOP)?;
+    writeln!(out, "  {} in {}, with a sample shop", cluster.version(), cluster.folder().display())?;
+
+    let environment = BTreeMap::from([("PGSLUICE_UPSTREAM".to_owned(), cluster.url().expose().to_owned())]);
+    let flags = Flags { upstream: None, listen: Some(("127.0.0.1".to_owned(), 0)), state: Some(cluster.folder().join("state")) };
+    let sources = Sources { file: None, environment, flags };
+    let config = Config::load(&sources)?;
+    let log = log::init(&config.log);
+    let state = State::open(&config.state)?;
+    let (ready, listening) = mpsc::channel();
+    let server = {
+        let state = state.clone();
+        thread::spawn(move || serve::run(config, sources, state, log, move |address| ready.send(address).unwrap_or(())))
+    };
+    // The sender is gone without a word only when the server could not start; joining it tells why.
+    let Ok(address) = listening.recv() else { return Ok(server.join().unwrap_or(Ok(()))?) };
+    writeln!(out, "Starting pgsluice …\n  listening on {address}")?;
+
+    let agent = NewAgent {
+        name: "demo-agent".to_owned(),
+        owner: "you".to_owned(),
+        database: None,
+        role: None,
+        environment: Some("demo".to_owned()),
+        networks: Vec::new(),
+    };
+    let password = AgentStore::open(&state)?.add(&agent, SystemTime::now())?;
+    let url = format!("postgresql://demo-agent:{}@{address}/{}", password.expose(), cluster::DATABASE);
+    writeln!(out, "Adding an agent …\n  its DATABASE_URL is all it needs:\n\n    {url}\n")?;
+    writeln!(out, "A query, as the agent sends it:\n\n{}", query(&cluster, &url, address)?)?;
+    if once {
+        return Ok(());
+    }
+    writeln!(out, "Try it yourself:\n\n    psql '{url}'\n\nCtrl-C stops everything and leaves nothing behind.")?;
+    Ok(server.join().unwrap_or(Ok(()))?)
+}
+
+/// Runs the query with psql through the proxy; what it printed.
+fn query(cluster: &Cluster, url: &str, address: SocketAddr) -> Result<String, DemoError> {
+    let psql = cluster.program("psql").map_err(DemoError::Cluster)?;
+    let done = Command::new(psql).args(["-X", "-d", url, "-c", QUERY]).output().map_err(|error| DemoError::Query(error.to_string()))?;
+    if !done.status.success() {
+        return Err(DemoError::Query(format!("psql through {address}: {}", String::from_utf8_lossy(&done.stderr).trim())));
+    }
+    Ok(String::from_utf8_lossy(&done.stdout).into_owned())
+}
