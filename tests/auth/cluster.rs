@@ -4,13 +4,15 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-/// The newest server that is installed, or the one named by the environment.
+/// The newest server that is installed.
 fn binaries() -> PathBuf {
-    if let Some(given) = std::env::var_os("PGSLUICE_TEST_PG15") {
-        return given.into();
-    }
-    let installed = std::fs::read_dir("/usr/lib/postgresql").expect("PostgreSQL's server is needed").flatten();
-    installed.map(|version| version.path().join("bin")).max().expect("PostgreSQL's server is needed")
+    let installed = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let newest =
+        installed.filter_map(|version| Some((version.file_name().to_str()?.parse::<u32>().ok()?, version.path().join("bin")))).max();
+    newest.map(|(_, path)| path).unwrap_or_else(|| {
+        let told = Command::new("pg_config").arg("--bindir").output().expect("PostgreSQL's server is needed");
+        String::from_utf8(told.stdout).unwrap().trim().into()
+    })
 }
 
 /// The server refuses to run as root: then as the user that its package made.

@@ -9,6 +9,7 @@ use super::*;
 use crate::host::arrival::{Arrival, Door, Keeper, Offered, arrive};
 use crate::host::scram::Verifier;
 use crate::host::secret::Secret;
+use crate::host::tls::Acceptor;
 use crate::host::tls::made::Made;
 use crate::host::upstream::{ChannelBinding, ClientCertificate, Roots, SslMode, UpstreamTls};
 
@@ -235,6 +236,55 @@ async fn the_slow_rounds_are_paid_once_per_password_and_salt() {
         let (ended, _) = tokio::join!(login_over(client, RULES, &known), theirs);
         ended.unwrap();
         assert_eq!(known.len(), remembered);
+    }
+}
+
+#[tokio::test]
+async fn our_own_door_is_a_server_like_any_other() {
+    let made = Made::new("localhost", &rcgen::PKCS_ECDSA_P384_SHA384);
+    let acceptor = Acceptor::load(&made.certificate(), &made.key()).unwrap();
+    let door = Door { tls: Some(Arc::new(acceptor)), tls_required: true, channel_binding: true, deadline: Duration::from_secs(60) };
+    let keeper = House(Verifier::new(&Secret::new("right")).unwrap());
+    for direct in [false, true] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut upstream = upstream(listener.local_addr().unwrap(), SslMode::VerifyFull);
+        upstream.hosts = vec![Host::Tcp { name: "localhost".into(), port: listener.local_addr().unwrap().port() }];
+        upstream.tls.roots = Roots::File(made.root());
+        upstream.tls.channel_binding = ChannelBinding::Require;
+        upstream.tls.direct = direct;
+        let next = async || {
+            let (stream, from) = listener.accept().await.unwrap();
+            arrive(Socket::Tcp(stream), Some(from.ip()), &door, &keeper).await
+        };
+        let theirs = async {
+            let Arrival::Admitted(mut admitted) = next().await else { panic!() };
+            let key = message(b'K', &[&[0, 0, 0, 9][..], &[5; 32]].concat());
+            admitted.stream.write_all(&[key, ready()].concat()).await.unwrap();
+            admitted.stream.flush().await.unwrap();
+            admitted
+        };
+        let (link, admitted) = tokio::join!(connect(upstream), theirs);
+        let canceller = link.unwrap().canceller.unwrap();
+        assert!(admitted.bound);
+        let (done, arrival) = tokio::join!(canceller.cancel(), next());
+        done.unwrap();
+        let Arrival::Cancel(request) = arrival else { panic!("{arrival:?}") };
+        assert_eq!((request.process_id, request.key.as_bytes()), (9, &[5; 32][..]));
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn nothing_a_server_says_makes_a_panic(start in 0usize..3, bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300)) {
+        let start = [Vec::new(), ok(), auth(10, b"SCRAM-SHA-256\0\0")][start].clone();
+        let tag = bytes.first().map_or(b'R', |byte| b"RENSKZv"[usize::from(*byte) % 7]);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let ended = runtime.block_on(told(&[start, message(tag, &bytes), bytes]));
+        if let Err(error) = ended {
+            error.for_agent().write(&mut Vec::new());
+        }
     }
 }
 
