@@ -4,8 +4,11 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-/// The newest server that is installed.
+/// The folder of binaries that `PGSLUICE_AUTH_PG_BIN` names, or the newest server that is installed.
 fn binaries() -> PathBuf {
+    if let Some(given) = std::env::var_os("PGSLUICE_AUTH_PG_BIN") {
+        return given.into();
+    }
     let installed = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let newest =
         installed.filter_map(|version| Some((version.file_name().to_str()?.parse::<u32>().ok()?, version.path().join("bin")))).max();
@@ -72,7 +75,7 @@ impl Cluster {
 
     /// Runs SQL as the superuser over the socket.
     pub fn sql(&self, sockets: &Path, sql: &str) {
-        let done = Command::new(binaries().join("psql"))
+        let done = Command::new("psql")
             .args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", "postgres", "-p", &self.port.to_string(), "-h"])
             .arg(sockets)
             .args(["-c", sql])
