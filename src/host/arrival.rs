@@ -93,9 +93,9 @@ pub enum Departure {
     StuffedBytes,
     #[error("TLS failed: {0}")]
     Tls(std::io::Error),
-    #[error("refused with {code}: {message}")]
+    #[error("refused with {code}: {message:?}")]
     Refused { code: String, message: String },
-    #[error("login denied for \"{name}\"")]
+    #[error("login denied for {name:?}")]
     Denied { name: String },
     #[error(transparent)]
     Protocol(#[from] ProtocolError),

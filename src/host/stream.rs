@@ -177,3 +177,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
         each!(self, [Plain | TlsAccepted | TlsConnected], inner => inner.poll_shutdown(cx))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn keepalive_reaches_the_socket() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let socket = Socket::Tcp(TcpStream::connect(listener.local_addr().unwrap()).await.unwrap());
+        let [idle, interval, user_timeout] = [70, 7, 40].map(|seconds| Some(Duration::from_secs(seconds)));
+        socket.prepare(&Keepalive { idle, interval, count: Some(3), user_timeout }).unwrap();
+        let Socket::Tcp(stream) = &socket else { panic!() };
+        let set = SockRef::from(stream);
+        assert!(set.keepalive().unwrap() && stream.nodelay().unwrap());
+        assert_eq!((Some(set.tcp_keepalive_time().unwrap()), Some(set.tcp_keepalive_interval().unwrap())), (idle, interval));
+        assert_eq!((set.tcp_keepalive_retries().unwrap(), set.tcp_user_timeout().unwrap()), (3, user_timeout));
+        assert_eq!(socket.peer(), Some(listener.local_addr().unwrap()));
+    }
+}

@@ -304,7 +304,7 @@ async fn every_failed_login_reads_the_same() {
         let ours = async {
             let mut client = Client::plain(client);
             client.log_in(user, password, "SCRAM-SHA-256", Binding::None, b"").await;
-            client.next().await;
+            assert_eq!(client.next().await.tag, b'E');
             let mut rest = Vec::new();
             client.stream.read_to_end(&mut rest).await.unwrap();
             assert!(rest.is_empty());
@@ -496,6 +496,44 @@ async fn newer_protocols_are_negotiated() {
     };
     let (book, door) = (Book::new(), door(None));
     tokio::join!(ours, arrive(server, None, &door, &book));
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_bytes_end_without_panic(start in 0usize..3, bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+        let start = [Vec::new(), startup("ann"), gss_request()][start].clone();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let (_, arrival) = runtime.block_on(say(&[start, bytes].concat(), door(None)));
+        proptest::prop_assert!(!matches!(arrival, Arrival::Admitted(_)));
+    }
+
+    #[test]
+    fn any_chunking_gives_the_same_answer(cuts in proptest::collection::vec(1usize..20, 1..20)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let bytes = [startup("ann"), b"p\0\0\0\x0cSCRAM-1\0".to_vec()].concat();
+        let whole = runtime.block_on(say(&bytes, door(None))).0;
+        let cut = runtime.block_on(async {
+            let (mut client, server) = duplex(1 << 16);
+            let ours = async {
+                let (mut rest, mut cuts) = (&bytes[..], cuts.iter().cycle());
+                while !rest.is_empty() {
+                    let (now, later) = rest.split_at(rest.len().min(*cuts.next().unwrap()));
+                    client.write_all(now).await.unwrap();
+                    tokio::task::yield_now().await;
+                    rest = later;
+                }
+                let mut answer = Vec::new();
+                client.read_to_end(&mut answer).await.unwrap();
+                answer
+            };
+            let (book, door) = (Book::new(), door(None));
+            tokio::join!(ours, arrive(server, None, &door, &book)).0
+        });
+        proptest::prop_assert!(!whole.is_empty());
+        proptest::prop_assert_eq!(whole, cut);
+    }
 }
 
 #[test]
