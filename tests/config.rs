@@ -112,6 +112,7 @@ fn refusals_name_the_place_and_what_to_do() {
         ("listen_port = ", "pgsluice.toml:2:15: not valid TOML"),
         ("listen_port = 1\nlisten_port = 2", "pgsluice.toml:3:1: not valid TOML: duplicate key"),
         ("log_level = \"pgsluice=loud\"", "log_level: expected a level"),
+        ("log_level = \"verbose\"", "log_level: expected a level"),
         ("upstream_file = \"x\"", "upstream_file and upstream are both given: keep one of them"),
         ("[upstream.roles.r]", "beside a table [upstream], write the URL as its key url"),
         ("server_connect_timeout = -1", "server_connect_timeout: expected a time"),

@@ -122,6 +122,30 @@ fn an_agent_that_cannot_be_read_cannot_log_in_and_does_not_lock_out_the_others()
 }
 
 #[test]
+fn lookups_from_many_threads_see_a_revocation_as_soon_as_it_is_made() {
+    let mut house = house();
+    let directory = AgentDirectory::open(&house.state).unwrap();
+    house.store.add(&named("bot"), at(0)).unwrap();
+    let revoked = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                loop {
+                    let ended = revoked.load(std::sync::atomic::Ordering::SeqCst);
+                    let found = directory.lookup("bot").unwrap();
+                    if ended {
+                        assert_eq!(found, None);
+                        break;
+                    }
+                }
+            });
+        }
+        house.store.revoke("bot", at(1)).unwrap();
+        revoked.store(true, std::sync::atomic::Ordering::SeqCst);
+    });
+}
+
+#[test]
 fn names_are_checked() {
     let mut house = house();
     for good in ["a", "Billing Agent", "bot@team", "émile", &"x".repeat(63)] {

@@ -77,7 +77,11 @@ impl value::Setting for LogLevel {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        tracing_subscriber::EnvFilter::builder().parse(text).ok().map(|_| Self(text.to_owned()))
+        // A lone word that is no level would be taken for a target, and everything else would fall silent.
+        const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+        let meant = |directive: &str| directive.contains('=') || LEVELS.contains(&directive);
+        let parsed = text.split(',').map(str::trim).all(meant) && tracing_subscriber::EnvFilter::builder().parse(text).is_ok();
+        parsed.then(|| Self(text.to_owned()))
     }
 
     fn show(&self) -> String {

@@ -142,12 +142,7 @@ pub fn parse(url: &str) -> Result<ConnectionUrl, UrlError> {
     let database = not_empty(either(&query, "dbname", Some(database))?).unwrap_or_else(|| user.clone());
     let mut ends = Ends::default();
     ends.read_authority(hosts)?;
-    if let Some(list) = query.get("host") {
-        ends.hosts = list.split(',').map(str::to_owned).collect();
-    }
-    if let Some(list) = query.get("port") {
-        ends.ports = list.split(',').map(str::to_owned).collect();
-    }
+    ends.replace(&query)?;
     Ok(ConnectionUrl {
         hosts: ends.check()?,
         user,
@@ -272,6 +267,19 @@ impl Ends {
             };
             self.hosts.push(decode(host)?);
             self.ports.push(decode(port)?);
+        }
+        Ok(())
+    }
+
+    /// libpq lets `?host=` go before what stands in front, silently; two answers to one question are a mistake here.
+    fn replace(&mut self, query: &Query) -> Result<(), UrlError> {
+        for (name, list) in [("host", &mut self.hosts), ("port", &mut self.ports)] {
+            if let Some(text) = query.get(name) {
+                if list.iter().any(|end| !end.is_empty()) {
+                    return Err(UrlError::Twice(name));
+                }
+                *list = text.split(',').map(str::to_owned).collect();
+            }
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! The state folder and the database in it: opening, migrating, and what the running server leaves for the commands
 //! beside it. It knows tables and files; what an agent is belongs to `agents`.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::net::IpAddr;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Transac
 
 /// A command that writes holds the lock for milliseconds; who waits longer than this waits for something broken.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const LOCK_TRIES: u32 = 500;
 const FILE: &str = "state.db";
 /// Each entry lifts `user_version` by one; an entry that was released is never changed.
 const MIGRATIONS: [&str; 1] = [include_str!("001.sql")];
@@ -59,9 +60,12 @@ impl State {
         if found.permissions().mode() & 0o022 != 0 {
             tracing::warn!(folder = %folder.display(), "other users can write to the state folder: chmod 700 it");
         }
+        let alone = state.lock()?;
         state.own_file(found.uid(), found.gid())?;
         let mut connection = state.connect()?;
+        connection.pragma_update(None, "journal_mode", "wal").map_err(|error| state.error(error))?;
         migrate(&mut connection, &state.file())?;
+        drop(alone);
         Ok(state)
     }
 
@@ -79,7 +83,6 @@ impl State {
         let connect = || {
             let connection = Connection::open_with_flags(self.file(), flags)?;
             connection.busy_timeout(BUSY_TIMEOUT)?;
-            connection.pragma_update(None, "journal_mode", "wal")?;
             // A verifier that was rotated away must not be readable from a free page.
             connection.pragma_update(None, "secure_delete", true)?;
             connection.pragma_update(None, "foreign_keys", true)?;
@@ -94,27 +97,46 @@ impl State {
         explain(error, self.file())
     }
 
+    /// SQLite's own locks do not cover the making of its file nor the switch to WAL: two programs that start together in a
+    /// new folder would tell one of them that the file is locked. The system frees this lock when its holder dies.
+    fn lock(&self) -> Result<File, StateError> {
+        let lock = File::open(&self.folder).map_err(|reason| self.failed(reason))?;
+        for _ in 0..LOCK_TRIES {
+            if lock.try_lock().is_ok() {
+                return Ok(lock);
+            }
+            std::thread::sleep(BUSY_TIMEOUT / LOCK_TRIES);
+        }
+        Err(StateError::Locked { file: self.file() })
+    }
+
     /// SQLite would create the file readable by all; its -wal and -shm follow this file's mode and owner. When root adds an
     /// agent in the folder of the user that runs the server, the file must be that user's.
     fn own_file(&self, user: u32, group: u32) -> Result<(), StateError> {
         let file = self.file();
-        let failed = |reason: std::io::Error| {
-            if matches!(reason.kind(), std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem) {
-                StateError::NotWritable { file: file.clone() }
-            } else {
-                StateError::Folder { folder: self.folder.clone(), reason }
+        if file.exists() {
+            // By its path: opening it and closing it again would free the locks that a connection of this process has on it.
+            let found = fs::metadata(&file).map_err(|reason| self.failed(reason))?;
+            if found.permissions().mode() & 0o077 != 0 {
+                fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).map_err(|reason| self.failed(reason))?;
             }
-        };
-        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&file).map_err(failed)?;
-        let found = opened.metadata().map_err(failed)?;
-        if found.permissions().mode() & 0o077 != 0 {
-            opened.set_permissions(fs::Permissions::from_mode(0o600)).map_err(failed)?;
+            return Ok(());
         }
-        if found.len() == 0 && (found.uid(), found.gid()) != (user, group) {
+        let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file).map_err(|reason| self.failed(reason))?;
+        let found = made.metadata().map_err(|reason| self.failed(reason))?;
+        if (found.uid(), found.gid()) != (user, group) {
             // Only root may give a file away; whoever else cannot shares the folder by group.
-            std::os::unix::fs::fchown(&opened, Some(user), Some(group)).ok();
+            std::os::unix::fs::fchown(&made, Some(user), Some(group)).ok();
         }
         Ok(())
+    }
+
+    fn failed(&self, reason: std::io::Error) -> StateError {
+        if matches!(reason.kind(), std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem) {
+            StateError::NotWritable { file: self.file() }
+        } else {
+            StateError::Folder { folder: self.folder.clone(), reason }
+        }
     }
 
     pub fn record_listener(&self, listener: &ListenerRecord) -> Result<(), StateError> {
@@ -197,6 +219,38 @@ mod tests {
             let record = ListenerRecord { address: address.parse().unwrap(), port, tls_required: port == 7000, database };
             state.record_listener(&record).unwrap();
             assert_eq!(State::open(scratch.path()).unwrap().listener().unwrap(), Some(record));
+        }
+    }
+
+    #[test]
+    fn what_root_makes_in_the_servers_folder_is_the_servers() {
+        let scratch = tempfile::tempdir().unwrap();
+        if std::os::unix::fs::chown(scratch.path(), Some(12_345), Some(12_345)).is_err() {
+            return;
+        }
+        let connection = State::open(scratch.path()).unwrap().connect().unwrap();
+        connection.execute("INSERT INTO listener VALUES (1, '::1', 1, 0, NULL)", ()).unwrap();
+        for entry in fs::read_dir(scratch.path()).unwrap() {
+            let entry = entry.unwrap();
+            assert_eq!(entry.metadata().unwrap().uid(), 12_345, "{entry:?}");
+        }
+    }
+
+    #[test]
+    fn many_can_make_the_same_folder_at_once() {
+        for _ in 0..20 {
+            let scratch = tempfile::tempdir().unwrap();
+            let start = std::sync::Barrier::new(8);
+            std::thread::scope(|scope| {
+                let open = || {
+                    start.wait();
+                    State::open(scratch.path()).map(drop)
+                };
+                let all: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
+                for one in all {
+                    one.join().unwrap().unwrap();
+                }
+            });
         }
     }
 
