@@ -11,6 +11,7 @@ pub mod output;
 mod upstream;
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::gate::{Decision, Policy, Request};
@@ -25,12 +26,12 @@ use linked::Linked;
 use output::{Demand, Output};
 
 /// The settings that a server reported: name and value, as ParameterStatus brought them.
-pub type Parameters = std::sync::Arc<[(Box<[u8]>, Box<[u8]>)]>;
+pub type Parameters = Arc<[(Box<[u8]>, Box<[u8]>)]>;
 
 /// What does not change while the connection lives.
 #[derive(Debug, Clone)]
 pub struct Terms {
-    pub policy: Rc<Policy>,
+    pub policy: Arc<Policy>,
     pub frontend: ClientLimits,
     pub backend: ServerLimits,
     pub timeouts: Timeouts,
@@ -174,7 +175,7 @@ impl Session {
                 });
             }
         }
-        self.told = std::sync::Arc::clone(&report.parameters);
+        self.told = Arc::clone(&report.parameters);
         self.stage = Stage::Linked(Box::new(Linked::new(report.process_id, report.parameters)));
         self.after(now, out);
     }

@@ -21,14 +21,14 @@ use crate::certificates::Certificates;
 struct Book(Verifier);
 
 impl Keeper for Book {
-    fn offered(&self, name: &str, _: Option<IpAddr>) -> Offered {
+    async fn offered(&self, name: &str, _: Option<IpAddr>) -> Offered {
         match name {
             "ann" => Offered { verifier: self.0.clone(), real: true },
-            _ => Offered { verifier: Verifier::imaginary(name, &[3; 32]).unwrap(), real: false },
+            _ => Offered { verifier: Verifier::imaginary(name, &[3; 32]), real: false },
         }
     }
 
-    async fn denied(&self, _: &str, _: Option<IpAddr>) {}
+    fn denied(&self, _: &str, _: Option<IpAddr>) {}
 }
 
 /// Answers any query with nothing, as much of a session as psql needs.

@@ -214,11 +214,11 @@ async fn strange_challenges_are_refused() {
 struct House(Verifier);
 
 impl Keeper for House {
-    fn offered(&self, _: &str, _: Option<IpAddr>) -> Offered {
+    async fn offered(&self, _: &str, _: Option<IpAddr>) -> Offered {
         Offered { verifier: self.0.clone(), real: true }
     }
 
-    async fn denied(&self, _: &str, _: Option<IpAddr>) {}
+    fn denied(&self, _: &str, _: Option<IpAddr>) {}
 }
 
 #[tokio::test]

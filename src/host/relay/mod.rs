@@ -188,7 +188,8 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server> Relay<C, S> {
         self.link = Link::None;
         // Closing on unread bytes would make the system throw away what was said last.
         if !self.client.ended && !self.client.deaf {
-            tokio::time::timeout(LINGER, linger(&mut self.client.stream)).await.ok();
+            // Boxed: its buffer must not be part of every session that lives.
+            Box::pin(tokio::time::timeout(LINGER, linger(&mut self.client.stream))).await.ok();
         }
     }
 

@@ -62,7 +62,9 @@ pub async fn attend(house: Arc<House>, stream: TcpStream) {
         return;
     }
     let from = socket.peer().map(|address| address.ip());
-    match arrive(socket, from, &running.door, &AgentKeeper(&house)).await {
+    // Boxed: what a login needs must not be part of every session that lives.
+    let arrival = Box::pin(arrive(socket, from, &running.door, &AgentKeeper(&house))).await;
+    match arrival {
         Arrival::Cancel(request) => house.registry.cancel(request.process_id, request.key.as_bytes()),
         Arrival::Left(why) => log_departure(&why, from),
         Arrival::Admitted(admitted) => {
@@ -160,14 +162,14 @@ async fn begin(
     // Only the server knows how to greet a client of a manner not met before; the link is then this session's.
     let (reported, taken) = match house.greetings.of(&upstreams.manner) {
         Some(reported) => (reported, None),
-        None => match upstreams.take().await {
+        None => match Box::pin(upstreams.take()).await {
             Ok(taken) => (Arc::clone(&taken.report.parameters), Some(taken)),
             Err(report) => return Err((report, stream)),
         },
     };
     let greeting = greeting(&reported, &registration);
     let terms = Terms {
-        policy: Rc::new(running.policy.clone()),
+        policy: Arc::clone(&running.policy),
         frontend: running.config.limits.client,
         backend: running.config.limits.server,
         timeouts: Timeouts {

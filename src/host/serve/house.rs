@@ -42,7 +42,7 @@ pub struct Running {
     pub door: Door,
     pub connector: Connector,
     pub limits: Limits,
-    pub policy: Policy,
+    pub policy: Arc<Policy>,
     pub keepalive: Keepalive,
 }
 
@@ -70,7 +70,7 @@ impl Running {
             waiting: WAITING,
             patience: config.capacity.wait.unwrap_or(FOREVER),
         });
-        Ok(Self { config, door, connector, limits, policy: Policy::allow_all(), keepalive })
+        Ok(Self { config, door, connector, limits, policy: Arc::new(Policy::allow_all()), keepalive })
     }
 }
 

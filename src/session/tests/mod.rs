@@ -116,7 +116,7 @@ pub struct Outcome {
 
 pub fn terms(policy: Policy) -> Terms {
     Terms {
-        policy: Rc::new(policy),
+        policy: std::sync::Arc::new(policy),
         frontend: ClientLimits::default(),
         backend: ServerLimits::default(),
         timeouts: Timeouts::default(),
