@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::wire::ProtocolError;
+use crate::wire::backend::Backend;
 use crate::wire::frame::{self, Caps, HEAD};
 
 /// Read at a time. Together with the caps it bounds the buffer: nothing more is read while a whole message is there.
@@ -27,6 +28,11 @@ pub struct Message {
 impl Message {
     pub fn body(&self) -> &[u8] {
         self.whole.get(HEAD..).unwrap_or_default()
+    }
+
+    /// As a server's message.
+    pub fn as_servers(&self) -> Result<Backend<'_>, ProtocolError> {
+        Backend::read(self.tag, self.body())
     }
 }
 

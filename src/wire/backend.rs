@@ -1,8 +1,8 @@
 //! Views of the messages that a server sends. They borrow from the buffer and are made only from a body that fits its
 //! message exactly.
 
-use super::ProtocolError;
 use super::read::{Formats, Reader, Values};
+use super::{ProtocolError, authentication};
 
 /// The tags of backend messages.
 pub mod tag {
@@ -34,7 +34,7 @@ pub mod tag {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Backend<'a> {
-    Authentication(Authentication<'a>),
+    Authentication(authentication::Request<'a>),
     BackendKeyData(BackendKeyData<'a>),
     BindComplete,
     CloseComplete,
@@ -61,23 +61,6 @@ pub enum Backend<'a> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Authentication<'a> {
-    Ok,
-    CleartextPassword,
-    Md5Password {
-        salt: [u8; 4],
-    },
-    /// NUL-terminated names, the list itself ended by one more NUL.
-    Sasl {
-        mechanisms: &'a [u8],
-    },
-    SaslContinue(&'a [u8]),
-    SaslFinal(&'a [u8]),
-    /// Kerberos, GSS, SSPI and whatever comes: not spoken here.
-    Other(i32),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BackendKeyData<'a> {
     pub process_id: i32,
     pub secret: &'a [u8],
@@ -92,7 +75,9 @@ pub struct CopyResponse<'a> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NegotiateProtocolVersion<'a> {
-    pub newest_minor: i32,
+    /// The whole version; servers before 14 write the minor number alone.
+    pub newest: i32,
+    /// NUL-terminated names of the options that were not recognised.
     pub options: &'a [u8],
 }
 
@@ -218,7 +203,7 @@ impl<'a> Backend<'a> {
     pub fn read(message: u8, body: &'a [u8]) -> Result<Self, ProtocolError> {
         let mut reader = Reader::new(body);
         let view = match message {
-            tag::AUTHENTICATION => Self::Authentication(authentication(&mut reader)?),
+            tag::AUTHENTICATION => return authentication::request(body).map(Self::Authentication),
             tag::BACKEND_KEY_DATA => {
                 let process_id = reader.int32()?;
                 let secret = reader.bytes(reader.remaining().len())?;
@@ -240,13 +225,13 @@ impl<'a> Backend<'a> {
             tag::ERROR_RESPONSE => Self::ErrorResponse(Fields::read(&mut reader)?),
             tag::FUNCTION_CALL_RESPONSE => Self::FunctionCallResponse(reader.value()?),
             tag::NEGOTIATE_PROTOCOL_VERSION => {
-                let newest_minor = reader.int32()?;
+                let newest = reader.int32()?;
                 let count = reader.int32()?;
                 let options = reader.remaining();
                 for _ in 0..count {
                     reader.string()?;
                 }
-                Self::NegotiateProtocolVersion(NegotiateProtocolVersion { newest_minor, options })
+                Self::NegotiateProtocolVersion(NegotiateProtocolVersion { newest, options })
             }
             tag::NO_DATA => Self::NoData,
             tag::NOTICE_RESPONSE => Self::NoticeResponse(Fields::read(&mut reader)?),
@@ -281,27 +266,6 @@ impl<'a> Backend<'a> {
         reader.end()?;
         Ok(view)
     }
-}
-
-fn authentication<'a>(reader: &mut Reader<'a>) -> Result<Authentication<'a>, ProtocolError> {
-    Ok(match reader.int32()? {
-        0 => Authentication::Ok,
-        3 => Authentication::CleartextPassword,
-        5 => Authentication::Md5Password {
-            salt: *reader.bytes(4)?.first_chunk::<4>().ok_or(ProtocolError("message ends before its content does"))?,
-        },
-        10 => {
-            let mechanisms = reader.remaining();
-            while !reader.string()?.is_empty() {}
-            Authentication::Sasl { mechanisms }
-        }
-        11 => Authentication::SaslContinue(reader.bytes(reader.remaining().len())?),
-        12 => Authentication::SaslFinal(reader.bytes(reader.remaining().len())?),
-        other => {
-            reader.bytes(reader.remaining().len())?;
-            Authentication::Other(other)
-        }
-    })
 }
 
 fn copy_response<'a>(reader: &mut Reader<'a>) -> Result<CopyResponse<'a>, ProtocolError> {

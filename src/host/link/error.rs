@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::host::inbox::ReadError;
 use crate::wire::ProtocolError;
+use crate::wire::backend::Fields;
 use crate::wire::report::Report;
 
 /// Errors that speak of what the agent itself asked for, or of the server as a whole. All others may name upstream roles,
@@ -34,27 +35,9 @@ pub struct ServerError {
 }
 
 impl ServerError {
-    /// Reads the body of an ErrorResponse; what is malformed in it is left out.
-    pub(super) fn read(body: &[u8]) -> Self {
-        let mut made = Self::default();
-        let mut rest = body;
-        while let Some((&field, after)) = rest.split_first() {
-            if field == 0 {
-                break;
-            }
-            let end = memchr::memchr(0, after).unwrap_or(after.len());
-            let (value, next) = after.split_at_checked(end).unwrap_or((after, &[]));
-            rest = next.get(1..).unwrap_or_default();
-            let value = String::from_utf8_lossy(value).into_owned();
-            match field {
-                b'C' => made.code = value,
-                b'M' => made.message = value,
-                b'D' => made.detail = Some(value),
-                b'H' => made.hint = Some(value),
-                _ => {}
-            }
-        }
-        made
+    pub(super) fn read(fields: Fields<'_>) -> Self {
+        let text = |kind| fields.get(kind).map(|text| String::from_utf8_lossy(text).into_owned());
+        Self { code: text(b'C').unwrap_or_default(), message: text(b'M').unwrap_or_default(), detail: text(b'D'), hint: text(b'H') }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The login at the server and what it says until it is ready. The server is believed nothing that it could have been
 //! made to say by somebody in between: what was asked for decides.
+#![allow(clippy::wildcard_enum_match_arm, reason = "every message that is not named is out of place, also one that comes to be")]
 
 use bytes::{Bytes, BytesMut};
 use md5::{Digest, Md5};
@@ -13,6 +14,7 @@ use crate::host::stream::Stream;
 use crate::host::upstream::{ChannelBinding, Credential};
 use crate::wire::ProtocolError;
 use crate::wire::authentication::{self, Request as Ask};
+use crate::wire::backend::{Backend, Fields, NegotiateProtocolVersion, ParameterStatus, TransactionStatus};
 use crate::wire::frame::Caps;
 use crate::wire::startup::{self, CancelKey};
 
@@ -108,25 +110,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Server<S> {
         }
     }
 
-    /// The next authentication request; before it the server may say which protocol it speaks, once.
+    /// The next authentication request.
     async fn ask(&mut self) -> Result<Message, LinkError> {
         let message = self.next().await?;
-        match message.tag {
-            b'R' => Ok(message),
-            b'E' => Err(refused(message.body())),
+        match message.as_servers()? {
+            Backend::Authentication(_) => Ok(message),
+            Backend::ErrorResponse(fields) => Err(refused(fields)),
             _ => Err(LinkError::Protocol("message out of place during authentication")),
         }
     }
 
+    /// Before the first one the server may say which protocol it speaks, once.
     async fn first_ask(&mut self) -> Result<Message, LinkError> {
         let message = self.next().await?;
-        match message.tag {
-            b'v' => {
-                spoken(message.body(), self.rules.minor)?;
+        match message.as_servers()? {
+            Backend::NegotiateProtocolVersion(spoken) => {
+                check_spoken(spoken, self.rules.minor)?;
                 self.ask().await
             }
-            b'R' => Ok(message),
-            b'E' => Err(refused(message.body())),
+            Backend::Authentication(_) => Ok(message),
+            Backend::ErrorResponse(fields) => Err(refused(fields)),
             _ => Err(LinkError::Protocol("message out of place during authentication")),
         }
     }
@@ -215,22 +218,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Server<S> {
         let mut key = None;
         loop {
             let message = self.next().await?;
-            match message.tag {
-                b'S' => {
-                    let (name, value) = parameter(message.body())?;
+            match message.as_servers()? {
+                Backend::ParameterStatus(ParameterStatus { name, value }) => {
                     match parameters.iter_mut().find(|(known, _)| &**known == name) {
                         Some((_, old)) => *old = value.into(),
                         None => parameters.push((name.into(), value.into())),
                     }
                 }
-                b'K' if key.is_none() => {
-                    let (process_id, secret) =
-                        message.body().split_first_chunk::<4>().ok_or(LinkError::Protocol("malformed BackendKeyData"))?;
-                    let secret = CancelKey::new(secret).ok_or(LinkError::Protocol("cancel key of a wrong length"))?;
-                    key = Some((i32::from_be_bytes(*process_id), secret));
+                Backend::BackendKeyData(data) if key.is_none() => {
+                    let secret = CancelKey::new(data.secret).ok_or(LinkError::Protocol("cancel key of a wrong length"))?;
+                    key = Some((data.process_id, secret));
                 }
-                b'Z' if message.body() == b"I" => break,
-                b'E' => return Err(refused(message.body())),
+                Backend::ReadyForQuery(TransactionStatus::Idle) => break,
+                Backend::ErrorResponse(fields) => return Err(refused(fields)),
                 _ => return Err(LinkError::Protocol("message out of place before the first ReadyForQuery")),
             }
         }
@@ -239,31 +239,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Server<S> {
     }
 }
 
-fn parameter(body: &[u8]) -> Result<(&[u8], &[u8]), ProtocolError> {
-    const MALFORMED: ProtocolError = ProtocolError("malformed ParameterStatus");
-    let mut parts = body.strip_suffix(b"\0").ok_or(MALFORMED)?.split(|byte| *byte == 0);
-    match (parts.next(), parts.next(), parts.next()) {
-        (Some(name), Some(value), None) if !name.is_empty() => Ok((name, value)),
-        _ => Err(MALFORMED),
-    }
-}
-
 /// The server may speak an older minor version than we asked for, never a newer one, and we ask for no extensions that
 /// it could fail to know.
-fn spoken(body: &[u8], asked: u16) -> Result<(), ProtocolError> {
-    const WRONG: ProtocolError = ProtocolError("NegotiateProtocolVersion that does not answer what was asked");
-    let (version, rest) = body.split_first_chunk::<4>().ok_or(WRONG)?;
-    let [a, b, c, d] = *version;
+fn check_spoken(spoken: NegotiateProtocolVersion<'_>, asked: u16) -> Result<(), ProtocolError> {
+    let [a, b, c, d] = spoken.newest.to_be_bytes();
     // Servers before 14 write the minor version alone, newer ones the whole.
     let major = u16::from_be_bytes([a, b]);
     let minor = u16::from_be_bytes([c, d]);
     let known = (major == startup::PROTOCOL_MAJOR || major == 0) && minor < asked;
-    if known && rest == [0; 4] { Ok(()) } else { Err(WRONG) }
+    if known && spoken.options.is_empty() {
+        Ok(())
+    } else {
+        Err(ProtocolError("NegotiateProtocolVersion that does not answer what was asked"))
+    }
 }
 
 /// Class 28 is about our own login, even where the server finds it only after the password was right.
-fn refused(body: &[u8]) -> LinkError {
-    let error = ServerError::read(body);
+fn refused(fields: Fields<'_>) -> LinkError {
+    let error = ServerError::read(fields);
     if error.code.starts_with("28") { LinkError::SignIn { code: error.code, reason: error.message } } else { LinkError::Server(error) }
 }
 

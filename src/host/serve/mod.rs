@@ -65,7 +65,15 @@ async fn serve(house: &Arc<House>, state: &State, workers: &Workers, ready: impl
     let running = house.running();
     let mut acceptors = tokio::task::JoinSet::new();
     for (index, address) in running.config.listener.addresses.iter().enumerate() {
-        let listener = listen(*address).map_err(|error| ServeError::Listen { address: *address, error })?;
+        let listener = match listen(*address) {
+            Ok(listener) => listener,
+            // "Every address" means those the machine has: one without IPv6 is no error.
+            Err(error) if index > 0 && address.is_ipv6() && address.ip().is_unspecified() => {
+                tracing::warn!(%address, %error, "not listening there");
+                continue;
+            }
+            Err(error) => return Err(ServeError::Listen { address: *address, error }),
+        };
         let bound = listener.local_addr()?;
         if index == 0 {
             state.record_listener(&ListenerRecord {
