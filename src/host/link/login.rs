@@ -219,7 +219,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Server<S> {
         loop {
             let message = self.next().await?;
             match message.as_servers()? {
-                Backend::ParameterStatus(ParameterStatus { name, value }) => {
+                Backend::ParameterStatus(ParameterStatus { name, value }) if !name.is_empty() => {
                     match parameters.iter_mut().find(|(known, _)| &**known == name) {
                         Some((_, old)) => *old = value.into(),
                         None => parameters.push((name.into(), value.into())),
