@@ -47,9 +47,12 @@ impl World {
         let [first, second] = ["first", "second"].map(|name| folder.path().join(name));
         cluster::initialise(&first);
         std::fs::write(first.join("pg_hba.conf"), HBA).unwrap();
-        let files = ["server.pem", "server.key", "root.pem"].map(|file| certificates.file(file).display().to_string());
+        let files = ["server.pem", "server.key", "root.pem", "old.pem", "old.key"];
+        let files = files.map(|file| certificates.file(file).display().to_string());
         use std::os::unix::fs::PermissionsExt;
-        std::fs::set_permissions(certificates.file("server.key"), std::fs::Permissions::from_mode(0o600)).unwrap();
+        for key in ["server.key", "old.key"] {
+            std::fs::set_permissions(certificates.file(key), std::fs::Permissions::from_mode(0o600)).unwrap();
+        }
         let settings = [("ssl", "on"), ("ssl_cert_file", &files[0]), ("ssl_key_file", &files[1]), ("ssl_ca_file", &files[2])];
         // The roles are made first, so that the standby has them too.
         let maker = Cluster::start(&first, folder.path(), &settings);
@@ -60,6 +63,8 @@ impl World {
         std::fs::write(second.join("standby.signal"), "").unwrap();
         cluster::give_to_server(&second);
         let primary = Cluster::start(&first, folder.path(), &settings);
+        // Made as the manual says, years ago.
+        let settings = [("ssl", "on"), ("ssl_cert_file", &files[3]), ("ssl_key_file", &files[4])];
         let standby = Cluster::start(&second, folder.path(), &settings);
         Self { primary, standby, certificates, folder }
     }
@@ -233,6 +238,24 @@ async fn modes(world: &World) {
             case = case.root(world.file(root));
         }
         assert_eq!(case.outcome().await, expected, "{mode:?} {host} {root:?}");
+    }
+    for (mode, host, root, expected) in [
+        (Prefer, named, None, "tls"),
+        (Require, addressed, None, "tls"),
+        (VerifyCa, addressed, Some("oldroot.pem"), "tls"),
+        (VerifyFull, named, Some("oldroot.pem"), "tls"),
+        (VerifyFull, addressed, Some("oldroot.pem"), "no tls"),
+        // Another authority by the same name.
+        (VerifyCa, named, Some("impostor.pem"), "no tls"),
+        (VerifyFull, named, good, "no tls"),
+        (VerifyCa, named, None, "no tls"),
+    ] {
+        let port = world.standby.port;
+        let mut case = Try::new(Host::Tcp { name: host.into(), port }, "scram", mode).binding(ChannelBinding::Require);
+        if let Some(root) = root {
+            case = case.root(world.file(root));
+        }
+        assert_eq!(case.outcome().await, expected, "version 1: {mode:?} {host} {root:?}");
     }
     for (user, mode, expected) in [
         ("tlsonly", Disable, "sign-in"),
