@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pgsluice::host::link::{Connector, Link, LinkError, Minor, Request};
+use pgsluice::host::scram::Verifier;
 use pgsluice::host::secret::Secret;
 use pgsluice::host::stream::Keepalive;
 use pgsluice::host::upstream::{ChannelBinding, ClientCertificate, Credential, Host, Roots, SslMode, TargetSession, Upstream, UpstreamTls};
@@ -17,6 +18,7 @@ const HBA: &str = "
 local     all all                  trust
 host      all trusty  127.0.0.1/32 trust
 host      all scram   127.0.0.1/32 scram-sha-256
+host      all ours    127.0.0.1/32 scram-sha-256
 host      all readers 127.0.0.1/32 scram-sha-256
 host      all md5     127.0.0.1/32 md5
 host      all plain   127.0.0.1/32 password
@@ -57,6 +59,8 @@ impl World {
         // The roles are made first, so that the standby has them too.
         let maker = Cluster::start(&first, folder.path(), &settings);
         maker.sql(folder.path(), ROLES);
+        let verifier = Verifier::new(&Secret::new("right")).unwrap();
+        maker.sql(folder.path(), &format!("CREATE ROLE ours LOGIN PASSWORD '{verifier}'"));
         drop(maker);
         // A copy that waits for a primary is a standby like any other.
         assert!(std::process::Command::new("cp").arg("-a").args([&first, &second]).status().unwrap().success());
@@ -282,6 +286,8 @@ async fn methods(world: &World) {
         ("scram", Require, Off, "tls"),
         ("scram", Disable, Prefer, "open"),
         ("scram", Disable, Bound, "authentication"),
+        // A verifier of our making, in the server's hands.
+        ("ours", Require, Bound, "tls"),
         ("md5", Disable, Prefer, "open"),
         ("md5", Require, Prefer, "tls"),
         ("md5", Require, Bound, "authentication"),
@@ -296,7 +302,7 @@ async fn methods(world: &World) {
     ] {
         let case = Try::new(world.host("localhost"), user, mode).binding(binding);
         assert_eq!(case.outcome().await, expected, "{user} {mode:?} {binding:?}");
-        if ["scram", "md5", "plain"].contains(&user) && (expected == "tls" || expected == "open") {
+        if ["scram", "ours", "md5", "plain"].contains(&user) && (expected == "tls" || expected == "open") {
             let error = case.clone().password("wrong").connect().await.unwrap_err();
             assert!(error.credential_refused(), "{user}: {error}");
             assert!(!format!("{:?}", error.for_agent()).contains(user), "{user}");
