@@ -168,7 +168,7 @@ where
 {
     let until = Instant::now() + door.deadline;
     let (mut caller, opening) = match timeout_at(until, opening::open(stream, door)).await {
-        Err(_) | Ok(Err(Departure::TimedOut)) => return Arrival::Left(Departure::TimedOut),
+        Err(_) => return Arrival::Left(Departure::TimedOut),
         Ok(Err(why)) => return Arrival::Left(why),
         Ok(Ok(opened)) => opened,
     };

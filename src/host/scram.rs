@@ -171,7 +171,7 @@ impl FromStr for Verifier {
 mod tests {
     use super::*;
 
-    /// Made by PostgreSQL 15: `SET password_encryption = 'scram-sha-256'; CREATE ROLE … PASSWORD 'pencil'` (RFC 7677's salt).
+    /// Password and salt of the example in RFC 7677.
     const RFC: &str = "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=";
 
     #[test]
@@ -179,6 +179,8 @@ mod tests {
         let verifier: Verifier = RFC.parse().unwrap();
         assert!(verifier.fits(&Secret::new("pencil")));
         assert!(!verifier.fits(&Secret::new("pencil ")));
+        let keys = Keys::derive(&Secret::new("pencil"), verifier.salt(), NonZeroU32::new(4096).unwrap());
+        assert_eq!(verifier.server_key(), &*keys.server);
         assert_eq!(verifier.to_string(), RFC);
         assert_eq!(format!("{verifier:?}"), "Verifier(…)");
     }

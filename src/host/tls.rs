@@ -4,6 +4,7 @@
 mod client;
 #[cfg(test)]
 pub(super) mod made;
+mod old;
 mod server;
 
 use std::path::{Path, PathBuf};

@@ -82,7 +82,7 @@ pub struct CancelRequest {
     pub key: CancelKey,
 }
 
-/// Tests compare packets; here the key may be compared in the open.
+/// In constant time, so that this too can be used on a request that came from outside.
 impl PartialEq for CancelRequest {
     fn eq(&self, other: &Self) -> bool {
         use subtle::ConstantTimeEq;

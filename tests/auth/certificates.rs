@@ -28,7 +28,21 @@ impl Certificates {
             std::fs::write(made.file(&format!("{file}.pem")), params.signed_by(&key, issuer).unwrap().pem()).unwrap();
             std::fs::write(made.file(&format!("{file}.key")), key.serialize_pem()).unwrap();
         }
+        made.old();
         made
+    }
+
+    /// As PostgreSQL's manual makes them: version 1, the name in the subject alone.
+    fn old(&self) {
+        for line in [
+            "req -new -x509 -nodes -days 30 -subj /CN=root -newkey rsa:2048 -keyout oldroot.key -out oldroot.pem",
+            "req -new -x509 -nodes -days 30 -subj /CN=root -newkey rsa:2048 -keyout impostor.key -out impostor.pem",
+            "req -new -nodes -subj /CN=localhost -newkey rsa:2048 -keyout old.key -out old.csr",
+            "x509 -req -in old.csr -days 30 -CA oldroot.pem -CAkey oldroot.key -CAcreateserial -out old.pem",
+        ] {
+            let done = std::process::Command::new("openssl").args(line.split(' ')).current_dir(&self.folder).output().unwrap();
+            assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        }
     }
 
     pub fn file(&self, name: &str) -> PathBuf {

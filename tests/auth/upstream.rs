@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pgsluice::host::link::{Connector, Link, LinkError, Minor, Request};
+use pgsluice::host::scram::Verifier;
 use pgsluice::host::secret::Secret;
 use pgsluice::host::stream::Keepalive;
 use pgsluice::host::upstream::{ChannelBinding, ClientCertificate, Credential, Host, Roots, SslMode, TargetSession, Upstream, UpstreamTls};
@@ -17,6 +18,7 @@ const HBA: &str = "
 local     all all                  trust
 host      all trusty  127.0.0.1/32 trust
 host      all scram   127.0.0.1/32 scram-sha-256
+host      all ours    127.0.0.1/32 scram-sha-256
 host      all readers 127.0.0.1/32 scram-sha-256
 host      all md5     127.0.0.1/32 md5
 host      all plain   127.0.0.1/32 password
@@ -47,19 +49,26 @@ impl World {
         let [first, second] = ["first", "second"].map(|name| folder.path().join(name));
         cluster::initialise(&first);
         std::fs::write(first.join("pg_hba.conf"), HBA).unwrap();
-        let files = ["server.pem", "server.key", "root.pem"].map(|file| certificates.file(file).display().to_string());
+        let files = ["server.pem", "server.key", "root.pem", "old.pem", "old.key"];
+        let files = files.map(|file| certificates.file(file).display().to_string());
         use std::os::unix::fs::PermissionsExt;
-        std::fs::set_permissions(certificates.file("server.key"), std::fs::Permissions::from_mode(0o600)).unwrap();
+        for key in ["server.key", "old.key"] {
+            std::fs::set_permissions(certificates.file(key), std::fs::Permissions::from_mode(0o600)).unwrap();
+        }
         let settings = [("ssl", "on"), ("ssl_cert_file", &files[0]), ("ssl_key_file", &files[1]), ("ssl_ca_file", &files[2])];
         // The roles are made first, so that the standby has them too.
         let maker = Cluster::start(&first, folder.path(), &settings);
         maker.sql(folder.path(), ROLES);
+        let verifier = Verifier::new(&Secret::new("right")).unwrap();
+        maker.sql(folder.path(), &format!("CREATE ROLE ours LOGIN PASSWORD '{verifier}'"));
         drop(maker);
         // A copy that waits for a primary is a standby like any other.
         assert!(std::process::Command::new("cp").arg("-a").args([&first, &second]).status().unwrap().success());
         std::fs::write(second.join("standby.signal"), "").unwrap();
         cluster::give_to_server(&second);
         let primary = Cluster::start(&first, folder.path(), &settings);
+        // Made as the manual says, years ago.
+        let settings = [("ssl", "on"), ("ssl_cert_file", &files[3]), ("ssl_key_file", &files[4])];
         let standby = Cluster::start(&second, folder.path(), &settings);
         Self { primary, standby, certificates, folder }
     }
@@ -234,6 +243,24 @@ async fn modes(world: &World) {
         }
         assert_eq!(case.outcome().await, expected, "{mode:?} {host} {root:?}");
     }
+    for (mode, host, root, expected) in [
+        (Prefer, named, None, "tls"),
+        (Require, addressed, None, "tls"),
+        (VerifyCa, addressed, Some("oldroot.pem"), "tls"),
+        (VerifyFull, named, Some("oldroot.pem"), "tls"),
+        (VerifyFull, addressed, Some("oldroot.pem"), "no tls"),
+        // Another authority by the same name.
+        (VerifyCa, named, Some("impostor.pem"), "no tls"),
+        (VerifyFull, named, good, "no tls"),
+        (VerifyCa, named, None, "no tls"),
+    ] {
+        let port = world.standby.port;
+        let mut case = Try::new(Host::Tcp { name: host.into(), port }, "scram", mode).binding(ChannelBinding::Require);
+        if let Some(root) = root {
+            case = case.root(world.file(root));
+        }
+        assert_eq!(case.outcome().await, expected, "version 1: {mode:?} {host} {root:?}");
+    }
     for (user, mode, expected) in [
         ("tlsonly", Disable, "sign-in"),
         ("tlsonly", Allow, "tls"),
@@ -259,6 +286,8 @@ async fn methods(world: &World) {
         ("scram", Require, Off, "tls"),
         ("scram", Disable, Prefer, "open"),
         ("scram", Disable, Bound, "authentication"),
+        // A verifier of our making, in the server's hands.
+        ("ours", Require, Bound, "tls"),
         ("md5", Disable, Prefer, "open"),
         ("md5", Require, Prefer, "tls"),
         ("md5", Require, Bound, "authentication"),
@@ -273,7 +302,7 @@ async fn methods(world: &World) {
     ] {
         let case = Try::new(world.host("localhost"), user, mode).binding(binding);
         assert_eq!(case.outcome().await, expected, "{user} {mode:?} {binding:?}");
-        if ["scram", "md5", "plain"].contains(&user) && (expected == "tls" || expected == "open") {
+        if ["scram", "ours", "md5", "plain"].contains(&user) && (expected == "tls" || expected == "open") {
             let error = case.clone().password("wrong").connect().await.unwrap_err();
             assert!(error.credential_refused(), "{user}: {error}");
             assert!(!format!("{:?}", error.for_agent()).contains(user), "{user}");

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, verify_server_cert_signed_by_trust_anchor, verify_server_name};
-use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature, verify_tls13_signature_with_raw_key};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use tokio_rustls::TlsConnector;
+use x509_certificate::X509Certificate;
 
-use super::{ALPN, TlsError, certificates, end_point_hash, key, provider};
+use super::{ALPN, TlsError, certificates, end_point_hash, key, old, provider};
 use crate::host::upstream::{Roots, SslMode, UpstreamTls};
 
 /// What is needed to make TLS connections to one upstream.
@@ -148,24 +149,27 @@ impl Verifier {
         now: UnixTime,
     ) -> Result<(), Error> {
         if anchors.exact.iter().any(|given| given == end_entity) {
-            return in_its_time(end_entity, now);
+            // It is itself the given root: there is no chain to check, only its dates.
+            let parsed = X509Certificate::from_der(end_entity).map_err(|_| CertificateError::BadEncoding)?;
+            return old::in_its_time(&parsed, now);
+        }
+        if let Some(parsed) = old::version_1(end_entity) {
+            return old::signed_by(&parsed, &anchors.exact, now);
         }
         let parsed = ParsedCertificate::try_from(end_entity)?;
         verify_server_cert_signed_by_trust_anchor(&parsed, &anchors.store, intermediates, now, self.algorithms.all)
     }
 }
 
-/// A certificate that is itself the given root has no chain to check, only its dates.
-fn in_its_time(certificate: &[u8], now: UnixTime) -> Result<(), Error> {
-    let parsed = x509_certificate::X509Certificate::from_der(certificate).map_err(|_| CertificateError::BadEncoding)?;
-    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-    if now < parsed.validity_not_before().timestamp() {
-        return Err(CertificateError::NotValidYet.into());
+/// By the names in it; by its subject where there are none.
+fn name(end_entity: &CertificateDer<'_>, server_name: &ServerName<'_>) -> Result<(), Error> {
+    if old::common_name_is(end_entity, server_name) {
+        return Ok(());
     }
-    if now > parsed.validity_not_after().timestamp() {
-        return Err(CertificateError::Expired.into());
+    match ParsedCertificate::try_from(end_entity) {
+        Ok(parsed) => verify_server_name(&parsed, server_name),
+        Err(_) => Err(CertificateError::NotValidForName.into()),
     }
-    Ok(())
 }
 
 impl ServerCertVerifier for Verifier {
@@ -182,7 +186,7 @@ impl ServerCertVerifier for Verifier {
             Trust::Chain(anchors) => self.chain(anchors, end_entity, intermediates, now)?,
             Trust::ChainAndName(anchors) => {
                 self.chain(anchors, end_entity, intermediates, now)?;
-                verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+                name(end_entity, server_name)?;
             }
         }
         Ok(ServerCertVerified::assertion())
@@ -203,7 +207,10 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signed, &self.algorithms)
+        match old::version_1(certificate).as_deref().and_then(old::public_key) {
+            Some(key) => verify_tls13_signature_with_raw_key(message, &key, signed, &self.algorithms),
+            None => verify_tls13_signature(message, certificate, signed, &self.algorithms),
+        }
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
