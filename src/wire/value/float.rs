@@ -1,12 +1,13 @@
 //! Floating point as the server prints it with `extra_float_digits` above 0: the shortest decimal that lies strictly between the halfway
-//! points to the neighbours. Rust's shortest may lie *on* such a point; then one digit more is taken. Must not know where numbers stand.
+//! points to the neighbours, and of two as near the even one. Rust's shortest may lie *on* a halfway point, and rounds ties up; both are
+//! found and printed anew. Must not know where numbers stand.
 
 use std::io::Write as _;
 
 use super::ValueError;
 use super::walk::{Reader, print};
 
-/// The longest `{:e}` of an f64 asked for with up to 20 digits.
+/// Holds an f64 in `{:e}` with more digits than are ever asked for.
 const DIGITS: usize = 40;
 
 /// A float as its significand and the power of two it is to be multiplied by.
@@ -31,36 +32,50 @@ impl Parts {
 
     /// Whether `digits * 10^power` lies exactly between this float and a neighbour.
     fn halfway(self, digits: u64, power: i32) -> bool {
-        let above = (self.significand * 2 + 1, self.exponent - 1);
-        let below = if self.narrow {
-            (self.significand * 4 - 1, self.exponent - 2)
-        } else {
-            ((self.significand * 2).saturating_sub(1), self.exponent - 1)
-        };
-        [above, below].into_iter().any(|(half, exponent)| {
-            // Compared by their odd parts and powers of two; a larger power of five cannot fit into either side.
-            let fives = power.unsigned_abs();
-            if digits == 0 || half == 0 || fives > 27 {
-                return false;
-            }
-            let odd = |number: u64| (u128::from(number >> number.trailing_zeros()), i32::try_from(number.trailing_zeros()).unwrap_or(0));
-            let ((digits, twos), (half, half_twos)) = (odd(digits), odd(half));
-            let scale = 5u128.pow(fives);
-            let (left, right) = if power >= 0 { (digits * scale, half) } else { (digits, half * scale) };
-            left == right && twos + power == half_twos + exponent
-        })
+        let below = if self.narrow { (self.significand * 4 - 1, self.exponent - 2) } else { (self.significand * 2 - 1, self.exponent - 1) };
+        equal((digits, power), (self.significand * 2 + 1, self.exponent - 1)) || equal((digits, power), below)
+    }
+
+    /// Whether this float lies exactly between `digits * 10^power` and the next decimal of that length.
+    fn tied(self, digits: u64, power: i32) -> bool {
+        let exact = (self.significand, self.exponent);
+        let tenfold = digits.saturating_mul(10);
+        equal((tenfold.saturating_sub(5), power - 1), exact) || equal((tenfold.saturating_add(5), power - 1), exact)
     }
 }
 
-/// Prints a finite, positive float. `scientific` is the power from which on the exponent is written.
+/// Whether `digits * 10^power` is `number * 2^exponent`: compared by their odd parts and their powers of two.
+fn equal((digits, power): (u64, i32), (number, exponent): (u64, i32)) -> bool {
+    // A larger power of five fits into neither side.
+    if digits == 0 || number == 0 || power.unsigned_abs() > 27 {
+        return false;
+    }
+    let odd = |number: u64| (u128::from(number >> number.trailing_zeros()), i32::try_from(number.trailing_zeros()).unwrap_or(0));
+    let ((digits, digit_twos), (number, number_twos)) = (odd(digits), odd(number));
+    let fives = 5u128.pow(power.unsigned_abs());
+    let (left, right) = if power >= 0 { (digits * fives, number) } else { (digits, number * fives) };
+    left == right && digit_twos + power == number_twos + exponent
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tie {
+    Untried,
+    Trying,
+    Tried,
+}
+
+/// Prints a finite, positive float. `reads` tells whether a decimal is read as this float. `scientific` is the power from which on the exponent is written.
 fn shortest(
     out: &mut Vec<u8>,
     parts: Parts,
     scientific: i32,
     format: impl Fn(&mut &mut [u8], Option<usize>) -> std::io::Result<()>,
+    reads: impl Fn(&[u8]) -> bool,
 ) -> Result<(), ValueError> {
     let mut buffer = [0u8; DIGITS];
     let mut precision = None;
+    // Whether the even one of two that are as near is yet to be tried.
+    let mut tie = Tie::Untried;
     loop {
         let mut rest = buffer.as_mut_slice();
         format(&mut rest, precision).map_err(|_| ValueError::TooLong)?;
@@ -78,9 +93,19 @@ fn shortest(
         let digits = digits.get(..count).unwrap_or_default();
         let number = digits.iter().fold(0u64, |number, digit| number.wrapping_mul(10).wrapping_add(u64::from(digit - b'0')));
         let power = exponent - i32::try_from(count).unwrap_or(0) + 1;
-        // 17 digits tell any float; a digit more than the shortest is always enough.
+        // Below a power of two the even one may lie too far away.
+        if tie == Tie::Trying && (!reads(written) || parts.halfway(number, power)) {
+            (precision, tie) = (None, Tie::Tried);
+            continue;
+        }
+        // 17 digits tell any float.
         if count < 18 && parts.halfway(number, power) {
             precision = Some(count);
+            continue;
+        }
+        // An asked-for precision rounds a tie to the even one.
+        if tie == Tie::Untried && precision.is_none() && parts.tied(number, power) {
+            (precision, tie) = (Some(count.saturating_sub(1)), Tie::Trying);
             continue;
         }
         return lay(out, digits, exponent, scientific);
@@ -140,10 +165,11 @@ macro_rules! float {
                 return Ok(());
             }
             let parts = Parts::new(u64::from(number.to_bits()), $significand, $bias);
-            shortest(out, parts, $scientific, |buffer, precision| match precision {
+            let format = |buffer: &mut &mut [u8], precision| match precision {
                 None => write!(buffer, "{number:e}"),
                 Some(precision) => write!(buffer, "{number:.precision$e}"),
-            })
+            };
+            shortest(out, parts, $scientific, format, |text| super::number::parse(text) == Ok(number))
         }
 
         pub(super) fn $text(value: &[u8], out: &mut Vec<u8>) -> Result<(), ValueError> {
