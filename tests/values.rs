@@ -413,9 +413,12 @@ fn check(client: &mut Client, types: &Types, scratch: &mut Scratch, sql: &str, l
                 *skipped += usize::from(!lacks.input);
                 continue;
             }
-            let taken = client
-                .query("SELECT $1", &[(oid, format, &new)], Format::Text)
-                .unwrap_or_else(|error| panic!("{sql}: {format:?} {mode:?} {}: {error}", String::from_utf8_lossy(&new)));
+            let taken = match client.query("SELECT $1", &[(oid, format, &new)], Format::Text) {
+                Ok(taken) => taken,
+                // What a domain demands of its values is not known to a codec.
+                Err(error) if mode == Mode::Blank && error.contains("C23514") && sql.contains("yes_or_no") => continue,
+                Err(error) => panic!("{sql}: {format:?} {mode:?} {}: {error}", String::from_utf8_lossy(&new)),
+            };
             let taken = taken.one().1.unwrap();
             if mode == Mode::Same && !lacks.stable {
                 assert_eq!(String::from_utf8_lossy(&taken), shown, "{sql}: {format:?}");
@@ -445,7 +448,7 @@ fn every_literal_reads_prints_and_is_rewritten_as_the_server_does() {
             Some(expression) => expression.to_owned(),
             None => format!("'{}'::{name}", literal.replace('\'', "''")),
         };
-        tried.insert(name.trim_end_matches("[]").to_owned());
+        tried.insert(name.trim_end_matches("[]").replace('"', ""));
         let lacks = Lacks::of(name);
         check(&mut client, &types, &mut scratch, &format!("SELECT {sql}"), lacks, &mut skipped);
         cases += 1;

@@ -169,6 +169,10 @@ pub(super) fn line_text(value: &[u8], out: &mut Vec<u8>) -> Result<(), ValueErro
     out.push(b'{');
     floats(&mut reader, 3, out)?;
     out.push(b'}');
+    let mut slope = Reader::new(value);
+    if slope.f64()? == 0.0 && slope.f64()? == 0.0 {
+        return Err(BROKEN);
+    }
     reader.end()
 }
 
@@ -192,7 +196,11 @@ pub(super) fn circle_text(value: &[u8], out: &mut Vec<u8>) -> Result<(), ValueEr
     out.push(b'<');
     points(&mut reader, 1, out)?;
     out.push(b',');
-    floats(&mut reader, 1, out)?;
+    let radius = reader.f64()?;
+    if radius < 0.0 {
+        return Err(BROKEN);
+    }
+    print_float8(radius, out)?;
     out.push(b'>');
     reader.end()
 }

@@ -72,7 +72,7 @@ pub(super) fn char_text(value: &[u8], out: &mut Vec<u8>) -> Result<(), ValueErro
 pub(super) fn char_binary(text: &[u8], out: &mut Vec<u8>) -> Result<(), ValueError> {
     out.push(match text {
         [] => 0,
-        [byte] => *byte,
+        [byte @ 1..0x80] => *byte,
         [b'\\', high @ b'0'..=b'3', middle @ b'0'..=b'7', low @ b'0'..=b'7'] => (high - b'0') << 6 | (middle - b'0') << 3 | (low - b'0'),
         _ => return Err(ValueError::Malformed("a \"char\"")),
     });
