@@ -50,7 +50,16 @@ pub(super) fn text(value: &[u8], out: &mut Vec<u8>) -> Result<(), ValueError> {
     for index in 0..i32::from(count) {
         digit(index)?;
     }
-    if sign == NEGATIVE && count > 0 {
+    // A client may send zeros in front, which the server does not keep.
+    let leading = (0..i32::from(count)).take_while(|&index| digit(index) == Ok(0)).count();
+    let leading = i32::try_from(leading).map_err(|_| BROKEN)?;
+    let empty = leading == i32::from(count);
+    let weight = if empty { 0 } else { weight - leading };
+    let digit = |index: i32| {
+        if empty { Ok(0) } else { index.checked_add(leading).map_or(Ok(0), |index| if index < leading { Ok(0) } else { digit(index) }) }
+    };
+    let start = out.len();
+    if sign == NEGATIVE {
         out.push(b'-');
     }
     if weight < 0 {
@@ -72,6 +81,10 @@ pub(super) fn text(value: &[u8], out: &mut Vec<u8>) -> Result<(), ValueError> {
             index += 1;
         }
         out.truncate(end);
+    }
+    // Zero has no sign, also where only the scale made it zero.
+    if sign == NEGATIVE && !out.get(start..).unwrap_or_default().iter().any(|byte| matches!(byte, b'1'..=b'9')) {
+        out.remove(start);
     }
     Ok(())
 }

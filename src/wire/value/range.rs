@@ -77,9 +77,13 @@ impl Bounds<'_> {
 
 /// The flags, and how many bounds follow them.
 fn flags(reader: &mut Reader<'_>) -> Result<(u8, usize), ValueError> {
-    let flags = reader.u8()?;
+    let mut flags = reader.u8()?;
     if flags & !KNOWN != 0 {
         return Err(ValueError::Malformed("range flags"));
+    }
+    // An infinite bound is never inclusive, whatever the flags say.
+    for (infinite, inclusive) in [(LOWER_INFINITE, LOWER_INCLUSIVE), (UPPER_INFINITE, UPPER_INCLUSIVE)] {
+        flags &= if flags & infinite != 0 { !inclusive } else { KNOWN };
     }
     let empty = flags & EMPTY != 0;
     let bounds = usize::from(!empty && flags & LOWER_INFINITE == 0) + usize::from(!empty && flags & UPPER_INFINITE == 0);

@@ -67,8 +67,8 @@ impl Text<'_> {
         Ok(number * 10i64.pow(6 - used))
     }
 
-    /// `HH:MM:SS[.ffffff]`, hours of any number up to `most` digits.
-    fn clock(&mut self, most: usize) -> Result<i64, ValueError> {
+    /// `HH:MM:SS[.ffffff]`, hours of any number up to `most` digits. Wide, because the lowest interval has no positive twin.
+    fn clock(&mut self, most: usize) -> Result<i128, ValueError> {
         let hours = self.digits(2, most)?;
         self.want(b":")?;
         let minutes = self.digits(2, 2)?;
@@ -78,7 +78,7 @@ impl Text<'_> {
         if minutes > 59 || seconds > 59 {
             return Err(RANGE);
         }
-        hours.checked_mul(HOUR).and_then(|hours| hours.checked_add(minutes * MINUTE + seconds * SECOND + fraction)).ok_or(RANGE)
+        Ok(i128::from(hours) * i128::from(HOUR) + i128::from(minutes * MINUTE + seconds * SECOND + fraction))
     }
 
     /// `+HH[:MM[:SS]]`, in seconds east.
@@ -239,7 +239,7 @@ fn time_of(reader: &mut Reader<'_>) -> Result<u64, ValueError> {
 }
 
 fn clock_of_day(text: &mut Text<'_>) -> Result<i64, ValueError> {
-    let micros = text.clock(2)?;
+    let micros = i64::try_from(text.clock(2)?).map_err(|_| RANGE)?;
     if micros > DAY { Err(RANGE) } else { Ok(micros) }
 }
 
@@ -418,7 +418,7 @@ fn parse_interval(text: &[u8]) -> Result<Interval, ValueError> {
         if clock {
             // The most hours that microseconds can tell have ten digits.
             let amount = text.clock(10)?;
-            micros = if negative { -amount } else { amount };
+            micros = i64::try_from(if negative { -amount } else { amount }).map_err(|_| RANGE)?;
             break;
         }
         let amount = text.digits(1, 10)?;
