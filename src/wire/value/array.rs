@@ -3,7 +3,7 @@
 
 use super::quote::{Piece, Quoting, end, skip_space};
 use super::walk::{NULL, Reader, Splice, patch, print, sized};
-use super::{ARRAY_DIMENSIONS, Codec, Format, Outcome, Place, ValueError, Visitor, Walk};
+use super::{ARRAY_DIMENSIONS, Codec, Format, Leaves, Outcome, Place, ValueError, Visitor, Walk};
 
 /// An array type. An element of 0 is what the binary head says (`anyarray`, in the statistics views); its text is an array of texts.
 #[derive(Debug, Clone, Copy)]
@@ -293,6 +293,11 @@ impl Codec for Array {
 
     fn parts(&self, part: &mut dyn FnMut(u32)) {
         part(self.text_element());
+    }
+
+    fn leaves(&self) -> Leaves {
+        // An array of anything.
+        if self.element == 0 { Leaves::Any } else { Leaves::None }
     }
 }
 

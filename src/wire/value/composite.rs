@@ -5,7 +5,7 @@ use super::array::{rewrite_cell, rewrite_piece};
 use super::quote::{Piece, Quoting, end, field, skip_space};
 use super::types::Field;
 use super::walk::{NULL, Reader, Splice, bounded, sized};
-use super::{Codec, FIELDS_LIMIT, Format, Outcome, Place, ValueError, Visitor, Walk};
+use super::{Codec, FIELDS_LIMIT, Format, Leaves, Outcome, Place, ValueError, Visitor, Walk};
 
 /// A row type. `None` is `record`: any fields, and in text no types.
 #[derive(Debug)]
@@ -173,5 +173,9 @@ impl Codec for Composite {
 
     fn parts(&self, part: &mut dyn FnMut(u32)) {
         self.fields.iter().flatten().for_each(|field| part(field.oid));
+    }
+
+    fn leaves(&self) -> Leaves {
+        if self.fields.is_none() { Leaves::Any } else { Leaves::None }
     }
 }

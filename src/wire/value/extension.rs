@@ -6,7 +6,7 @@ use super::number::parse;
 use super::quote::{enclose, skip_space, space, unquote};
 use super::scalar::{Scalar, TEXT, Text, Wrap};
 use super::walk::{NULL, Reader, Splice, bounded, patch, print, sized, utf8};
-use super::{Class, Codec, Format, Leaf, Outcome, Place, Role, ValueError, Visitor, Walk};
+use super::{Class, Codec, Format, Leaf, Leaves, Outcome, Place, Role, ValueError, Visitor, Walk};
 
 /// A type of an extension that has a codec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -428,6 +428,10 @@ impl Codec for Hstore {
         }
         splice.finish(out)
     }
+
+    fn leaves(&self) -> Leaves {
+        Leaves::Of(Class::Text)
+    }
 }
 
 /// An enum: a text of which the labels are known. A label that is not among them may have been added since, so it is read; only what is
@@ -465,6 +469,10 @@ impl Codec for Enum {
             out.extend_from_slice(replacement);
             Ok(())
         })
+    }
+
+    fn leaves(&self) -> Leaves {
+        Leaves::Of(Class::Label)
     }
 }
 

@@ -2,7 +2,7 @@
 //! the only state is one frame for each open object or array. Must not know what a document means.
 
 use super::walk::{Splice, print, utf8};
-use super::{Class, Codec, Format, JSON_DEPTH_LIMIT, Leaf, Outcome, Place, Role, ValueError, Visitor, Walk};
+use super::{Class, Codec, Format, JSON_DEPTH_LIMIT, Leaf, Leaves, Outcome, Place, Role, ValueError, Visitor, Walk};
 
 /// `json`, whose binary form is its text, and `jsonb`, whose binary form has a version byte before the text.
 #[derive(Debug, Clone, Copy)]
@@ -15,11 +15,14 @@ const VERSION: u8 = 1;
 
 const BROKEN: ValueError = ValueError::Malformed("JSON syntax");
 
-/// An open object or array: what it is, and where its current key begins among the keys of those around it.
+/// An open object or array, and where things begin among the keys that are open.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Frame {
     object: bool,
+    /// An object's own key, the last of them.
     key: usize,
+    /// The key its values stand under: an array's elements belong to the key the array stands under.
+    name: usize,
 }
 
 /// What may come next.
@@ -87,7 +90,9 @@ fn scan(
                 if frames.len() >= JSON_DEPTH_LIMIT {
                     return Err(ValueError::TooDeep);
                 }
-                frames.push(Frame { object: byte == b'{', key: keys.len() });
+                let object = byte == b'{';
+                let name = if object { keys.len() } else { frames.last().map_or(0, |around| around.name) };
+                frames.push(Frame { object, key: keys.len(), name });
                 next = if byte == b'{' { Next::KeyOrEnd } else { Next::ValueOrEnd };
                 at = blank(text, at + 1);
                 continue;
@@ -143,10 +148,9 @@ fn scan(
     }
 }
 
-/// The key of the innermost open object; an array's elements belong to the key the array stands under.
+/// The key that what stands directly in the last frame belongs to.
 fn nearest<'k>(frames: &[Frame], keys: &'k [u8]) -> &'k [u8] {
-    let from = frames.iter().rev().find(|frame| frame.object).map_or(keys.len(), |frame| frame.key);
-    keys.get(from..).unwrap_or_default()
+    frames.last().and_then(|frame| keys.get(frame.name..)).unwrap_or_default()
 }
 
 fn close(frames: &mut Vec<Frame>, keys: &mut Vec<u8>, at: usize) -> usize {
@@ -370,5 +374,9 @@ impl Codec for Json {
             })
         })?;
         splice.finish(out)
+    }
+
+    fn leaves(&self) -> Leaves {
+        Leaves::Any
     }
 }

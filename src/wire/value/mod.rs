@@ -38,6 +38,7 @@
 //! - A replacement is given in the same form, and is refused ([`ValueError::Replacement`]) if its type could not read it.
 //!   [`Leaf::blank`] is a replacement that is never refused. A JSON number or boolean may be replaced by anything: what does not
 //!   read as one becomes a JSON string. NULL is refused where there is none (a range's bound, a JSON key, a lexeme).
+//! - [`Type::may_hold`] tells which classes of leaves a type can have at all, so that a column of embeddings need not be walked.
 //! - [`Type::check`] tells whether a value is well formed; [`Type::text_from_binary`] and [`Type::binary_from_text`] convert.
 //!   Text is what a server prints with `DateStyle` ISO, `IntervalStyle` postgres, UTC, `bytea_output` hex and
 //!   `extra_float_digits` 1. In `rewrite` a *text* scalar is shown as it stands, so other settings of these are no obstacle.
@@ -48,7 +49,8 @@
 //! OIDs in binary: binary gives the number, and a name cannot be made binary. `aclitem` has no binary form. An anonymous `record` in text does not
 //! tell its fields' types: each is one text leaf. `jsonpath` and `xml` are not parsed: each is one leaf, and a replacement is written as a
 //! string literal, or as escaped character data. Whether a replaced bound keeps a range in order, and whether a domain's CHECK would take a
-//! replacement, is not judged. `"char"` above 127 is printed as servers from 16 on do.
+//! replacement, is not judged. `"char"` above 127 is printed as servers from 16 on do; the lone byte that older ones print is no text and is refused, as is
+//! any text that is not UTF-8 (a database in `SQL_ASCII` can send it).
 //!
 //! # Bounds
 //!
@@ -232,6 +234,16 @@ pub struct Place<'a> {
     pub name: &'a [u8],
 }
 
+/// What leaves a type has of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leaves {
+    /// All leaves are its parts'.
+    None,
+    Of(Class),
+    /// Only a value tells.
+    Any,
+}
+
 /// How the values of one type are read and written. Callers use [`Type`], which lends a walk and bounds it.
 pub trait Codec: fmt::Debug + Send + Sync {
     /// Appends the text of a binary value.
@@ -261,4 +273,9 @@ pub trait Codec: fmt::Debug + Send + Sync {
 
     /// Names the types that values of this type are made of.
     fn parts(&self, _part: &mut dyn FnMut(u32)) {}
+
+    /// What leaves the type has of its own, those of its parts aside.
+    fn leaves(&self) -> Leaves {
+        Leaves::None
+    }
 }

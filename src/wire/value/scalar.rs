@@ -2,7 +2,7 @@
 //! any one type is written; each is a pair of functions.
 
 use super::walk::utf8;
-use super::{Class, Codec, Format, Leaf, Outcome, Place, Role, ValueError, Visitor, Walk};
+use super::{Class, Codec, Format, Leaf, Leaves, Outcome, Place, Role, ValueError, Visitor, Walk};
 
 /// Converts one form into the other, appended.
 pub(super) type Convert = fn(&[u8], &mut Vec<u8>) -> Result<(), ValueError>;
@@ -53,6 +53,10 @@ impl Codec for Scalar {
                 }
             })
         })
+    }
+
+    fn leaves(&self) -> Leaves {
+        Leaves::Of(self.class)
     }
 }
 
@@ -156,6 +160,10 @@ impl Codec for Text {
     fn check(&self, _walk: &mut Walk<'_>, format: Format, value: &[u8]) -> Result<(), ValueError> {
         self.read(format, value).map(|_| ())
     }
+
+    fn leaves(&self) -> Leaves {
+        Leaves::Of(self.class)
+    }
 }
 
 fn escape(text: &str, out: &mut Vec<u8>) {
@@ -215,6 +223,10 @@ impl Codec for Bytea {
                 }
             })
         })
+    }
+
+    fn leaves(&self) -> Leaves {
+        Leaves::Of(Class::Bytes)
     }
 }
 

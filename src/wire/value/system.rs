@@ -4,7 +4,7 @@
 use super::number::parse;
 use super::scalar::{Scalar, Text};
 use super::walk::{Reader, patch, print, utf8};
-use super::{Class, Codec, Format, Outcome, Place, ValueError, Visitor, Walk};
+use super::{Class, Codec, Format, Leaves, Outcome, Place, ValueError, Visitor, Walk};
 
 const BROKEN: ValueError = ValueError::Malformed("a system value");
 
@@ -154,6 +154,10 @@ impl Codec for Object {
             Format::Binary => OID.check(walk, format, value),
         }
     }
+
+    fn leaves(&self) -> Leaves {
+        Leaves::Of(Class::System)
+    }
 }
 
 /// A type that has no binary form; a server never sends one. Its text is a leaf that can be kept or be NULL.
@@ -189,5 +193,9 @@ impl Codec for TextOnly {
             Format::Text => OBJECT.check(walk, format, value),
             Format::Binary => Err(ValueError::NoConversion),
         }
+    }
+
+    fn leaves(&self) -> Leaves {
+        Leaves::Of(Class::System)
     }
 }

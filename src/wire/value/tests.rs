@@ -126,6 +126,18 @@ fn a_type_without_a_codec_is_none_wherever_it_stands() {
 }
 
 #[test]
+fn a_type_tells_what_it_may_hold() {
+    let types = types();
+    let text = |oid| types.get(oid).unwrap().may_hold(|class| class == Class::Text);
+    for oid in [25, 1009, 3802, 2249, 3614, HSTORE, 20_007, 20_009, 20_010, 20_012, 2277] {
+        assert!(text(oid), "{oid}");
+    }
+    for oid in [23, 1022, 20_001, 3904, 17, 20_006] {
+        assert!(!text(oid), "{oid}");
+    }
+}
+
+#[test]
 fn a_type_made_of_itself_ends() {
     let mut types = Types::new();
     types.add(30_000, Definition::Domain { base: 30_001 }).unwrap();

@@ -4,11 +4,13 @@ use std::ops::Range;
 
 use super::quote::{enclose, skip_space, space, unquote};
 use super::walk::{Reader, Splice, bounded, patch, print, utf8};
-use super::{Class, Codec, Format, Leaf, Outcome, Place, Role, ValueError, Visitor, Walk};
+use super::{Class, Codec, Format, Leaf, Leaves, Outcome, Place, Role, ValueError, Visitor, Walk};
 
 /// The server's own limits: bytes of a lexeme, places of one.
 const LEXEME_LIMIT: usize = 2046;
 const PLACES_LIMIT: usize = 255;
+/// Lexemes and operators of one query. Far more than people write, and few enough that what is allocated for them stays small.
+const ITEMS_LIMIT: usize = 65_536;
 /// Places are counted in 14 bits.
 const LAST_PLACE: u16 = 0x3fff;
 
@@ -133,6 +135,9 @@ impl Vector {
                 let rest = value.get(at + 1..).unwrap_or_default();
                 places = at + 1..at + 1 + rest.iter().take_while(|&&byte| !space(byte)).count();
                 at = places.end;
+                if places.is_empty() {
+                    return Err(BROKEN);
+                }
             }
             if at < value.len() && !value.get(at).copied().is_some_and(space) {
                 return Err(BROKEN);
@@ -189,7 +194,7 @@ impl Codec for Vector {
             out.extend_from_slice(&[0; 2]);
             let mut number = 0u16;
             let mut last = 0;
-            for place in places.split(|&byte| byte == b',').filter(|place| !place.is_empty()) {
+            for place in places.split(|&byte| byte == b',').filter(|_| !places.is_empty()) {
                 let (position, weight) = match place.split_last() {
                     Some((b'A' | b'a', position)) => (position, 3),
                     Some((b'B' | b'b', position)) => (position, 2),
@@ -232,6 +237,10 @@ impl Codec for Vector {
         }
         splice.finish(out)
     }
+
+    fn leaves(&self) -> Leaves {
+        Leaves::Of(Class::Text)
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -270,7 +279,7 @@ const DISTANCE_LIMIT: u16 = 1 << 14;
 
 impl Query {
     /// Reads the items of a binary query: each operator before its operands, the right one first. A query is rare and short; unlike the other
-    /// codecs this one allocates, as much as the value is long.
+    /// codecs this one allocates, up to [`ITEMS_LIMIT`].
     fn binary(value: &[u8]) -> Result<Vec<Item>, ValueError> {
         let mut reader = Reader::new(value);
         let mut items = Vec::new();
@@ -278,6 +287,9 @@ impl Query {
         let mut open = 1usize;
         for _ in 0..reader.count(2)? {
             open = open.checked_sub(1).ok_or(BROKEN)?;
+            if items.len() >= ITEMS_LIMIT {
+                return Err(ValueError::TooMany);
+            }
             match reader.u8()? {
                 VALUE => {
                     let (weight, prefix) = (reader.u8()?, reader.u8()?);
@@ -324,6 +336,9 @@ impl Query {
             return Ok(items);
         }
         while let Some(&byte) = value.get(at) {
+            if items.len() + waiting.len() >= ITEMS_LIMIT {
+                return Err(ValueError::TooMany);
+            }
             let rest = value.get(at..).unwrap_or_default();
             match (operand, byte) {
                 (true, b'!') => {
@@ -533,5 +548,9 @@ impl Codec for Query {
             }
         }
         splice.finish(out)
+    }
+
+    fn leaves(&self) -> Leaves {
+        Leaves::Of(Class::Text)
     }
 }

@@ -7,8 +7,10 @@ use super::array::Array;
 use super::composite::Composite;
 use super::extension::{Domain, Enum};
 use super::range::{Span, Spans};
+use super::walk::bounded;
 use super::{
-    Codec, Extension, FIELDS_LIMIT, Format, LENGTH_LIMIT, Outcome, Place, Scratch, TYPES_LIMIT, ValueError, Visitor, Walk, builtin,
+    Class, Codec, Extension, FIELDS_LIMIT, Format, LENGTH_LIMIT, Leaves, Outcome, Place, Scratch, TYPES_LIMIT, ValueError, Visitor, Walk,
+    builtin,
 };
 
 /// A type as the catalog describes it.
@@ -94,20 +96,27 @@ impl Types {
     /// The type of an OID; `None` if it, or a type that it is made of, has no codec. Ask once per column, not per value.
     pub fn get(&self, oid: u32) -> Option<Type<'_>> {
         let codec = self.codec(oid)?;
+        self.reach(oid, &mut |_| {}).then_some(Type { oid, codec, types: self })
+    }
+
+    /// Goes through everything a type is made of, each type once. Tells whether all of them have a codec.
+    fn reach(&self, oid: u32, each: &mut dyn FnMut(&dyn Codec)) -> bool {
         let mut seen = HashSet::from([oid]);
-        let mut pending = vec![codec];
+        let mut pending = vec![oid];
         let mut whole = true;
-        while let Some(codec) = pending.pop() {
+        while let Some(oid) = pending.pop() {
+            let Some(codec) = self.codec(oid) else {
+                whole = false;
+                continue;
+            };
+            each(codec);
             codec.parts(&mut |part| {
                 if seen.insert(part) {
-                    match self.codec(part) {
-                        Some(codec) => pending.push(codec),
-                        None => whole = false,
-                    }
+                    pending.push(part);
                 }
             });
         }
-        whole.then_some(Type { oid, codec, types: self })
+        whole
     }
 
     /// The codec of an OID, whatever it is made of.
@@ -132,6 +141,20 @@ impl Type<'_> {
         self.oid
     }
 
+    /// Whether a value can hold a leaf of a class that `wanted` names. What types the fields of an anonymous record have only each value
+    /// tells, so there it can.
+    pub fn may_hold(&self, wanted: impl Fn(Class) -> bool) -> bool {
+        let mut found = false;
+        self.types.reach(self.oid, &mut |codec| {
+            found |= match codec.leaves() {
+                Leaves::None => false,
+                Leaves::Of(class) => wanted(class),
+                Leaves::Any => true,
+            }
+        });
+        found
+    }
+
     /// Whether the value is well formed.
     pub fn check(&self, format: Format, value: &[u8], scratch: &mut Scratch) -> Result<(), ValueError> {
         fits(value)?;
@@ -141,13 +164,13 @@ impl Type<'_> {
     /// Appends the text a server would print.
     pub fn text_from_binary(&self, value: &[u8], scratch: &mut Scratch, out: &mut Vec<u8>) -> Result<(), ValueError> {
         fits(value)?;
-        whole(out, |out| self.codec.text_from_binary(&mut Walk::new(self.types, scratch), value, out))
+        self.whole(scratch, out, |walk, out| self.codec.text_from_binary(walk, value, out))
     }
 
     /// Appends the binary form of a text.
     pub fn binary_from_text(&self, text: &[u8], scratch: &mut Scratch, out: &mut Vec<u8>) -> Result<(), ValueError> {
         fits(text)?;
-        whole(out, |out| self.codec.binary_from_text(&mut Walk::new(self.types, scratch), text, out))
+        self.whole(scratch, out, |walk, out| self.codec.binary_from_text(walk, text, out))
     }
 
     /// Shows every leaf to the visitor, and appends the value that comes of it if one was replaced.
@@ -161,21 +184,25 @@ impl Type<'_> {
     ) -> Result<Outcome, ValueError> {
         fits(value)?;
         let place = Place { oid: self.oid, name: b"" };
-        whole(out, |out| self.codec.rewrite(&mut Walk::new(self.types, scratch), format, place, value, visitor, out))
+        self.whole(scratch, out, |walk, out| self.codec.rewrite(walk, format, place, value, visitor, out))
+    }
+
+    /// Lends an empty output to the codec, so that bounds count this value alone and half a value is never left in `out`.
+    fn whole<T>(
+        &self,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+        write: impl FnOnce(&mut Walk<'_>, &mut Vec<u8>) -> Result<T, ValueError>,
+    ) -> Result<T, ValueError> {
+        Walk::new(self.types, scratch).lend(|walk, own| {
+            let result = write(walk, own)?;
+            bounded(own)?;
+            out.extend_from_slice(own);
+            Ok(result)
+        })
     }
 }
 
 fn fits(value: &[u8]) -> Result<(), ValueError> {
     if value.len() > LENGTH_LIMIT { Err(ValueError::TooLong) } else { Ok(()) }
-}
-
-/// Lends an empty output to a codec, so that codecs see no one else's bytes; half a value is never left in `out`.
-fn whole<T>(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> Result<T, ValueError>) -> Result<T, ValueError> {
-    let start = out.len();
-    let result = write(out);
-    let result = if out.len() - start > LENGTH_LIMIT { Err(ValueError::TooLong) } else { result };
-    if result.is_err() {
-        out.truncate(start);
-    }
-    result
 }
