@@ -437,8 +437,15 @@ fn seeds() -> Vec<(u32, Vec<u8>, Vec<u8>)> {
     seeds
 }
 
+/// A bounded run; `PROPTEST_CASES` asks for a longer one.
+fn config(cases: u32) -> ProptestConfig {
+    let default = ProptestConfig::default();
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { default.cases } else { cases };
+    ProptestConfig { cases, failure_persistence: None, ..default }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config(256))]
 
     #[test]
     fn no_bytes_make_a_codec_panic(bytes in proptest::collection::vec(any::<u8>(), 0..64), small in proptest::collection::vec(0u8..4, 0..48)) {
@@ -461,7 +468,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config(64))]
 
     #[test]
     fn no_mutation_of_a_value_makes_a_codec_panic(edits in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>(), 0u8..4), 1..4)) {
