@@ -4,17 +4,29 @@ import hashlib
 import json
 import os
 import threading
+import uuid
 
 DSN = os.environ["PGSLUICE_TEST_DSN"]
 HERE = os.path.dirname(os.path.abspath(__file__))
+# A name for what a whole cluster shares (a prepared transaction): programs run at once.
+GLOBAL_NAME = str(uuid.uuid4())
 LINE = 400
 
 with open(os.path.join(HERE, "types.json")) as file:
     TYPES = [(name, literal) for name, literals in json.load(file) for literal in literals]
 
 
+def plain(value):
+    """Values whose own text is a memory address, as what they hold."""
+    if isinstance(value, (tuple, list)) and type(value) in (tuple, list):
+        return type(value)(plain(one) for one in value)
+    if isinstance(value, memoryview):
+        return bytes(value)
+    return getattr(value, "points", value)
+
+
 def shown(value):
-    text = value if isinstance(value, str) else repr(value)
+    text = value if isinstance(value, str) else repr(plain(value))
     text = text.replace("\n", "\\n")
     if len(text) <= LINE:
         return text
@@ -44,7 +56,7 @@ def digest(rows):
     """Many rows as one value."""
     sum, count = hashlib.sha256(), 0
     for row in rows:
-        sum.update(repr(row).encode())
+        sum.update(repr(plain(row)).encode())
         count += 1
     return f"{count} rows {sum.hexdigest()[:16]}"
 

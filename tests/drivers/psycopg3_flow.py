@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range
 
-from flow import DSN, TYPES, Flow, await_sleeper, digest, in_background, shown
+from flow import DSN, GLOBAL_NAME, TYPES, Flow, await_sleeper, digest, in_background, shown
 
 flow = Flow()
 
@@ -387,7 +387,7 @@ def isolation(connection):
         two.rollback()
     connection.execute("UPDATE people SET balance = 1.25 WHERE id = 1")
     connection.commit()
-    xid = connection.xid(1, "a transaction", "a branch")
+    xid = connection.xid(1, GLOBAL_NAME, "a branch")
     connection.tpc_begin(xid)
     connection.execute("INSERT INTO sink (id) VALUES (77)")
     connection.tpc_prepare()
