@@ -3,6 +3,8 @@
 
 mod received;
 mod sending;
+#[cfg(test)]
+mod tests;
 
 use std::future::Future;
 use std::io;
@@ -200,7 +202,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server> Relay<C, S> {
             moved |= self.poll_client(now, context);
             moved |= self.poll_upstream(now, context);
             self.carry_out_demands();
-            self.send(context);
+            moved |= self.send(context);
             if self.session.is_over() {
                 self.carry_out_demands();
                 if self.poll_over(now, context).is_ready() {
@@ -301,8 +303,9 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server> Relay<C, S> {
         }
     }
 
-    /// Sends both lanes as far as the streams take them.
-    fn send(&mut self, context: &mut Context<'_>) {
+    /// Sends both lanes as far as the streams take them. True when a lane became empty: what waited for that is nobody else's to wake.
+    fn send(&mut self, context: &mut Context<'_>) -> bool {
+        let full = [!self.output.to_upstream.is_empty(), !self.output.to_client.is_empty()];
         if let Link::Up(side, _) = &mut self.link {
             // A server that stopped listening may still have said why: its last words are read before the end is told.
             side.poll_send(&mut self.output.to_upstream, self.client.received.bytes(), context).ok();
@@ -322,6 +325,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server> Relay<C, S> {
         if self.output.to_upstream.is_empty() {
             self.client.release();
         }
+        full != [!self.output.to_upstream.is_empty(), !self.output.to_client.is_empty()]
     }
 
     /// Ready when the last words are said, or nobody takes them.
