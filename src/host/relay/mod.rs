@@ -25,8 +25,6 @@ use sending::Progress;
 
 /// How long a client that is to be let go may take to read its last words.
 const LAST_WORDS: Duration = Duration::from_secs(5);
-/// Local answers a client may leave unread before its bytes wait.
-const UNREAD: usize = 64 * 1024;
 
 /// Where links come from.
 pub trait Server {
@@ -258,10 +256,12 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server> Relay<C, S> {
             let wanted = free && !self.client.fresh && self.session.takes_client_bytes();
             moved = self.client.poll_receive(wanted, context);
         }
-        if self.client.fresh && free && self.output.to_client.made().len() < UNREAD {
+        if self.client.fresh && free && !self.output.is_full() {
             self.client.fresh = false;
             if self.session.takes_client_bytes() && !self.client.received.is_empty() {
                 self.client.taken = self.session.client(self.client.received.bytes(), now, &mut self.output);
+                // What was left is looked at again when there is room for its outcome.
+                self.client.fresh = self.output.is_full();
                 moved |= self.client.taken > 0;
             }
         }
