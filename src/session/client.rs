@@ -30,7 +30,7 @@ impl Linked {
                 return Ok(());
             }
             let rest = input.get(*taken..).unwrap_or_default();
-            if !self.takes_client_bytes() {
+            if !self.takes_client_bytes() || out.is_full() {
                 return Ok(());
             }
             let Some(head) = frame::head(rest, &terms.frontend)? else { return Ok(()) };

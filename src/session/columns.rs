@@ -62,12 +62,15 @@ pub enum ResultFormats {
     Each(Box<[i16]>),
 }
 
+/// Columns that a result can have (`MaxTupleAttributeNumber`); the server refuses formats for more.
+const MOST_COLUMNS: usize = 1664;
+
 impl ResultFormats {
     pub fn of(formats: &Formats<'_>) -> Self {
         match formats.len() {
             0 => Self::All(0),
             1 => Self::All(formats.of(0)),
-            _ => Self::Each(formats.iter().collect()),
+            _ => Self::Each(formats.iter().take(MOST_COLUMNS).collect()),
         }
     }
 

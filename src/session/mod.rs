@@ -119,11 +119,13 @@ impl Session {
         }
     }
 
-    /// Takes bytes from the client; returns how many are done with. The rest must be handed in again with more behind it.
+    /// Takes bytes from the client; returns how many are done with. The rest must be handed in again with more behind it,
+    /// or when the output was full and no longer is.
     pub fn client(&mut self, input: &[u8], now: Instant, out: &mut Output) -> usize {
         let mut taken = 0;
         let result = loop {
             match &mut self.stage {
+                Stage::Unlinked(_) if out.is_full() => break Ok(()),
                 Stage::Unlinked(unlinked) => match unlinked.step(&self.terms, input, &mut taken, out) {
                     Ok(Step::More) => {}
                     Ok(Step::Wait) => break Ok(()),

@@ -5,6 +5,12 @@ use std::ops::Range;
 
 use crate::gate::Permit;
 
+/// Bytes made here that may wait in one lane before the client's next message waits too: a few hundred refusals, so that short
+/// messages with long answers cannot be turned into memory.
+const MADE: usize = 64 * 1024;
+/// Runs of bytes likewise: whoever sends a lane walks through them.
+const PIECES: usize = 4096;
+
 /// A run of bytes to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece {
@@ -32,6 +38,11 @@ impl Lane {
 
     pub fn is_empty(&self) -> bool {
         self.pieces.is_empty()
+    }
+
+    /// Enough waits to be sent.
+    fn is_full(&self) -> bool {
+        self.made.len() >= MADE || self.pieces.len() >= PIECES
     }
 
     pub fn clear(&mut self) {
@@ -103,6 +114,11 @@ pub struct Output {
 }
 
 impl Output {
+    /// Whether the client's messages wait until what is here was sent.
+    pub fn is_full(&self) -> bool {
+        self.to_client.is_full() || self.to_upstream.is_full()
+    }
+
     pub fn clear(&mut self) {
         self.to_client.clear();
         self.to_upstream.clear();

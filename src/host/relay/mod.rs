@@ -3,6 +3,8 @@
 
 mod received;
 mod sending;
+#[cfg(test)]
+mod tests;
 
 use std::future::Future;
 use std::io;
@@ -23,8 +25,6 @@ use sending::Progress;
 
 /// How long a client that is to be let go may take to read its last words.
 const LAST_WORDS: Duration = Duration::from_secs(5);
-/// Local answers a client may leave unread before its bytes wait.
-const UNREAD: usize = 64 * 1024;
 
 /// Where links come from.
 pub trait Server {
@@ -201,7 +201,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server> Relay<C, S> {
             moved |= self.poll_client(now, context);
             moved |= self.poll_upstream(now, context);
             self.carry_out_demands();
-            self.send(context);
+            moved |= self.send(context);
             if self.session.is_over() {
                 self.carry_out_demands();
                 if self.poll_over(now, context).is_ready() {
@@ -257,10 +257,12 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server> Relay<C, S> {
             let wanted = free && !self.client.fresh && self.session.takes_client_bytes();
             moved = self.client.poll_receive(wanted, context);
         }
-        if self.client.fresh && free && self.output.to_client.made().len() < UNREAD {
+        if self.client.fresh && free && !self.output.is_full() {
             self.client.fresh = false;
             if self.session.takes_client_bytes() && !self.client.received.is_empty() {
                 self.client.taken = self.session.client(self.client.received.bytes(), now, &mut self.output);
+                // What was left is looked at again when there is room for its outcome.
+                self.client.fresh = self.output.is_full();
                 moved |= self.client.taken > 0;
             }
         }
@@ -302,8 +304,9 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server> Relay<C, S> {
         }
     }
 
-    /// Sends both lanes as far as the streams take them.
-    fn send(&mut self, context: &mut Context<'_>) {
+    /// Sends both lanes as far as the streams take them. True when a lane became empty: what waited for that is nobody else's to wake.
+    fn send(&mut self, context: &mut Context<'_>) -> bool {
+        let full = [!self.output.to_upstream.is_empty(), !self.output.to_client.is_empty()];
         if let Link::Up(side, _) = &mut self.link {
             // A server that stopped listening may still have said why: its last words are read before the end is told.
             side.poll_send(&mut self.output.to_upstream, self.client.received.bytes(), context).ok();
@@ -323,6 +326,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server> Relay<C, S> {
         if self.output.to_upstream.is_empty() {
             self.client.release();
         }
+        full != [!self.output.to_upstream.is_empty(), !self.output.to_client.is_empty()]
     }
 
     /// Ready when the last words are said, or nobody takes them.
