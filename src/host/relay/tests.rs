@@ -36,7 +36,7 @@ fn report() -> LinkReport {
 fn relay() -> (Relay<DuplexStream, OneLink>, DuplexStream, DuplexStream) {
     const NARROW: usize = 100;
     let terms = Terms {
-        policy: Rc::new(Policy::allow_all()),
+        policy: std::sync::Arc::new(Policy::allow_all()),
         frontend: crate::wire::limits::ClientLimits::default(),
         backend: crate::wire::limits::ServerLimits::default(),
         timeouts: Timeouts::default(),
