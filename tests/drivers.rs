@@ -147,3 +147,12 @@ drivers! {
     // Of release 15, which refuses newer servers.
     pg_dump: Program::Shell("pg_dump_flow.sh"), soon on_15, soak on_14;
 }
+
+#[test]
+fn a_difference_is_found_wherever_it_is() {
+    assert_eq!(differing_line("a\nb", "a\nb"), None);
+    assert_eq!(differing_line("a\nb", "a\nc"), Some((1, ("b", "c"))));
+    assert_eq!(differing_line("a\nb", "a"), Some((1, ("b", "(nothing)"))));
+    assert_eq!(differing_line("a", "a\nb"), Some((1, ("(nothing)", "b"))));
+    assert_eq!([steps("1 x\ndone 12 steps\n"), steps("1 x\n"), steps("done 3 steps\n1 x"), steps("")], [12, 0, 0, 0]);
+}

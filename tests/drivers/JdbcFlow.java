@@ -53,7 +53,8 @@ public class JdbcFlow {
         steps++;
         StringJoiner all = new StringJoiner(" | ");
         for (Object value : values) all.add(plain(value));
-        String text = all.toString().replace("\n", "\\n");
+        // What the driver prints of an array is its address.
+        String text = all.toString().replace("\n", "\\n").replaceAll("\\[B@[0-9a-f]+", "bytes");
         if (text.length() > LINE) text = text.substring(0, 60) + "… " + text.length() + " characters " + hash(text.getBytes(StandardCharsets.UTF_8));
         System.out.println(steps + " " + name + ": " + text);
     }

@@ -51,6 +51,11 @@ impl Cluster {
             let environment = std::env::vars().filter(|(name, _)| name.starts_with("PGSLUICE_TEST_")).collect();
             return Self { major, environment, own: None };
         }
+        Self::start(major)
+    }
+
+    /// A server for this test alone, stopped when it is dropped.
+    pub fn start(major: u16) -> Self {
         let mut child = Command::new(tests_folder().join("clusters"))
             .args(["--majors", &major.to_string(), "--serve"])
             .stdin(Stdio::piped())
@@ -303,6 +308,10 @@ fn wait_until(child: &mut Child, limit: Duration) -> Option<std::process::ExitSt
 
 /// Runs a program to its end within a limit and gives what it printed; the test fails when it does.
 pub fn run(command: &mut Command) -> String {
+    run_within(command, PROGRAM_LIMIT)
+}
+
+pub fn run_within(command: &mut Command, limit: Duration) -> String {
     let folder = tempfile::tempdir().unwrap();
     let (out, err) = (folder.path().join("out"), folder.path().join("err"));
     let mut child = command
@@ -312,7 +321,7 @@ pub fn run(command: &mut Command) -> String {
         .process_group(0)
         .spawn()
         .unwrap_or_else(|problem| panic!("{command:?}: {problem}; tests/setup installs what is needed"));
-    let ended = wait_until(&mut child, PROGRAM_LIMIT);
+    let ended = wait_until(&mut child, limit);
     if ended.is_none() {
         signal("KILL", &format!("-{}", child.id()));
         child.wait().unwrap();
