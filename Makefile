@@ -2,7 +2,8 @@
 .PHONY: demo test soak bench lint
 
 demo:
-	@demo/run
+	@tests/setup demo
+	@cargo run --quiet -- demo
 
 test:
 	@tests/run test
@@ -11,7 +12,8 @@ soak:
 	@tests/run soak
 
 bench:
-	@benches/run
+	@tests/setup
+	@cargo bench --bench relay
 
 lint:
 	@tests/run lint

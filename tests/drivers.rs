@@ -64,14 +64,9 @@ fn check(driver: &str, major: u16, program: Program) {
     let through = cluster.database_from(&format!("{driver}_through"), &template.name);
 
     let expected = program.run(&direct.url());
-    let found = if support::is_direct_only() {
-        program.run(&through.url())
-    } else {
-        let proxy = Proxy::start(&through.url());
-        let found = program.run(&proxy.url(&through.name));
-        assert!(proxy.stop().success(), "the proxy drains");
-        found
-    };
+    let proxy = Proxy::start(&through.url());
+    let found = program.run(&proxy.url(&through.name));
+    assert!(proxy.stop().success(), "the proxy drains");
 
     let steps = steps(&expected);
     write_row(driver, major, steps, expected == found);
@@ -100,8 +95,7 @@ fn write_row(driver: &str, major: u16, steps: u32, is_equal: bool) {
     std::fs::create_dir_all(&rows).unwrap();
     let lock = File::create(target.join("driver-table.lock")).unwrap();
     lock.lock().unwrap();
-    let how = if support::is_direct_only() { " (direct with direct)" } else { "" };
-    let row = format!("| {driver} | {major} | {steps} | {}{how} |\n", if is_equal { "yes" } else { "NO" });
+    let row = format!("| {driver} | {major} | {steps} | {} |\n", if is_equal { "yes" } else { "NO" });
     std::fs::write(rows.join(format!("{driver}-{major}")), row).unwrap();
     let mut all: Vec<_> = std::fs::read_dir(&rows).unwrap().map(|entry| entry.unwrap().path()).collect();
     all.sort();

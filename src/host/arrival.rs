@@ -59,8 +59,8 @@ pub trait Keeper {
 #[derive(Debug)]
 pub enum Arrival<S> {
     Admitted(Box<Admitted<S>>),
-    /// The connection is done: a canceller gets no answer.
-    Cancel(CancelRequest),
+    /// A canceller gets no answer; it waits until the connection is closed, which is when the stream is dropped.
+    Cancel(CancelRequest, Stream<S>),
     Left(Departure),
 }
 
@@ -174,8 +174,7 @@ where
     };
     let ended = match opening {
         Ok(opening::Opening::Cancel(request)) => {
-            hang_up(&mut caller.stream, &[]).await;
-            return Arrival::Cancel(request);
+            return Arrival::Cancel(request, caller.stream);
         }
         Ok(opening::Opening::Startup(startup)) => match timeout_at(until, log_in(&mut caller, &startup, from, door, keeper)).await {
             Ok(Ok(bound)) => return Arrival::Admitted(Box::new(admit(caller, startup, bound))),

@@ -9,7 +9,7 @@ use subtle::ConstantTimeEq;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
-use super::relay::Control;
+use super::relay::{Cancelled, Control};
 
 /// Secrets as protocol 3.0 has them.
 pub const SHORT_SECRET: usize = 4;
@@ -94,12 +94,12 @@ impl Registry {
         Err(NoKey)
     }
 
-    /// A CancelRequest. Whether the key was right is not told to anybody.
-    pub fn cancel(&self, process_id: i32, secret: &[u8]) {
+    /// A CancelRequest; `done` is dropped when it is done with. Whether the key was right is not told to anybody.
+    pub fn cancel(&self, process_id: i32, secret: &[u8], done: Cancelled) {
         if let Some(entry) = self.lock().get(&process_id)
             && bool::from(entry.secret.ct_eq(secret))
         {
-            entry.control.send(Control::Cancel).ok();
+            entry.control.send(Control::Cancel(done)).ok();
         }
     }
 
@@ -140,17 +140,18 @@ mod tests {
 
     #[test]
     fn only_the_whole_right_key_cancels() {
+        let done = || tokio::sync::mpsc::channel(1).0;
         let registry = Arc::new(Registry::default());
         let (registration, mut heard) = registry.register(1, LONG_SECRET).unwrap();
         let mut wrong = registration.secret.clone();
         wrong[31] ^= 1;
-        registry.cancel(registration.process_id, &wrong);
-        registry.cancel(registration.process_id, &registration.secret[..4]);
-        registry.cancel(registration.process_id, b"");
-        registry.cancel(registration.process_id.wrapping_add(1), &registration.secret);
+        registry.cancel(registration.process_id, &wrong, done());
+        registry.cancel(registration.process_id, &registration.secret[..4], done());
+        registry.cancel(registration.process_id, b"", done());
+        registry.cancel(registration.process_id.wrapping_add(1), &registration.secret, done());
         assert!(heard.try_recv().is_err());
-        registry.cancel(registration.process_id, &registration.secret);
-        assert!(matches!(heard.try_recv(), Ok(Control::Cancel)));
+        registry.cancel(registration.process_id, &registration.secret, done());
+        assert!(matches!(heard.try_recv(), Ok(Control::Cancel(_))));
     }
 
     #[test]

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# pg_dump: the schema and the data in every format, and a restore of it that dumps the same again.
+# pg_dump, without large objects (it reads those by the function-call message, which is refused): the schema and the data in every format, and a restore of it that dumps the same again.
 set -u
 unset PGOPTIONS
 steps=0
@@ -11,7 +11,7 @@ show() {
     printf '%s %s\n' "$steps" "$*"
 }
 dump() { pg_dump --no-owner -d "$PGSLUICE_TEST_DSN" "$@" 2>&1 | tidy; }
-psql -X -q -d "$PGSLUICE_TEST_DSN" -c "SELECT lo_from_bytea(424242, decode(repeat('00ff', 300000), 'hex'))" -c "CREATE VIEW happy AS SELECT * FROM people WHERE feeling = 'happy'" \
+psql -X -q -d "$PGSLUICE_TEST_DSN" -c "CREATE VIEW happy AS SELECT * FROM people WHERE feeling = 'happy'" \
     -c "CREATE MATERIALIZED VIEW counted AS SELECT feeling, count(*) FROM people GROUP BY 1" -c "CREATE INDEX ON people (born)" -c "COMMENT ON TABLE people IS 'größe'" >/dev/null
 show "schema"
 dump --schema-only

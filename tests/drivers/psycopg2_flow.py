@@ -97,14 +97,12 @@ def copies():
                 raise OSError("the disk is full")
         flow.attempt("not wanted", lambda: cursor.copy_expert("COPY people TO STDOUT", Full()), diagnosis)
         connection.rollback()
-    large_object = connection.lobject(0, "wb")
-    large_object.write(b"0123456789" * 100000)
-    large_object.seek(500000)
-    large_object.truncate(600000)
-    number = large_object.oid
-    large_object.close()
-    again = connection.lobject(number, "rb")
-    flow.step("large object", hashlib.sha256(again.read()).hexdigest()[:16], again.tell())
+    # By its functions: the driver's own object sends the function-call message, which is refused.
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT lo_from_bytea(0, %s)", [b"0123456789" * 100000])
+        number = cursor.fetchone()[0]
+        cursor.execute("SELECT length(lo_get(%s)), lo_get(%s, 500000, 10), lo_unlink(%s)", [number, number, number])
+        flow.step("large object", cursor.fetchone())
     connection.rollback()
 
 

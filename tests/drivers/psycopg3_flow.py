@@ -363,7 +363,9 @@ def settings(connection):
     flow.step("set", connection.info.parameter_status("application_name"), connection.info.parameter_status("TimeZone"), connection.info.timezone)
     connection.rollback()
     flow.step("rolled back", connection.info.parameter_status("application_name"), connection.info.parameter_status("TimeZone"))
-    with connect(client_encoding="latin1") as other:
+    with connect() as other:
+        # Not with the startup packet: there another encoding than UTF-8 is refused.
+        other.execute("SET client_encoding = latin1")
         flow.step("latin1", other.info.encoding, other.execute("SELECT 'größe', %s", ["ÄÖÜ"]).fetchone())
         flow.attempt("not in latin1", lambda: other.execute("SELECT chr(9731)").fetchone(), diagnosis)
 

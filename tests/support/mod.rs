@@ -19,15 +19,9 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// `1` compares direct with direct: it proves the tests themselves, without a proxy.
-const DIRECT_ONLY: &str = "PGSLUICE_TEST_DIRECT_ONLY";
 /// No program of a test runs longer; the slowest takes some seconds.
 const PROGRAM_LIMIT: Duration = Duration::from_secs(150);
 const STOP_LIMIT: Duration = Duration::from_secs(20);
-
-pub fn is_direct_only() -> bool {
-    std::env::var(DIRECT_ONLY).is_ok_and(|value| value == "1")
-}
 
 pub fn tests_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")

@@ -268,7 +268,7 @@ async fn our_own_door_is_a_server_like_any_other() {
         assert!(admitted.bound);
         let (done, arrival) = tokio::join!(canceller.cancel(), next());
         done.unwrap();
-        let Arrival::Cancel(request) = arrival else { panic!("{arrival:?}") };
+        let Arrival::Cancel(request, _) = arrival else { panic!("{arrival:?}") };
         assert_eq!((request.process_id, request.key.as_bytes()), (9, &[5; 32][..]));
     }
 }

@@ -34,8 +34,8 @@ pub trait Server {
 
     fn connect(&self) -> impl Future<Output = Result<Taken<Self::Stream, Self::Canceller>, Report>> + 'static;
 
-    /// Asks the server to cancel, without waiting for it.
-    fn cancel(&self, canceller: &Self::Canceller);
+    /// Asks the server to cancel, without waiting for it; `done` is dropped when the server has taken the request.
+    fn cancel(&self, canceller: &Self::Canceller, done: Option<Cancelled>);
 }
 
 /// A link to the server, signed in.
@@ -48,11 +48,14 @@ pub struct Taken<S, C> {
     pub canceller: C,
 }
 
+/// Held until a cancel request is done with: whoever sent it waits for that.
+pub type Cancelled = tokio::sync::mpsc::Sender<()>;
+
 /// What the rest of the process tells a session.
 #[derive(Debug, Clone)]
 pub enum Control {
     /// A CancelRequest with the right key came in.
-    Cancel,
+    Cancel(Cancelled),
     /// Finish what is open, then end.
     Drain,
     /// End now, and say why.
@@ -85,6 +88,8 @@ pub struct Relay<C, S: Server> {
     link: Link<S>,
     output: Output,
     sleep: Option<Pin<Box<Sleep>>>,
+    /// Whoever asked for the cancel that is about to be carried out.
+    cancelled: Option<Cancelled>,
     /// The end of the time for last words, once the session is over.
     over_since: Option<Instant>,
 }
@@ -172,7 +177,17 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server> Relay<C, S> {
     pub fn new(session: Session, client: C, received: &[u8], greeting: &[u8], server: S, control: UnboundedReceiver<Control>) -> Self {
         let mut output = Output::default();
         output.to_client.say(greeting);
-        Self { session, server, control, client: Side::new(client, received), link: Link::None, output, sleep: None, over_since: None }
+        Self {
+            session,
+            server,
+            control,
+            client: Side::new(client, received),
+            link: Link::None,
+            output,
+            sleep: None,
+            cancelled: None,
+            over_since: None,
+        }
     }
 
     /// Starts with a link that was taken for the greeting's sake.
@@ -221,7 +236,8 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server> Relay<C, S> {
         while let Poll::Ready(Some(control)) = self.control.poll_recv(context) {
             heard = true;
             match control {
-                Control::Cancel => {
+                Control::Cancel(done) => {
+                    self.cancelled = Some(done);
                     self.session.cancel(&mut self.output);
                     self.client.fresh = true;
                 }
@@ -298,10 +314,12 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server> Relay<C, S> {
         for demand in self.output.demands.drain(..) {
             match (demand, &self.link) {
                 (Demand::Link, _) => self.link = Link::Connecting(Box::pin(self.server.connect())),
-                (Demand::Cancel, Link::Up(_, canceller)) => self.server.cancel(canceller),
+                (Demand::Cancel, Link::Up(_, canceller)) => self.server.cancel(canceller, self.cancelled.take()),
                 (Demand::Cancel, Link::None | Link::Connecting(_)) => {}
             }
         }
+        // Nothing ran, so there was nothing to cancel.
+        self.cancelled = None;
     }
 
     /// Sends both lanes as far as the streams take them. True when a lane became empty: what waited for that is nobody else's to wake.

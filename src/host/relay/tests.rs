@@ -25,7 +25,7 @@ impl Server for OneLink {
         async move { Ok(Taken { stream, received: Vec::new(), report: report(), canceller: () }) }
     }
 
-    fn cancel(&self, (): &()) {}
+    fn cancel(&self, (): &(), _: Option<super::Cancelled>) {}
 }
 
 fn report() -> LinkReport {

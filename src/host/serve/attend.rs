@@ -65,7 +65,13 @@ pub async fn attend(house: Arc<House>, stream: TcpStream) {
     // Boxed: what a login needs must not be part of every session that lives.
     let arrival = Box::pin(arrive(socket, from, &running.door, &AgentKeeper(&house))).await;
     match arrival {
-        Arrival::Cancel(request) => house.registry.cancel(request.process_id, request.key.as_bytes()),
+        Arrival::Cancel(request, stream) => {
+            let (done, mut finished) = tokio::sync::mpsc::channel(1);
+            house.registry.cancel(request.process_id, request.key.as_bytes(), done);
+            // As the server does: the canceller's connection is closed when the cancel is under way, not before.
+            tokio::time::timeout(LAST_WORD, finished.recv()).await.ok();
+            drop(stream);
+        }
         Arrival::Left(why) => log_departure(&why, from),
         Arrival::Admitted(admitted) => {
             if let Some(from) = from {

@@ -7,7 +7,7 @@ use crate::host::agents::Agent;
 use crate::host::greetings::Manner;
 use crate::host::limits::Place;
 use crate::host::link::{Canceller, Link, LinkError, Request};
-use crate::host::relay::{Server, Taken};
+use crate::host::relay::{Cancelled, Server, Taken};
 use crate::host::stream::Stream;
 use crate::host::upstream::Credential;
 use crate::session::LinkReport;
@@ -39,12 +39,13 @@ impl Server for Upstreams {
         async move { this.take().await }
     }
 
-    fn cancel(&self, hold: &Hold) {
+    fn cancel(&self, hold: &Hold, done: Option<Cancelled>) {
         let Some(canceller) = hold.canceller.clone() else { return };
         tokio::task::spawn_local(async move {
             if let Err(error) = canceller.cancel().await {
                 tracing::warn!(%error, "a cancel request did not reach the server");
             }
+            drop(done);
         });
     }
 }

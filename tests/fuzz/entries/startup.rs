@@ -30,7 +30,7 @@ pub fn startup(data: &[u8]) {
     let arrival = runtime.lock().unwrap_or_else(std::sync::PoisonError::into_inner).block_on(arrive(peer, None, &door, &Nobody));
     match arrival {
         Arrival::Admitted(_) => panic!("let in without a password"),
-        Arrival::Cancel(request) => assert!((4..=256).contains(&request.key.as_bytes().len())),
+        Arrival::Cancel(request, _) => assert!((4..=256).contains(&request.key.as_bytes().len())),
         Arrival::Left(why) => drop(why.to_string()),
     }
     assert_is_answer(&answer);
