@@ -97,7 +97,13 @@ fn log_departure(why: &Departure, from: Option<IpAddr>) {
     match why {
         Departure::Closed => tracing::debug!(from, "{why}"),
         Departure::Denied { .. } => tracing::warn!(from, "{why}"),
-        _ => tracing::info!(from, "{why}"),
+        Departure::TimedOut
+        | Departure::NotPostgres(_)
+        | Departure::StuffedBytes
+        | Departure::Tls(_)
+        | Departure::Refused { .. }
+        | Departure::Protocol(_)
+        | Departure::Io(_) => tracing::info!(from, "{why}"),
     }
 }
 

@@ -52,7 +52,7 @@ fn walk(mut rest: &[u8], caps: &impl Caps, read: impl Fn(Head, &[u8]) -> bool) {
 
 fn values(values: &Values<'_>, body: &[u8]) {
     assert_eq!(values.iter().count(), values.len());
-    assert_eq!(values.is_empty(), values.len() == 0);
+    assert_eq!(values.is_empty(), values.iter().next().is_none());
     assert!(values.iter().flatten().all(|value| lies_inside(value, body)));
 }
 

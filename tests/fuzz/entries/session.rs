@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use pgsluice::gate::Policy;
 use pgsluice::session::output::{Demand, Lane, Output, Piece};
-use pgsluice::session::{LinkReport, Session, Terms, Timeouts};
+use pgsluice::session::{LinkReport, Parameters, Session, Terms, Timeouts};
 use pgsluice::wire::backend::Backend;
 use pgsluice::wire::frame::{self, Caps};
 use pgsluice::wire::frontend::Frontend;
@@ -176,7 +176,7 @@ impl Run {
             return;
         }
         if got {
-            let parameters: Arc<[(Box<[u8]>, Box<[u8]>)]> = Arc::from([(Box::from(&b"TimeZone"[..]), Box::from([argument % 3 + b'a']))]);
+            let parameters: Parameters = Arc::from([(Box::from(&b"TimeZone"[..]), Box::from([argument % 3 + b'a']))]);
             self.tell(|session, now, out| session.linked(LinkReport { process_id: 9, parameters }, now, out));
         } else {
             self.tell(|session, _, out| session.link_failed(&Report::fatal("53300", "full"), out));
