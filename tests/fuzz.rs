@@ -1,6 +1,6 @@
 //! A bounded run of the fuzz targets on any compiler: the committed seeds, then mutations of them from a fixed seed. The same inputs
 //! run every time; `PGSLUICE_SOAK=1` runs many more. `cargo fuzz` with the same entry points is in `tests/fuzz/`.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
 #[path = "fuzz/entries/mod.rs"]
 mod entries;

@@ -1,6 +1,12 @@
 //! What drivers sent in real sessions (`fixtures/recordings/`), broken at random from a fixed seed and sent to the real program in
 //! front of a real server: everybody else is served as before, and nothing is kept of it.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "a test that cannot go on fails"
+)]
 
 mod client;
 #[path = "fuzz/mutate.rs"]

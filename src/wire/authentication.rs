@@ -115,7 +115,8 @@ pub fn request(body: &[u8]) -> Result<Request<'_>, ProtocolError> {
             Err(_) => Err(ProtocolError("MD5 salt of a wrong length")),
         },
         SASL => match rest.strip_suffix(b"\0\0") {
-            Some(names) if !names.is_empty() => Ok(Request::Sasl(Mechanisms(names))),
+            // An empty name would have ended the list.
+            Some(names) if names.split(|byte| *byte == 0).all(|name| !name.is_empty()) => Ok(Request::Sasl(Mechanisms(names))),
             Some(_) | None => Err(ProtocolError("malformed list of SASL mechanisms")),
         },
         SASL_CONTINUE => Ok(Request::SaslContinue(rest)),
@@ -168,7 +169,16 @@ mod tests {
 
     #[test]
     fn bytes_too_many_or_too_few_are_refused() {
-        for bad in [&b"\0\0\0"[..], b"\0\0\0\0x", b"\0\0\0\x03x", b"\0\0\0\x05abc", b"\0\0\0\x0a\0", b"\0\0\0\x0aA\0", b"\0\0\0\x0a\0\0"] {
+        for bad in [
+            &b"\0\0\0"[..],
+            b"\0\0\0\0x",
+            b"\0\0\0\x03x",
+            b"\0\0\0\x05abc",
+            b"\0\0\0\x0a\0",
+            b"\0\0\0\x0aA\0",
+            b"\0\0\0\x0a\0\0",
+            b"\0\0\0\x0aA\0\0B\0\0",
+        ] {
             assert!(request(bad).is_err(), "{bad:?}");
         }
         for bad in [&b"A"[..], b"A\0\0\0\0", b"A\0\0\0\0\x02x", b"A\0\0\0\0\x01xy", b"A\0\xff\xff\xff\xff"] {

@@ -70,11 +70,17 @@ impl Login {
         Client { stream, pending: Vec::new(), key: Vec::new() }
     }
 
-    /// A connection after its login.
-    pub fn enter(&self) -> Client {
+    /// A connection whose password was right, before it is known what follows.
+    pub fn proven(&self) -> Client {
         let mut client = self.knock();
         client.send(&self.startup()).unwrap();
         self.prove(&mut client);
+        client
+    }
+
+    /// A connection after its login.
+    pub fn enter(&self) -> Client {
+        let mut client = self.proven();
         for (tag, body) in client.until(b'Z') {
             if tag == b'K' {
                 client.key = body;
@@ -254,7 +260,9 @@ pub fn await_that(what: &str, mut holds: impl FnMut() -> bool) {
 
 /// The proxy holds what it held before, and nothing broke inside.
 pub fn assert_unharmed(proxy: &Proxy, before: Holding) {
-    await_that("files and threads are given back", || holding(proxy.process()) == before);
+    await_that(&format!("{before:?}, and not {:?}, after what was held is given back", holding(proxy.process())), || {
+        holding(proxy.process()) == before
+    });
     let log = std::fs::read_to_string(proxy.state().parent().unwrap().join("log")).unwrap();
     assert!(!log.contains("panicked"), "{log}");
 }

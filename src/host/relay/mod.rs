@@ -279,10 +279,12 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server> Relay<C, S> {
                 self.client.taken = self.session.client(self.client.received.bytes(), now, &mut self.output);
                 // What was left is looked at again when there is room for its outcome.
                 self.client.fresh = self.output.is_full();
-                moved |= self.client.taken > 0;
             }
+            // Looked at and not enough: only now is room for more wanted.
+            moved = true;
         }
-        if self.client.ended && !self.client.fresh && free && !self.session.is_over() && !self.session.is_leaving() {
+        // Whether or not the server takes what was sent before: it may be waiting for a lock that nobody needs any more.
+        if self.client.ended && !self.client.fresh && !self.session.is_over() && !self.session.is_leaving() {
             self.session.client_gone(&mut self.output);
             moved = true;
         }
@@ -297,8 +299,8 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server> Relay<C, S> {
         if side.fresh && free {
             side.fresh = false;
             side.taken = self.session.upstream(side.received.bytes(), now, &mut self.output);
+            moved = true;
             if side.taken > 0 {
-                moved = true;
                 // What was in flight may have kept the client's bytes waiting.
                 self.client.fresh |= !self.client.received.is_empty();
             }

@@ -55,6 +55,10 @@ impl Keeper for AgentKeeper<'_> {
 }
 
 pub async fn attend(house: Arc<House>, stream: TcpStream) {
+    let Some(place) = house.at_the_door() else {
+        tracing::warn!("a connection was closed: too many are waiting to sign in");
+        return;
+    };
     let running = house.running();
     let socket = Socket::Tcp(stream);
     if let Err(error) = socket.prepare(&running.keepalive) {
@@ -64,6 +68,7 @@ pub async fn attend(house: Arc<House>, stream: TcpStream) {
     let from = socket.peer().map(|address| address.ip());
     // Boxed: what a login needs must not be part of every session that lives.
     let arrival = Box::pin(arrive(socket, from, &running.door, &AgentKeeper(&house))).await;
+    drop(place);
     match arrival {
         Arrival::Cancel(request, stream) => {
             let (done, mut finished) = tokio::sync::mpsc::channel(1);
@@ -102,10 +107,16 @@ pub async fn attend(house: Arc<House>, stream: TcpStream) {
 
 fn log_departure(why: &Departure, from: Option<IpAddr>) {
     let from = from.map(tracing::field::display);
-    if matches!(why, Departure::Closed) {
-        tracing::debug!(from, "{why}");
-    } else {
-        tracing::warn!(from, "{why}");
+    match why {
+        Departure::Closed => tracing::debug!(from, "{why}"),
+        Departure::Denied { .. } => tracing::warn!(from, "{why}"),
+        Departure::TimedOut
+        | Departure::NotPostgres(_)
+        | Departure::StuffedBytes
+        | Departure::Tls(_)
+        | Departure::Refused { .. }
+        | Departure::Protocol(_)
+        | Departure::Io(_) => tracing::info!(from, "{why}"),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Links for one session: a place within the limits, a login at the server, and what the next client may be greeted with.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::house::{House, Running};
@@ -12,6 +14,9 @@ use crate::host::stream::Stream;
 use crate::host::upstream::Credential;
 use crate::session::LinkReport;
 use crate::wire::report::Report;
+
+/// Cancels of one link under way at once: each opens a connection, and one more would say nothing new.
+const CANCELS: u8 = 4;
 
 /// How one session reaches the server.
 #[derive(Debug, Clone)]
@@ -27,6 +32,8 @@ pub struct Upstreams {
 #[derive(Debug)]
 pub struct Hold {
     canceller: Option<Canceller>,
+    /// Cancels under way.
+    cancelling: Rc<Cell<u8>>,
     _place: Place,
 }
 
@@ -41,10 +48,16 @@ impl Server for Upstreams {
 
     fn cancel(&self, hold: &Hold, done: Option<Cancelled>) {
         let Some(canceller) = hold.canceller.clone() else { return };
+        if hold.cancelling.get() >= CANCELS {
+            return;
+        }
+        hold.cancelling.update(|count| count.saturating_add(1));
+        let cancelling = Rc::clone(&hold.cancelling);
         tokio::task::spawn_local(async move {
             if let Err(error) = canceller.cancel().await {
                 tracing::warn!(%error, "a cancel request did not reach the server");
             }
+            cancelling.update(|count| count.saturating_sub(1));
             drop(done);
         });
     }
@@ -67,7 +80,7 @@ impl Upstreams {
             stream: link.stream,
             received,
             report: LinkReport { process_id, parameters: reported },
-            canceller: Hold { canceller: link.canceller, _place: place },
+            canceller: Hold { canceller: link.canceller, cancelling: Rc::default(), _place: place },
         })
     }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use pgsluice::gate::Policy;
 use pgsluice::session::output::{Demand, Lane, Output, Piece};
-use pgsluice::session::{LinkReport, Session, Terms, Timeouts};
+use pgsluice::session::{LinkReport, Parameters, Session, Terms, Timeouts};
 use pgsluice::wire::backend::Backend;
 use pgsluice::wire::frame::{self, Caps};
 use pgsluice::wire::frontend::Frontend;
@@ -116,7 +116,7 @@ impl Run {
             frontend = ClientLimits { query: LOW, parse: LOW, bind: LOW, copy_data: LOW, ..frontend };
             backend = ServerLimits { data_row: LOW, copy_data: LOW, row_description: LOW, ..backend };
         }
-        let terms = Terms { policy: Rc::new(policy), frontend, backend, timeouts, process_id: 5, reserved: Rc::from(&b"reserved"[..]) };
+        let terms = Terms { policy: Arc::new(policy), frontend, backend, timeouts, process_id: 5, reserved: Rc::from(&b"reserved"[..]) };
         Self {
             session: Session::new(terms, Arc::from([]), now),
             out: Output::default(),
@@ -176,7 +176,7 @@ impl Run {
             return;
         }
         if got {
-            let parameters: Arc<[(Box<[u8]>, Box<[u8]>)]> = Arc::from([(Box::from(&b"TimeZone"[..]), Box::from([argument % 3 + b'a']))]);
+            let parameters: Parameters = Arc::from([(Box::from(&b"TimeZone"[..]), Box::from([argument % 3 + b'a']))]);
             self.tell(|session, now, out| session.linked(LinkReport { process_id: 9, parameters }, now, out));
         } else {
             self.tell(|session, _, out| session.link_failed(&Report::fatal("53300", "full"), out));
