@@ -10,8 +10,8 @@ const FLOORS: &[&str] = &["wire", "sql", "gate", "mask", "audit", "session", "ho
 
 /// What a floor must not name, beside the floors above it.
 const NEVER: &[(&str, &[&str])] = &[
-    ("wire", &["tokio", "std::net", "std::fs", "std::thread", "rusqlite", "Instant", "SystemTime"]),
-    ("sql", &["tokio", "std::net", "std::fs", "std::thread", "rusqlite", "Instant", "SystemTime"]),
+    ("wire", &["tokio", "TcpStream", "UdpSocket", "UnixStream", "std::fs", "std::thread", "rusqlite", "Instant", "SystemTime"]),
+    ("sql", &["tokio", "TcpStream", "UdpSocket", "UnixStream", "std::fs", "std::thread", "rusqlite", "Instant", "SystemTime"]),
     ("gate", &["tokio", "std::net::Tcp", "std::fs", "std::thread", "rusqlite", "Instant::now", "SystemTime::now"]),
     ("mask", &["tokio", "std::net::Tcp", "std::fs", "std::thread", "rusqlite", "Instant::now", "SystemTime::now"]),
     ("audit", &["tokio", "std::net", "std::fs", "rusqlite"]),

@@ -1,7 +1,7 @@
 //! The codecs against a real server: every literal of `fixtures/values.txt`, alone, in an array and in a record, must read and print as the
 //! server does, and what is rewritten must be taken by the server's own input and receive functions.
 //!
-//! A private PostgreSQL 15 cluster is started; `PGSLUICE_TEST_PG15` names a running server instead
+//! A private PostgreSQL 15 cluster is started; `PGSLUICE_TEST_VALUES` names a running server instead
 //! (`postgres://user@127.0.0.1:port/database`, trusted without a password; any version from 14 on).
 #![allow(
     clippy::unwrap_used,
@@ -64,14 +64,14 @@ struct Cluster {
 
 impl Cluster {
     fn start() -> Self {
-        if let Ok(url) = std::env::var("PGSLUICE_TEST_PG15") {
+        if let Ok(url) = std::env::var("PGSLUICE_TEST_VALUES") {
             let rest = url.split_once("://").expect("a URL").1;
             let (user, rest) = rest.split_once('@').expect("user@");
             let (address, database) = rest.split_once('/').expect("/database");
             return Self { address: address.into(), user: user.into(), database: database.into(), own: None };
         }
         let bin = PathBuf::from("/usr/lib/postgresql/15/bin");
-        assert!(bin.join("initdb").exists(), "PostgreSQL 15 is not installed; set PGSLUICE_TEST_PG15");
+        assert!(bin.join("initdb").exists(), "PostgreSQL 15 is not installed; set PGSLUICE_TEST_VALUES");
         let root = tempfile::tempdir().unwrap();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         if is_root() {

@@ -246,7 +246,7 @@ public class JdbcFlow {
         }
         connection.rollback();
         // By its functions: the driver's own object sends the function-call message, which is refused.
-        step("large object", query(connection, "SELECT length(lo_get(lo_from_bytea(0, decode(repeat('00ff', 250000), 'hex'))))"));
+        step("large object", query(connection, "DO $$ BEGIN PERFORM lo_from_bytea(777, decode(repeat('00ff', 250000), 'hex')); END $$"), query(connection, "SELECT length(lo_get(777)), lo_unlink(777)"));
         connection.rollback();
         connection.setAutoCommit(true);
     }

@@ -266,9 +266,15 @@ async fn our_own_door_is_a_server_like_any_other() {
         let (link, admitted) = tokio::join!(connect(upstream), theirs);
         let canceller = link.unwrap().canceller.unwrap();
         assert!(admitted.bound);
-        let (done, arrival) = tokio::join!(canceller.cancel(), next());
+        // The canceller waits for the end of the connection, which comes when the stream is dropped.
+        let theirs = async {
+            match next().await {
+                Arrival::Cancel(request, _) => request,
+                arrival => panic!("{arrival:?}"),
+            }
+        };
+        let (done, request) = tokio::join!(canceller.cancel(), theirs);
         done.unwrap();
-        let Arrival::Cancel(request, _) = arrival else { panic!("{arrival:?}") };
         assert_eq!((request.process_id, request.key.as_bytes()), (9, &[5; 32][..]));
     }
 }
