@@ -11,7 +11,7 @@ mod routes;
 
 use std::fs;
 use std::hash::{BuildHasher as _, RandomState};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -48,6 +48,9 @@ struct Settings {
     /// Worker threads of pgsluice; several numbers make several routes [default: what pgsluice takes by itself]
     #[arg(long, env = "BENCH_WORKERS", value_delimiter = ',')]
     workers: Vec<usize>,
+    /// Other builds of pgsluice, as further routes
+    #[arg(long, env = "BENCH_BUILDS", value_delimiter = ',')]
+    builds: Vec<PathBuf>,
     /// Only the cases whose name contains this
     #[arg(long, env = "BENCH_ONLY", default_value = "")]
     only: String,
@@ -101,9 +104,12 @@ fn run(settings: &Settings) -> Outcome<()> {
     let cases = Case::all(settings);
     let mut ways = vec![Way::Direct, Way::PgBouncer];
     if settings.workers.is_empty() {
-        ways.push(Way::Pgsluice { workers: None });
+        ways.push(Way::Pgsluice { workers: None, build: None });
     }
-    ways.extend(settings.workers.iter().map(|count| Way::Pgsluice { workers: Some(*count) }));
+    ways.extend(settings.workers.iter().map(|count| Way::Pgsluice { workers: Some(*count), build: None }));
+    for build in &settings.builds {
+        ways.push(Way::Pgsluice { workers: None, build: Some(fs::canonicalize(build)?) });
+    }
     eprintln!("starting PostgreSQL and filling its tables");
     let cluster = Cluster::start()?;
     let routes = ways.iter().map(|way| way.open(&cluster)).collect::<Outcome<Vec<_>>>()?;
@@ -140,7 +146,7 @@ fn measure(settings: &Settings, case: &Case, cluster: &Cluster, route: &Route, r
             measure::queries(cluster, route, mode, *clients, settings.threads, time)
         }
         Case::Stream => measure::stream(cluster, route, runtime),
-        Case::Idle => measure::idle(cluster, route.way, &settings.idle, runtime),
+        Case::Idle => measure::idle(cluster, &route.way, &settings.idle, runtime),
     }
 }
 

@@ -109,7 +109,7 @@ fn read_result(socket: &mut impl std::io::Read) -> Outcome<(usize, usize)> {
 
 /// Memory of a fresh proxy without connections, then with `counts` of them open and idle. Straight to the server there is no
 /// proxy to measure.
-pub fn idle(cluster: &Cluster, way: Way, counts: &[usize], runtime: &tokio::runtime::Runtime) -> Outcome<Values> {
+pub fn idle(cluster: &Cluster, way: &Way, counts: &[usize], runtime: &tokio::runtime::Runtime) -> Outcome<Values> {
     let route = way.open(cluster)?;
     let Some(empty) = settled(&route)? else { return Ok(Vec::new()) };
     let mut values = vec![(Metric::ResidentIdle, empty / 1e6)];

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -88,34 +88,44 @@ impl Door {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Way {
     Direct,
     PgBouncer,
     Pgsluice {
         /// Its worker threads; without a number as many as it takes by itself.
         workers: Option<usize>,
+        /// Another build than the one at hand.
+        build: Option<PathBuf>,
     },
 }
 
 impl Way {
-    pub fn name(self) -> String {
+    pub fn name(&self) -> String {
         match self {
             Self::Direct => "direct".into(),
             Self::PgBouncer => "PgBouncer".into(),
-            Self::Pgsluice { workers: None } => "pgsluice".into(),
-            Self::Pgsluice { workers: Some(count) } => format!("pgsluice, {count} workers"),
+            Self::Pgsluice { workers, build } => {
+                let workers = workers.map(|count| format!(", workers = {count}")).unwrap_or_default();
+                let build = build.as_ref().map(|path| format!(", {}", path.display())).unwrap_or_default();
+                format!("pgsluice{workers}{build}")
+            }
         }
     }
 
-    pub fn open(self, cluster: &Cluster) -> Outcome<Route> {
-        match self {
-            Self::Direct => Ok(Route { way: self, address: cluster.address.clone(), proxy: None }),
-            Self::PgBouncer => pgbouncer(cluster),
-            Self::Pgsluice { workers } => pgsluice(cluster, workers),
-        }
+    pub fn open(&self, cluster: &Cluster) -> Outcome<Route> {
+        let (address, proxy) = match self {
+            Self::Direct => (cluster.address.clone(), None),
+            Self::PgBouncer => pgbouncer(cluster)?,
+            Self::Pgsluice { workers, build } => {
+                pgsluice(cluster, *workers, build.as_deref().unwrap_or(Path::new(env!("CARGO_BIN_EXE_pgsluice"))))?
+            }
+        };
+        Ok(Route { way: self.clone(), address, proxy })
     }
 }
+
+type Opened = (Address, Option<(Process, TempDir)>);
 
 /// A way to the server that stands open.
 pub struct Route {
@@ -135,7 +145,7 @@ impl Route {
     }
 }
 
-fn pgbouncer(cluster: &Cluster) -> Outcome<Route> {
+fn pgbouncer(cluster: &Cluster) -> Outcome<Opened> {
     let server = &cluster.address;
     let folder = tempfile::tempdir()?;
     give(folder.path(), cluster.user)?;
@@ -162,10 +172,10 @@ fn pgbouncer(cluster: &Cluster) -> Outcome<Route> {
     command.arg("pgbouncer.ini").stdout(Stdio::null()).stderr(fs::File::create(folder.path().join("log"))?);
     let mut process = Process::start("PgBouncer", &mut command, Signal::TERM)?;
     process.wait_until(READY, || TcpStream::connect((Ipv4Addr::LOCALHOST, address.port)).is_ok())?;
-    Ok(Route { way: Way::PgBouncer, address, proxy: Some((process, folder)) })
+    Ok((address, Some((process, folder))))
 }
 
-fn pgsluice(cluster: &Cluster, workers: Option<usize>) -> Outcome<Route> {
+fn pgsluice(cluster: &Cluster, workers: Option<usize>, build: &Path) -> Outcome<Opened> {
     let server = &cluster.address;
     let folder = tempfile::tempdir()?;
     let workers_line = workers.map_or_else(String::new, |count| format!("workers = {count}\n"));
@@ -178,7 +188,7 @@ fn pgsluice(cluster: &Cluster, workers: Option<usize>) -> Outcome<Route> {
         ),
     )?;
     let program = |folder: &Path| {
-        let mut command = command_as(None, Path::new(env!("CARGO_BIN_EXE_pgsluice")), folder);
+        let mut command = command_as(None, build, folder);
         command.env("PGSLUICE_UPSTREAM_PASSWORD", &server.password).env("PGSLUICE_STATE", "state");
         command
     };
@@ -196,5 +206,5 @@ fn pgsluice(cluster: &Cluster, workers: Option<usize>) -> Outcome<Route> {
     let Some(Host::Tcp { port, .. }) = url.hosts.first() else { return Err("the agent's URL names no port".into()) };
     let password = url.password.ok_or("the agent's URL has no password")?.expose().to_owned();
     let address = Address { port: *port, user: url.user, password, database: server.database.clone() };
-    Ok(Route { way: Way::Pgsluice { workers }, address, proxy: Some((process, folder)) })
+    Ok((address, Some((process, folder))))
 }
