@@ -16,6 +16,8 @@ pub type Outcome<T> = Result<T, Box<dyn Error>>;
 
 /// How long a process may take to end when it is asked to, before it is killed.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Looks at processes that come and go, before the last one counts.
+const LOOKS: usize = 50;
 /// Between two looks at something that is waited for.
 pub const GLANCE: Duration = Duration::from_millis(20);
 
@@ -157,15 +159,29 @@ pub fn cpu(id: u32) -> Outcome<Duration> {
 
 /// The same for a process and its children, those that ended included.
 pub fn cpu_with_children(id: u32) -> Outcome<Duration> {
-    let mut sum = Times::read(&id.to_string()).ok_or_else(|| format!("process {id} cannot be read"))?.with_ended();
-    for entry in fs::read_dir("/proc")?.flatten() {
-        if let Some(times) = entry.file_name().to_str().and_then(Times::read)
-            && times.parent == id
-        {
-            sum = sum.saturating_add(times.with_ended());
+    let parent = || Times::read(&id.to_string()).ok_or_else(|| format!("process {id} cannot be read"));
+    let mut known: Option<(u64, usize, Duration)> = None;
+    for _ in 0..LOOKS {
+        let before = parent()?.used_by_ended;
+        let (mut sum, mut children) = (Duration::ZERO, 0usize);
+        for entry in fs::read_dir("/proc")?.flatten() {
+            if let Some(times) = entry.file_name().to_str().and_then(Times::read)
+                && times.parent == id
+            {
+                children = children.saturating_add(1);
+                sum = sum.saturating_add(times.with_ended());
+            }
         }
+        let now = parent()?;
+        sum = sum.saturating_add(now.with_ended());
+        // A child that ends while we look would be counted twice or not at all, and connections just closed end theirs.
+        if before == now.used_by_ended && known.is_some_and(|(ended, there, _)| (ended, there) == (before, children)) {
+            return Ok(sum);
+        }
+        known = Some((now.used_by_ended, children, sum));
+        sleep(GLANCE);
     }
-    Ok(sum)
+    known.map(|(.., sum)| sum).ok_or_else(|| "no look at the server was made".into())
 }
 
 /// Resident memory in bytes.
