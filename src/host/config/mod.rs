@@ -110,7 +110,7 @@ impl Config {
         let limits = Limits::read(&mut reader);
         let databases = databases(&mut reader);
         let log = Log { level: reader.get("log_level", LogLevel("info".to_owned())), format: reader.get("log_format", LogFormat::Full) };
-        let workers = reader.get("workers", std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN));
+        let workers = reader.get("workers", workers());
         let drain_timeout = reader.get("drain_timeout", Duration::from_secs(30));
         let (shown, warnings) = reader.finish()?;
         // Every way to have none has noted a problem.
@@ -149,6 +149,13 @@ impl fmt::Display for Config {
         }
         Ok(())
     }
+}
+
+/// Half of the processors: each further thread finds less to do whenever it wakes, so the same queries cost more; and one
+/// thread serves more of them than a server on the other half answers.
+fn workers() -> NonZeroUsize {
+    let processors = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    NonZeroUsize::new(processors.get() / 2).unwrap_or(NonZeroUsize::MIN)
 }
 
 impl Capacity {

@@ -268,10 +268,8 @@ async fn our_own_door_is_a_server_like_any_other() {
         assert!(admitted.bound);
         // The canceller waits for the end of the connection, which comes when the stream is dropped.
         let theirs = async {
-            match next().await {
-                Arrival::Cancel(request, _) => request,
-                arrival => panic!("{arrival:?}"),
-            }
+            let Arrival::Cancel(request, _) = next().await else { panic!("not taken for a cancel") };
+            request
         };
         let (done, request) = tokio::join!(canceller.cancel(), theirs);
         done.unwrap();

@@ -59,7 +59,8 @@ pub enum Control {
     /// Finish what is open, then end.
     Drain,
     /// End now, and say why.
-    End(Report),
+    /// Boxed, because each session owns a block of places for these.
+    End(Box<Report>),
 }
 
 /// How long, and how much, a client may still send after it was told that it is over.
@@ -209,8 +210,9 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server> Relay<C, S> {
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        // One reading of the clock serves all that this wake-up brought.
+        let now = Instant::now();
         loop {
-            let now = Instant::now();
             let mut moved = self.hear_control(now, context);
             moved |= self.poll_link(now, context);
             moved |= self.poll_client(now, context);

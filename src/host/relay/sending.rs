@@ -43,8 +43,12 @@ impl Progress {
             if filled == 0 {
                 break;
             }
-            let slices = slices.get(..filled).unwrap_or_default();
-            let count = ready!(Pin::new(&mut *stream).poll_write_vectored(context, slices))?;
+            let stream = Pin::new(&mut *stream);
+            // One slice is the rule, and a plain write costs the system less than one of a list.
+            let count = match slices.get(..filled).unwrap_or_default() {
+                [only] => ready!(stream.poll_write(context, only))?,
+                several => ready!(stream.poll_write_vectored(context, several))?,
+            };
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }

@@ -111,7 +111,7 @@ async fn serve(house: &Arc<House>, state: &State, workers: &Workers, ready: impl
         _ = interrupt.recv() => {}
     }
     let report = Report::fatal("57P01", "terminating connection due to administrator command").with_hint("pgsluice is being stopped.");
-    house.registry.tell_all(&Control::End(report));
+    house.registry.tell_all(&Control::End(Box::new(report)));
     tokio::time::timeout(FAREWELL, house.registry.emptied()).await.ok();
     Ok(())
 }
@@ -154,7 +154,7 @@ fn end_revoked(house: &House) {
         if let Change::Revoked(agent) = change {
             tracing::info!(agent = agent.name, "agent revoked: its sessions end");
             let report = Report::fatal("57P01", format!("the access of agent \"{}\" was revoked", agent.name));
-            house.registry.tell_agent(agent.id, &Control::End(report));
+            house.registry.tell_agent(agent.id, &Control::End(Box::new(report)));
         }
     }
 }

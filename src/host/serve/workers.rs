@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use tokio::net::TcpStream;
+use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::LocalSet;
 
 use super::attend::attend;
 use super::house::House;
@@ -29,13 +29,22 @@ impl Workers {
         for number in 0..count.get() {
             let (connections, arrived) = mpsc::unbounded_channel();
             let (finished, done) = oneshot::channel();
+            let (started, starting) = std::sync::mpsc::sync_channel(1);
             let house = Arc::clone(house);
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             thread::Builder::new().name(format!("sessions-{number}")).spawn(move || {
-                let local = LocalSet::new();
-                runtime.block_on(local.run_until(receive(arrived, house)));
+                // An event loop of this kind cannot move to another thread, not even before it runs.
+                match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
+                    Ok(runtime) => {
+                        started.send(Ok(())).ok();
+                        runtime.block_on(receive(arrived, house));
+                    }
+                    Err(error) => {
+                        started.send(Err(error)).ok();
+                    }
+                }
                 finished.send(()).ok();
             })?;
+            starting.recv().unwrap_or_else(|_| Err(io::Error::other("a thread ended before it began")))?;
             workers.push(Worker { connections, done });
         }
         Ok(Self { workers, next: AtomicUsize::new(0) })

@@ -1,0 +1,110 @@
+//! A private PostgreSQL: made in a temporary folder, on loopback, gone when the benchmark ends.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use crate::process::{Outcome, Process, User, command_as, cpu_with_children, give, output, postgres_program};
+use crate::routes::Address;
+
+/// pgbench's scale: the tables fit in the server's memory.
+const SCALE: &str = "10";
+/// Rows of the wide table, and the query that streams them.
+pub const ROWS: usize = 500_000;
+pub const STREAM: &[u8] = b"SELECT * FROM wide";
+const READY: Duration = Duration::from_secs(30);
+
+pub struct Cluster {
+    // Ends before its folder goes.
+    server: Process,
+    pub address: Address,
+    /// The password as the server stores it.
+    pub verifier: String,
+    pub user: Option<User>,
+    _folder: TempDir,
+}
+
+impl Cluster {
+    pub fn start() -> Outcome<Self> {
+        let user = User::unprivileged()?;
+        let folder = tempfile::tempdir()?;
+        give(folder.path(), user)?;
+        let address = Address { port: free_port()?, user: "bench".into(), password: random_text(), database: "postgres".into() };
+        let password_file = folder.path().join("password");
+        fs::write(&password_file, &address.password)?;
+        give(&password_file, user)?;
+        let data = folder.path().join("data");
+        let mut initdb = command_as(user, &postgres_program("initdb")?, folder.path());
+        output(initdb.args(["-A", "scram-sha-256", "-E", "UTF8", "-U", "bench", "--no-sync", "--pwfile=password"]).arg(&data))?;
+        fs::write(data.join("postgresql.auto.conf"), settings(address.port))?;
+        let mut server = command_as(user, &postgres_program("postgres")?, folder.path());
+        server.arg("-D").arg(&data).stdout(Stdio::null()).stderr(fs::File::create(folder.path().join("log"))?);
+        // SIGINT is its fast shutdown.
+        let mut server = Process::start("PostgreSQL", &mut server, Signal::INT)?;
+        server.wait_until(READY, || TcpStream::connect((Ipv4Addr::LOCALHOST, address.port)).is_ok())?;
+        server.wait_until(READY, || sql(&address, "SELECT 1").is_ok())?;
+        output(address.pgbench()?.args(["-i", "-q", "-s", SCALE]))?;
+        sql(&address, WIDE)?;
+        sql(&address, "VACUUM (ANALYZE)")?;
+        sql(&address, "CHECKPOINT")?;
+        let verifier = sql(&address, "SELECT rolpassword FROM pg_authid WHERE rolname = 'bench'")?.trim().to_owned();
+        Ok(Self { server, address, verifier, user, _folder: folder })
+    }
+
+    /// Processor time of the server and all its processes.
+    pub fn cpu(&self) -> Outcome<Duration> {
+        cpu_with_children(self.server.id())
+    }
+}
+
+/// About 400 bytes a row on the wire.
+const WIDE: &str = "CREATE TABLE wide AS
+    SELECT i::bigint AS id, 'customer number ' || i AS name, 'someone.' || i || '@example.org' AS email,
+           md5(i::text) || md5((i + 1)::text) || md5((i + 2)::text) AS note, md5(i::text)::uuid AS reference,
+           timestamptz '2024-01-01' + i * interval '1 minute' AS created, (i * 1.25)::numeric(12, 2) AS amount,
+           i % 2 = 0 AS active, repeat('lorem ipsum ', 8) AS address
+    FROM generate_series(1, 500000) i";
+
+fn settings(port: u16) -> String {
+    let mut text = String::new();
+    for (name, value) in [
+        ("listen_addresses", "127.0.0.1"),
+        ("port", &port.to_string()),
+        ("unix_socket_directories", ""),
+        ("max_connections", "100"),
+        ("shared_buffers", "512MB"),
+        ("fsync", "off"),
+        ("synchronous_commit", "off"),
+        ("full_page_writes", "off"),
+        ("max_wal_size", "4GB"),
+        // Nothing of the server's own in between.
+        ("autovacuum", "off"),
+        ("checkpoint_timeout", "1h"),
+    ] {
+        if writeln!(text, "{name} = '{value}'").is_err() {
+            break;
+        }
+    }
+    text
+}
+
+pub fn free_port() -> Outcome<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
+
+fn random_text() -> String {
+    use std::hash::{BuildHasher as _, RandomState};
+    format!("{:016x}", RandomState::new().hash_one("password"))
+}
+
+fn sql(address: &Address, text: &str) -> Result<String, Box<dyn Error>> {
+    let psql: PathBuf = postgres_program("psql")?;
+    output(address.client(Command::new(psql)).args(["-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", text]))
+}
