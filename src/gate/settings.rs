@@ -18,7 +18,10 @@ const VALUE_LENGTH: usize = 4096;
 const FREE: &[&str] = &[
     "application_name",
     "bytea_output",
+    "client_min_messages",
     "datestyle",
+    "default_transaction_deferrable",
+    "default_transaction_isolation",
     "extra_float_digits",
     "geqo",
     "idle_in_transaction_session_timeout",
@@ -42,17 +45,16 @@ const FREE: &[&str] = &[
 /// left out here: who connects where is decided before.
 pub fn startup(parameters: &[(String, String)]) -> Result<StartupSettings, Report> {
     let mut found = StartupSettings::default();
+    // As the server does: what stands in `options` first, and a key of its own over it.
+    for (_, text) in parameters.iter().filter(|(name, _)| name == "options") {
+        for (name, value) in options(text)? {
+            add(&mut found, &name, &value)?;
+        }
+    }
     for (name, value) in parameters {
-        match name.as_str() {
-            "user" | "database" | "replication" => {}
-            "options" => {
-                for (name, value) in options(value)? {
-                    add(&mut found, &name, &value)?;
-                }
-            }
-            // Protocol extensions are negotiated, not set.
-            _ if name.starts_with("_pq_.") => {}
-            _ => add(&mut found, name, value)?,
+        // Protocol extensions are negotiated, not set.
+        if !matches!(name.as_str(), "user" | "database" | "replication" | "options") && !name.starts_with("_pq_.") {
+            add(&mut found, name, value)?;
         }
     }
     Ok(found)
@@ -65,16 +67,23 @@ fn add(found: &mut StartupSettings, name: &str, value: &str) -> Result<(), Repor
     }
     let value = match name.as_str() {
         "client_encoding" => encoding(value)?,
-        "standard_conforming_strings" if matches!(value.to_ascii_lowercase().as_str(), "on" | "true" | "yes" | "1") => "on".to_owned(),
+        "standard_conforming_strings" if is_on(value) => "on".to_owned(),
         "standard_conforming_strings" => return Err(refused(&name, "only \"on\" is taken")),
+        // To bind oneself is always allowed; to be unbound is not a client's to ask for.
+        "default_transaction_read_only" if is_on(value) => "on".to_owned(),
+        "default_transaction_read_only" => return Err(refused(&name, "only \"on\" is taken")),
         _ if FREE.contains(&name.as_str()) => value.to_owned(),
         _ => return Err(refused(&name, "it is not on the list of settings that a client may bring")),
     };
-    if found.settings.iter().any(|(known, _)| *known == name) {
-        return Err(refused(&name, "it is given twice"));
+    match found.settings.iter_mut().find(|(known, _)| *known == name) {
+        Some((_, known)) => *known = value,
+        None => found.settings.push((name, value)),
     }
-    found.settings.push((name, value));
     Ok(())
+}
+
+fn is_on(value: &str) -> bool {
+    matches!(value.to_ascii_lowercase().as_str(), "on" | "true" | "yes" | "1")
 }
 
 /// UTF-8 by any of its names, and SQL_ASCII — what psql asks for in a bare locale —, which becomes UTF-8: statements are read as
@@ -176,6 +185,13 @@ mod tests {
     }
 
     #[test]
+    fn a_key_of_its_own_counts_over_options() {
+        let found = check(&[("TimeZone", "UTC"), ("options", "-c timezone=Asia/Tokyo -c DateStyle=German -c datestyle=ISO")]);
+        let pairs = [("timezone", "UTC"), ("datestyle", "ISO")];
+        assert_eq!(found, Ok(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()));
+    }
+
+    #[test]
     fn everything_else_is_refused_in_any_spelling() {
         for parameters in [
             &[("role", "postgres")][..],
@@ -189,7 +205,6 @@ mod tests {
             &[("options", "-c jit")],
             &[("options", "-c")],
             &[("options", "-W 5")],
-            &[("options", "-c datestyle=iso"), ("DateStyle", "german")],
         ] {
             assert!(check(parameters).is_err(), "{parameters:?} was taken");
         }
