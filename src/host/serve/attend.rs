@@ -151,7 +151,7 @@ async fn begin(
 ) -> Result<(), (Report, Stream)> {
     let no_key = |_| Report::fatal("58000", "no random bytes could be had for a cancel key");
     let secret_length = if minor >= 2 { LONG_SECRET } else { SHORT_SECRET };
-    let (registration, control) = match house.registry.register(upstreams.agent.id, secret_length).map_err(no_key) {
+    let (registration, control) = match house.registry.register(upstreams.agent.id, &upstreams.agent.name, secret_length).map_err(no_key) {
         Ok(registered) => registered,
         Err(report) => return Err((report, stream)),
     };

@@ -15,7 +15,6 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use super::agents::Change;
 use super::config::{ClientTls, Config, Sources};
 use super::log::LogHandle;
 use super::relay::Control;
@@ -104,11 +103,19 @@ async fn serve(house: &Arc<House>, state: &State, workers: &Workers, ready: impl
     acceptors.abort_all();
     tracing::info!(sessions = house.registry.len(), "stopping: open work may finish");
     house.registry.tell_all(&Control::Drain);
-    tokio::select! {
-        () = house.registry.emptied() => return Ok(()),
-        () = tokio::time::sleep(house.running().config.drain_timeout) => tracing::warn!("open work did not finish within drain_timeout"),
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    let patience = tokio::time::sleep(house.running().config.drain_timeout);
+    tokio::pin!(patience);
+    loop {
+        tokio::select! {
+            () = house.registry.emptied() => break,
+            _ = watch.tick() => end_revoked(house),
+            () = &mut patience => {
+                tracing::warn!("open work did not finish within drain_timeout");
+                break;
+            }
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+        }
     }
     let report = Report::fatal("57P01", "terminating connection due to administrator command").with_hint("pgsluice is being stopped.");
     house.registry.tell_all(&Control::End(report));
@@ -143,18 +150,13 @@ async fn accept(listener: TcpListener, connections: mpsc::Sender<TcpStream>) {
 }
 
 fn end_revoked(house: &House) {
-    let changes = match house.directory.refresh() {
-        Ok(changes) => changes,
-        Err(error) => {
-            tracing::error!(%error, "whether agents were revoked cannot be read; sign-ins are refused until it can");
-            return;
-        }
-    };
-    for change in changes {
-        if let Change::Revoked(agent) = change {
-            tracing::info!(agent = agent.name, "agent revoked: its sessions end");
-            let report = Report::fatal("57P01", format!("the access of agent \"{}\" was revoked", agent.name));
-            house.registry.tell_agent(agent.id, &Control::End(report));
-        }
+    let gone = house.directory.gone(house.registry.agents()).unwrap_or_else(|error| {
+        tracing::error!(%error, "whether agents were revoked cannot be read; sign-ins are refused until it can");
+        Vec::new()
+    });
+    for (agent, name) in gone {
+        tracing::info!(agent = &*name, "agent revoked: its sessions end");
+        let report = Report::fatal("57P01", format!("the access of agent \"{name}\" was revoked"));
+        house.registry.end_agent(agent, &report);
     }
 }
