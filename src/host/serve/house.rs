@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use super::ServeError;
+use super::errands::Errands;
 use crate::gate::Policy;
 use crate::host::agents::AgentDirectory;
 use crate::host::arrival::Door;
@@ -33,6 +34,7 @@ pub struct House {
     pub throttle: Mutex<Throttle>,
     pub registry: Arc<Registry>,
     pub greetings: Greetings,
+    pub errands: Errands,
 }
 
 /// A configuration and what was made from it. A session keeps the one it began with.
@@ -84,6 +86,7 @@ impl House {
             throttle: Mutex::default(),
             registry: Arc::default(),
             greetings: Greetings::default(),
+            errands: Errands::default(),
         })
     }
 

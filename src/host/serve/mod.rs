@@ -2,6 +2,7 @@
 //! drains. What one connection goes through is in `attend`.
 
 mod attend;
+mod errands;
 mod house;
 mod upstreams;
 mod workers;
@@ -27,7 +28,7 @@ use workers::Workers;
 
 /// How often the state database is asked whether an agent was revoked; asking costs a few microseconds.
 const WATCH: Duration = Duration::from_millis(100);
-/// How long sessions may take to say their last words after the drain.
+/// How long sessions may take to say their last words after the drain, and the server to hear what is cancelled.
 const FAREWELL: Duration = Duration::from_secs(7);
 /// Connections the system queues while all workers are busy.
 const BACKLOG: u32 = 1024;
@@ -119,7 +120,11 @@ async fn serve(house: &Arc<House>, state: &State, workers: &Workers, ready: impl
     }
     let report = Report::fatal("57P01", "terminating connection due to administrator command").with_hint("pgsluice is being stopped.");
     house.registry.tell_all(&Control::End(report));
-    tokio::time::timeout(FAREWELL, house.registry.emptied()).await.ok();
+    let ended = async {
+        house.registry.emptied().await;
+        house.errands.finished().await;
+    };
+    tokio::time::timeout(FAREWELL, ended).await.ok();
     Ok(())
 }
 

@@ -41,7 +41,9 @@ impl Server for Upstreams {
 
     fn cancel(&self, hold: &Hold) {
         let Some(canceller) = hold.canceller.clone() else { return };
+        let errand = self.house.errands.begin();
         tokio::task::spawn_local(async move {
+            let _errand = errand;
             if let Err(error) = canceller.cancel().await {
                 tracing::warn!(%error, "a cancel request did not reach the server");
             }
