@@ -223,6 +223,10 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server> Relay<C, S> {
             match control {
                 Control::Cancel => {
                     self.session.cancel(&mut self.output);
+                    // Whoever gave up its wait must not be given what others wait for.
+                    if matches!(self.link, Link::Connecting(_)) && !self.session.awaits_link() {
+                        self.link = Link::None;
+                    }
                     self.client.fresh = true;
                 }
                 Control::Drain => self.session.drain(now, &mut self.output),
@@ -264,7 +268,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server> Relay<C, S> {
                 moved |= self.client.taken > 0;
             }
         }
-        if self.client.ended && !self.client.fresh && free && !self.session.is_over() && !self.session.is_leaving() {
+        if self.client.ended && !self.client.fresh && free && !self.session.is_over() && !self.will_leave() {
             self.session.client_gone(&mut self.output);
             moved = true;
         }
@@ -304,25 +308,30 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server> Relay<C, S> {
 
     /// Sends both lanes as far as the streams take them.
     fn send(&mut self, context: &mut Context<'_>) {
-        if let Link::Up(side, _) = &mut self.link {
+        let heard = if let Link::Up(side, _) = &mut self.link {
             // A server that stopped listening may still have said why: its last words are read before the end is told.
             side.poll_send(&mut self.output.to_upstream, self.client.received.bytes(), context).ok();
-            let received = side.received.bytes();
-            if self.client.poll_send(&mut self.output.to_client, received, context).is_err() && !self.session.is_leaving() {
-                self.session.client_gone(&mut self.output);
-            }
+            let heard = self.client.poll_send(&mut self.output.to_client, side.received.bytes(), context);
             if self.output.to_client.is_empty() {
                 side.release();
             }
+            heard
         } else {
             self.output.to_upstream.clear();
-            if self.client.poll_send(&mut self.output.to_client, &[], context).is_err() {
-                self.session.client_gone(&mut self.output);
-            }
+            self.client.poll_send(&mut self.output.to_client, &[], context)
+        };
+        if heard.is_err() && !self.will_leave() {
+            self.session.client_gone(&mut self.output);
         }
         if self.output.to_upstream.is_empty() {
             self.client.release();
         }
+    }
+
+    /// Whether the client said goodbye, heard already or still to be handed to the machine.
+    fn will_leave(&self) -> bool {
+        let waiting = self.client.received.bytes().get(self.client.taken..).unwrap_or_default();
+        self.session.is_leaving() || self.session.goodbye_follows(waiting)
     }
 
     /// Ready when the last words are said, or nobody takes them.
