@@ -1,5 +1,6 @@
 //! A refusal in front of a real server: in whatever state it comes, client and server agree afterwards on what happened, and
 //! nothing of what was refused did.
+#![allow(clippy::disallowed_methods, reason = "the host of the session is here, and has its clock")]
 
 use std::net::TcpListener;
 use std::rc::Rc;

@@ -104,6 +104,23 @@ fn work_before_a_goodbye_is_done() {
     }
 }
 
+/// More than may be in flight at once, so that the goodbye is long unheard when the connection ends.
+#[test]
+fn a_goodbye_behind_a_long_pipeline_is_heard() {
+    const SYNCS: usize = 17_000;
+    let stage = Stage::new();
+    stage.database.sql("create table t(x int)");
+    let mut client = stage.linked();
+    let mut beside = stage.beside();
+    beside.ask("select pg_advisory_lock(80)::text");
+    let wait = query("select from pg_advisory_lock_shared(80)");
+    client.send(&[&wait[..], &SYNC.repeat(SYNCS), &query("insert into t values (1)"), TERMINATE].concat()).unwrap();
+    stage.await_backends("it waits for the lock", "wait_event = 'advisory'", 1);
+    drop(client);
+    leave(beside);
+    await_that("the row is there", || stage.database.sql("select count(*) from t") == "1");
+}
+
 #[test]
 fn a_client_that_only_stops_talking_is_kept() {
     let stage = Stage::new();
