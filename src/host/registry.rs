@@ -2,6 +2,7 @@
 //! that nothing can be told to a session that is gone.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ring::rand::{SecureRandom, SystemRandom};
@@ -20,6 +21,8 @@ pub const LONG_SECRET: usize = 32;
 #[derive(Debug)]
 pub struct Registry {
     sessions: Mutex<HashMap<i32, Entry>>,
+    /// Set before the sessions are told, so that one that comes in meanwhile hears of it on either way.
+    draining: AtomicBool,
     count: watch::Sender<usize>,
     random: SystemRandom,
 }
@@ -62,7 +65,7 @@ pub struct NoKey;
 
 impl Default for Registry {
     fn default() -> Self {
-        Self { sessions: Mutex::default(), count: watch::Sender::new(0), random: SystemRandom::new() }
+        Self { sessions: Mutex::default(), draining: AtomicBool::new(false), count: watch::Sender::new(0), random: SystemRandom::new() }
     }
 }
 
@@ -94,6 +97,9 @@ impl Registry {
             let mut sessions = self.lock();
             if process_id == 0 || sessions.contains_key(&process_id) {
                 continue;
+            }
+            if self.draining.load(Ordering::Relaxed) {
+                control.send(Control::Drain).ok();
             }
             sessions.insert(process_id, Entry { secret: secret.clone(), agent, name: name.into(), ending: false, control });
             self.count.send_replace(sessions.len());
@@ -128,7 +134,17 @@ impl Registry {
         }
     }
 
-    pub fn tell_all(&self, control: &Control) {
+    /// Lets every session end when nothing is open in it, those too that are still to come.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+        self.tell_all(&Control::Drain);
+    }
+
+    pub fn end_all(&self, report: Report) {
+        self.tell_all(&Control::End(report));
+    }
+
+    fn tell_all(&self, control: &Control) {
         for entry in self.lock().values() {
             entry.control.send(control.clone()).ok();
         }
@@ -180,7 +196,9 @@ mod tests {
         assert!(heard.try_recv().is_err());
         drop(first);
         assert_eq!(registry.len(), 1);
-        registry.tell_all(&Control::Drain);
+        registry.drain();
+        assert!(matches!(heard.try_recv(), Ok(Control::Drain)));
+        let (_late, mut heard) = registry.register(3, "three", SHORT_SECRET).unwrap();
         assert!(matches!(heard.try_recv(), Ok(Control::Drain)));
     }
 }

@@ -89,6 +89,36 @@ fn a_second_signal_waits_for_nobody() {
 }
 
 #[test]
+fn who_was_about_to_come_in_is_let_go() {
+    let stage = Stage::new();
+    stage.database.sql("create table t(x int)");
+    stage.teach(&stage.login);
+    let mut open = begun(&stage, 1);
+    let mut coming = stage.login.knock();
+    coming.send(&stage.login.startup()).unwrap();
+    stage.proxy.signal("TERM");
+    await_closed_door(&stage.login.address);
+    stage.login.prove(&mut coming);
+    farewell(coming, "57P01", WORDS);
+    open.send(&query("commit")).unwrap();
+    assert_eq!(story(&mut open), "C Z=I");
+    farewell(open, "57P01", WORDS);
+    assert_eq!(stage.proxy.ended().code(), Some(0));
+}
+
+#[test]
+fn a_revoked_agent_goes_even_then() {
+    let stage = Stage::with("drain_timeout = '10min'");
+    stage.database.sql("create table t(x int)");
+    let open = begun(&stage, 1);
+    stage.proxy.signal("TERM");
+    await_closed_door(&stage.login.address);
+    stage.proxy.command(&["agent", "revoke"], &["agent"]);
+    farewell(open, "57P01", "revoked");
+    assert_eq!(stage.proxy.ended().code(), Some(0));
+}
+
+#[test]
 fn nobody_there_is_the_end() {
     let proxy = support::Proxy::start(&cluster().url("postgres"));
     assert_eq!(proxy.stop().code(), Some(0));

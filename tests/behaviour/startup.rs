@@ -119,6 +119,25 @@ fn a_request_for_tls_without_a_certificate_is_answered_no() {
 }
 
 #[test]
+fn a_login_that_dribbles_in_has_its_time() {
+    let stage = Stage::with("client_login_timeout = '300ms'");
+    let startup = stage.login.startup();
+    for sent in [0, 3, startup.len() - 1, startup.len()] {
+        let mut client = stage.login.knock();
+        client.send(&startup[..sent]).unwrap();
+        if sent == startup.len() {
+            assert_eq!(client.receive().unwrap().0, b'R', "asked for its proof, and silent from there");
+        }
+        assert_eq!(client.rest(), b"");
+    }
+    let mut session = stage.linked();
+    crate::stage::assert_silent(&mut session);
+    crate::stage::assert_silent(&mut session);
+    assert_eq!(session.ask("select 1"), ["1"], "who is in has no such deadline");
+    leave(session);
+}
+
+#[test]
 fn where_tls_is_required_nobody_comes_in_the_open() {
     let certificate = Certificate::new();
     let stage = Stage::with(&format!("client_tls_sslmode = 'require'\n{}", certificate.settings()));

@@ -1,7 +1,7 @@
 //! Clients that are silent for too long. Times are short here; that they are not too short is known from work that lasts longer.
 
 use crate::client::{SYNC, query};
-use crate::stage::{Stage, farewell, leave, story};
+use crate::stage::{Stage, farewell, leave, run, say, story};
 
 #[test]
 fn an_idle_session_ends() {
@@ -21,9 +21,11 @@ fn an_idle_transaction_ends() {
     let stage = Stage::with("idle_transaction_timeout = '300ms'");
     stage.database.sql("create table t(x int)");
     let mut outside = stage.linked();
-    for begin in ["begin; insert into t values (1)", "begin"] {
+    let unfinished = [run("insert into t values (2)"), say(b'H', b"")].concat();
+    for (begin, last) in [(query("begin; insert into t values (1)"), b'Z'), (query("begin"), b'Z'), (unfinished, b'C')] {
         let mut open = stage.linked();
-        open.ask(begin);
+        open.send(&begin).unwrap();
+        open.until(last);
         farewell(open, "25P03", "idle-in-transaction timeout");
     }
     stage.await_backends("their links are gone", "true", 1);

@@ -103,7 +103,8 @@ impl Login {
         client
     }
 
-    fn prove(&self, client: &mut Client) {
+    /// The login behind a startup that was sent.
+    pub fn prove(&self, client: &mut Client) {
         let nonce = STANDARD.encode(rand_bytes());
         let bare = format!("n=,r={nonce}");
         let (mut tag, _) = client.receive().unwrap();

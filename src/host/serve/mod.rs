@@ -18,7 +18,6 @@ use tokio::sync::mpsc;
 
 use super::config::{ClientTls, Config, Sources};
 use super::log::LogHandle;
-use super::relay::Control;
 use super::state::{ListenerRecord, State, StateError};
 use super::tls::TlsError;
 use crate::wire::report::Report;
@@ -103,7 +102,7 @@ async fn serve(house: &Arc<House>, state: &State, workers: &Workers, ready: impl
     }
     acceptors.abort_all();
     tracing::info!(sessions = house.registry.len(), "stopping: open work may finish");
-    house.registry.tell_all(&Control::Drain);
+    house.registry.drain();
     let patience = tokio::time::sleep(house.running().config.drain_timeout);
     tokio::pin!(patience);
     loop {
@@ -119,7 +118,7 @@ async fn serve(house: &Arc<House>, state: &State, workers: &Workers, ready: impl
         }
     }
     let report = Report::fatal("57P01", "terminating connection due to administrator command").with_hint("pgsluice is being stopped.");
-    house.registry.tell_all(&Control::End(report));
+    house.registry.end_all(report);
     let ended = async {
         house.registry.emptied().await;
         house.errands.finished().await;
