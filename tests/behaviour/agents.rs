@@ -43,6 +43,21 @@ fn a_name_given_again_is_another_agent() {
 }
 
 #[test]
+fn a_login_under_way_is_the_old_agents() {
+    let stage = Stage::new();
+    stage.teach(&stage.login);
+    let mut coming = stage.login.knock();
+    coming.send(&stage.login.startup()).unwrap();
+    // It is asked for its proof, so it is known who must give it.
+    coming.stream.peek(&mut [0]).unwrap();
+    stage.proxy.command(&["agent", "revoke"], &["agent"]);
+    let again = stage.agent(&["agent"]);
+    stage.login.prove(&mut coming);
+    farewell(coming, "28P01", "revoked");
+    leave(linked(&again));
+}
+
+#[test]
 fn a_rotated_agent_stays() {
     let stage = Stage::new();
     let mut session = stage.linked();
