@@ -3,13 +3,14 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use crate::client::{Client, Login, SYNC, query};
-use crate::stage::{Stage, cluster, failure, farewell, leave, linked, refused, role, run, story};
-use crate::support;
+use crate::client::{Client, Login, SYNC, await_that, query};
+use crate::stage::{Failure, Stage, cluster, failure, farewell, leave, linked, refused, role, run, story};
+use crate::support::{self, Cluster, Proxy};
 
 /// A cable to the server that can be cut.
 struct Cable {
@@ -224,6 +225,32 @@ fn a_rotated_password_is_read_again() {
     assert_eq!(client.ask("select 1"), ["1"], "links that are there stay");
     leave(next);
     leave(client);
+}
+
+#[test]
+fn a_crash_of_the_server_is_survived() {
+    let cluster = Cluster::start(15);
+    let proxy = Proxy::start(&cluster.url("postgres"));
+    let login = Login::new(&proxy, "postgres");
+    let (mut killed, mut other) = (linked(&login), linked(&login));
+    let process = killed.ask("select pg_backend_pid()").remove(0);
+    other.send(&query("select pg_sleep(600)")).unwrap();
+    let sleeping = "select count(*) from pg_stat_activity where wait_event = 'PgSleep'";
+    await_that("it sleeps", || support::sql(&cluster.url("postgres"), sleeping) == "1");
+    assert!(Command::new("kill").args(["-KILL", &process]).status().unwrap().success());
+    farewell(killed, "08006", "closed the connection unexpectedly");
+    // The server ends it in its own words, as far as it still can.
+    let told = other.until(b'E');
+    assert!(told.iter().any(|(tag, body)| *tag == b'N' && Failure::read(body).code() == "57P02"), "{told:?}");
+    assert_eq!(Failure::read(&told.last().unwrap().1).code(), "08006");
+    assert_eq!(other.rest(), b"");
+    await_that("the server is there again", || {
+        let mut client = login.enter();
+        client.send(&query("select 1")).unwrap();
+        let (tag, body) = client.receive().unwrap();
+        assert!(tag == b'T' || ["57P03", "08006"].contains(&Failure::read(&body).code()), "{}", String::from_utf8_lossy(&body));
+        tag == b'T'
+    });
 }
 
 #[test]

@@ -51,6 +51,11 @@ impl Cluster {
             let environment = std::env::vars().filter(|(name, _)| name.starts_with("PGSLUICE_TEST_")).collect();
             return Self { major, environment, own: None };
         }
+        Self::start(major)
+    }
+
+    /// One that nobody else uses, to be treated badly.
+    pub fn start(major: u16) -> Self {
         let mut child = Command::new(tests_folder().join("clusters"))
             .args(["--majors", &major.to_string(), "--serve"])
             .stdin(Stdio::piped())
