@@ -2,6 +2,7 @@
 //! that nothing can be told to a session that is gone.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ring::rand::{SecureRandom, SystemRandom};
@@ -10,6 +11,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
 use super::relay::{Cancelled, Control};
+use crate::wire::report::Report;
 
 /// Secrets as protocol 3.0 has them.
 pub const SHORT_SECRET: usize = 4;
@@ -19,6 +21,8 @@ pub const LONG_SECRET: usize = 32;
 #[derive(Debug)]
 pub struct Registry {
     sessions: Mutex<HashMap<i32, Entry>>,
+    /// Set before the sessions are told, so that one that comes in meanwhile hears of it on either way.
+    draining: AtomicBool,
     count: watch::Sender<usize>,
     random: SystemRandom,
 }
@@ -26,6 +30,9 @@ pub struct Registry {
 struct Entry {
     secret: Box<[u8]>,
     agent: i64,
+    name: Arc<str>,
+    /// It was told to end.
+    ending: bool,
     control: UnboundedSender<Control>,
 }
 
@@ -58,7 +65,7 @@ pub struct NoKey;
 
 impl Default for Registry {
     fn default() -> Self {
-        Self { sessions: Mutex::default(), count: watch::Sender::new(0), random: SystemRandom::new() }
+        Self { sessions: Mutex::default(), draining: AtomicBool::new(false), count: watch::Sender::new(0), random: SystemRandom::new() }
     }
 }
 
@@ -75,7 +82,12 @@ impl Registry {
     }
 
     /// Registers a session under a process id and a secret that nobody can guess.
-    pub fn register(self: &Arc<Self>, agent: i64, secret_length: usize) -> Result<(Registration, UnboundedReceiver<Control>), NoKey> {
+    pub fn register(
+        self: &Arc<Self>,
+        agent: i64,
+        name: &str,
+        secret_length: usize,
+    ) -> Result<(Registration, UnboundedReceiver<Control>), NoKey> {
         /// Among a few thousand taken ids one free one is found at once.
         const TRIES: usize = 64;
         let secret: Box<[u8]> = self.random::<LONG_SECRET>()?.iter().copied().take(secret_length).collect();
@@ -86,7 +98,10 @@ impl Registry {
             if process_id == 0 || sessions.contains_key(&process_id) {
                 continue;
             }
-            sessions.insert(process_id, Entry { secret: secret.clone(), agent, control });
+            if self.draining.load(Ordering::Relaxed) {
+                control.send(Control::Drain).ok();
+            }
+            sessions.insert(process_id, Entry { secret: secret.clone(), agent, name: name.into(), ending: false, control });
             self.count.send_replace(sessions.len());
             drop(sessions);
             return Ok((Registration { registry: Arc::clone(self), process_id, secret }, heard));
@@ -103,17 +118,34 @@ impl Registry {
         }
     }
 
-    /// Tells every session of one agent, by its id: a name can be given again.
-    pub fn tell_agent(&self, agent: i64, control: &Control) {
-        self.tell(control, |entry| entry.agent == agent);
+    /// The agents whose sessions go on, each once.
+    pub fn agents(&self) -> Vec<(i64, Arc<str>)> {
+        let sessions = self.lock();
+        let staying = sessions.values().filter(|entry| !entry.ending);
+        let agents: HashMap<i64, Arc<str>> = staying.map(|entry| (entry.agent, Arc::clone(&entry.name))).collect();
+        agents.into_iter().collect()
     }
 
-    pub fn tell_all(&self, control: &Control) {
-        self.tell(control, |_| true);
+    /// Ends every session of one agent, by its id: a name can be given again.
+    pub fn end_agent(&self, agent: i64, report: &Report) {
+        for entry in self.lock().values_mut().filter(|entry| entry.agent == agent) {
+            entry.ending = true;
+            entry.control.send(Control::End(Box::new(report.clone()))).ok();
+        }
     }
 
-    fn tell(&self, control: &Control, whom: impl Fn(&Entry) -> bool) {
-        for entry in self.lock().values().filter(|entry| whom(entry)) {
+    /// Lets every session end when nothing is open in it, those too that are still to come.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+        self.tell_all(&Control::Drain);
+    }
+
+    pub fn end_all(&self, report: Report) {
+        self.tell_all(&Control::End(Box::new(report)));
+    }
+
+    fn tell_all(&self, control: &Control) {
+        for entry in self.lock().values() {
             entry.control.send(control.clone()).ok();
         }
     }
@@ -142,7 +174,7 @@ mod tests {
     fn only_the_whole_right_key_cancels() {
         let done = || tokio::sync::mpsc::channel(1).0;
         let registry = Arc::new(Registry::default());
-        let (registration, mut heard) = registry.register(1, LONG_SECRET).unwrap();
+        let (registration, mut heard) = registry.register(1, "one", LONG_SECRET).unwrap();
         let mut wrong = registration.secret.clone();
         wrong[31] ^= 1;
         registry.cancel(registration.process_id, &wrong, done());
@@ -157,13 +189,17 @@ mod tests {
     #[test]
     fn a_registration_ends_with_its_guard() {
         let registry = Arc::new(Registry::default());
-        let (first, _heard) = registry.register(1, SHORT_SECRET).unwrap();
-        let (_second, mut heard) = registry.register(2, SHORT_SECRET).unwrap();
-        registry.tell_agent(1, &Control::Drain);
+        let (first, _heard) = registry.register(1, "one", SHORT_SECRET).unwrap();
+        let (_second, mut heard) = registry.register(2, "two", SHORT_SECRET).unwrap();
+        assert_eq!(registry.agents().len(), 2);
+        registry.end_agent(1, &Report::fatal("57P01", "revoked"));
+        assert_eq!(registry.agents(), [(2, Arc::from("two"))]);
         assert!(heard.try_recv().is_err());
         drop(first);
         assert_eq!(registry.len(), 1);
-        registry.tell_all(&Control::Drain);
+        registry.drain();
+        assert!(matches!(heard.try_recv(), Ok(Control::Drain)));
+        let (_late, mut heard) = registry.register(3, "three", SHORT_SECRET).unwrap();
         assert!(matches!(heard.try_recv(), Ok(Control::Drain)));
     }
 }

@@ -111,6 +111,13 @@ impl Linked {
         !self.leaving && !self.expected.is_full()
     }
 
+    pub fn left_of_client_message(&self) -> usize {
+        match self.from_client {
+            Remainder::None => 0,
+            Remainder::Pass(left) | Remainder::Drop(left) => left,
+        }
+    }
+
     pub fn client_is_between_messages(&self) -> bool {
         self.from_upstream == Remainder::None
     }

@@ -102,6 +102,28 @@ impl Session {
         matches!(&self.stage, Stage::Linked(linked) if linked.is_leaving())
     }
 
+    /// Whether a link that was demanded is still wanted.
+    pub fn awaits_link(&self) -> bool {
+        matches!(self.stage, Stage::Linking)
+    }
+
+    /// Whether a goodbye is among these bytes, which were received and are still to be handed in. Who said it and closed did not
+    /// vanish: what it asked for before is to be done.
+    pub fn goodbye_follows(&self, rest: &[u8]) -> bool {
+        let mut at = match &self.stage {
+            Stage::Linked(linked) => linked.left_of_client_message(),
+            Stage::Unlinked(_) | Stage::Linking => 0,
+            Stage::Over => return false,
+        };
+        while let Some(Ok(Some(head))) = rest.get(at..).map(|rest| frame::head(rest, &self.terms.frontend)) {
+            if head.tag == crate::wire::frontend::tag::TERMINATE {
+                return true;
+            }
+            at = at.saturating_add(head.total());
+        }
+        false
+    }
+
     /// Whether client bytes would be taken now.
     pub fn takes_client_bytes(&self) -> bool {
         match &self.stage {

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pgsluice::host::config::url;
+use pgsluice::host::upstream::Host;
 use pgsluice::wire::authentication::{sasl_initial_response, sasl_response};
 use pgsluice::wire::startup::write_startup;
 use pgsluice::wire::write::message;
@@ -39,35 +40,52 @@ pub fn query(sql: &str) -> Vec<u8> {
     out
 }
 
-/// Where a login goes, and as whom.
+/// Where a login goes, as whom, and with what.
 #[derive(Debug, Clone)]
 pub struct Login {
     pub address: String,
-    user: String,
-    password: String,
-    database: String,
+    pub user: String,
+    pub password: String,
+    /// Empty: none is named.
+    pub database: String,
+    /// The minor version of protocol 3 that is asked for.
+    pub minor: u16,
+    pub parameters: Vec<(String, String)>,
 }
 
 impl Login {
     pub fn new(proxy: &Proxy, database: &str) -> Self {
-        let read = url::parse(&proxy.url(database)).unwrap();
+        Self { database: database.to_owned(), ..Self::of(&proxy.url(database)) }
+    }
+
+    /// To whatever a URL names, a server or a proxy.
+    pub fn of(url: &str) -> Self {
+        let read = url::parse(url).unwrap();
+        let Some(Host::Tcp { name, port }) = read.hosts.first() else { panic!("a URL without a host") };
         let password = read.password.unwrap().expose().to_owned();
-        Self { address: proxy.address.clone(), user: read.user, password, database: database.to_owned() }
+        let parameters = vec![("application_name".to_owned(), "raw".to_owned())];
+        Self { address: format!("{name}:{port}"), user: read.user, password, database: read.database, minor: 0, parameters }
+    }
+
+    #[must_use]
+    pub fn with(&self, name: &str, value: &str) -> Self {
+        let mut with = self.clone();
+        with.parameters.retain(|(known, _)| known != name);
+        with.parameters.push((name.to_owned(), value.to_owned()));
+        with
     }
 
     pub fn startup(&self) -> Vec<u8> {
+        let own = [("user", self.user.as_str()), ("database", self.database.as_str())];
+        let given = self.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let mut out = Vec::new();
-        write_startup(&mut out, 0, [("user", self.user.as_str()), ("database", self.database.as_str()), ("application_name", "raw")]);
+        write_startup(&mut out, self.minor, own.into_iter().filter(|(_, value)| !value.is_empty()).chain(given));
         out
     }
 
     /// A connection before its first byte.
     pub fn knock(&self) -> Client {
-        let stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(LIMIT)).unwrap();
-        stream.set_write_timeout(Some(LIMIT)).unwrap();
-        stream.set_nodelay(true).unwrap();
-        Client { stream, pending: Vec::new(), key: Vec::new() }
+        Client::over(TcpStream::connect(&self.address).unwrap())
     }
 
     /// A connection whose password was right, before it is known what follows.
@@ -81,18 +99,19 @@ impl Login {
     /// A connection after its login.
     pub fn enter(&self) -> Client {
         let mut client = self.proven();
-        for (tag, body) in client.until(b'Z') {
-            if tag == b'K' {
-                client.key = body;
-            }
-        }
+        client.greeting = client.until(b'Z');
         client
     }
 
-    fn prove(&self, client: &mut Client) {
+    /// The login behind a startup that was sent.
+    pub fn prove(&self, client: &mut Client) {
         let nonce = STANDARD.encode(rand_bytes());
         let bare = format!("n=,r={nonce}");
-        assert_eq!(client.receive().unwrap().0, b'R');
+        let (mut tag, _) = client.receive().unwrap();
+        if tag == b'v' {
+            (tag, _) = client.receive().unwrap();
+        }
+        assert_eq!(tag, b'R');
         let mut out = Vec::new();
         sasl_initial_response(&mut out, "SCRAM-SHA-256", format!("n,,{bare}").as_bytes());
         client.send(&out).unwrap();
@@ -146,11 +165,24 @@ fn salted(password: &str, salt: &str, iterations: &str) -> [u8; 32] {
 pub struct Client {
     pub stream: TcpStream,
     pending: Vec<u8>,
-    /// Process id and secret for a CancelRequest.
-    pub key: Vec<u8>,
+    /// What came behind the login, up to the first ReadyForQuery.
+    pub greeting: Vec<(u8, Vec<u8>)>,
 }
 
 impl Client {
+    /// A client on a connection of any kind.
+    pub fn over(stream: TcpStream) -> Self {
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        stream.set_write_timeout(Some(LIMIT)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self { stream, pending: Vec::new(), greeting: Vec::new() }
+    }
+
+    /// Process id and secret for a CancelRequest.
+    pub fn key(&self) -> &[u8] {
+        &self.greeting.iter().find(|(tag, _)| *tag == b'K').unwrap().1
+    }
+
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes)
     }

@@ -258,9 +258,19 @@ impl Proxy {
         self.child.try_wait().unwrap().is_none()
     }
 
+    /// Sends a signal by its name: `TERM`, `HUP`.
+    pub fn signal(&self, name: &str) {
+        signal(name, &self.child.id().to_string());
+    }
+
     /// SIGTERM, and how it ended.
-    pub fn stop(mut self) -> std::process::ExitStatus {
-        signal("TERM", &self.child.id().to_string());
+    pub fn stop(self) -> std::process::ExitStatus {
+        self.signal("TERM");
+        self.ended()
+    }
+
+    /// How it ended, soon, for a reason given before.
+    pub fn ended(mut self) -> std::process::ExitStatus {
         wait_until(&mut self.child, STOP_LIMIT).expect("pgsluice drains and ends")
     }
 }

@@ -11,16 +11,6 @@ use super::Agent;
 use crate::host::scram::{self, KEY, Verifier};
 use crate::host::state::{State, StateError};
 
-/// What happened to an agent since the last refresh. The agent is the new one; of a revoked agent, the last one known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
-    Added(Arc<Agent>),
-    /// A new password for new sessions; the open ones go on.
-    Rotated(Arc<Agent>),
-    /// Its sessions end at once.
-    Revoked(Arc<Agent>),
-}
-
 #[derive(Debug)]
 pub struct AgentDirectory {
     state: State,
@@ -36,8 +26,6 @@ struct Held {
     connection: Connection,
     version: i64,
     live: Agents,
-    /// What the caller of `refresh` was told last.
-    reported: Agents,
 }
 
 impl AgentDirectory {
@@ -47,8 +35,7 @@ impl AgentDirectory {
         let connection = state.connect()?;
         let version = data_version(&connection).map_err(failed)?;
         let live = load(&connection).map_err(failed)?;
-        let reported = live.clone();
-        Ok(Self { state: state.clone(), mock_key, held: Mutex::new(Held { connection, version, live, reported }) })
+        Ok(Self { state: state.clone(), mock_key, held: Mutex::new(Held { connection, version, live }) })
     }
 
     /// An error is no answer: the login must be refused as the server's failure, not as a wrong password.
@@ -61,14 +48,12 @@ impl AgentDirectory {
         Verifier::imaginary(name, &self.mock_key)
     }
 
-    /// What changed since the last call, seen by lookups or not. Cheap when nothing did.
-    pub fn refresh(&self) -> Result<Vec<Change>, StateError> {
-        let mut held = self.fresh()?;
-        let changes = differences(&held.reported, &held.live);
-        if !changes.is_empty() {
-            held.reported = held.live.clone();
-        }
-        Ok(changes)
+    /// Those of these agents, by id and name, that are no more: revoked, even if another one has the name now. Whoever is connected
+    /// is asked about, so that nobody stays because of the order in which things happened.
+    pub fn gone(&self, mut agents: Vec<(i64, Arc<str>)>) -> Result<Vec<(i64, Arc<str>)>, StateError> {
+        let held = self.fresh()?;
+        agents.retain(|(id, name)| held.live.get(&**name).is_none_or(|live| live.id != *id));
+        Ok(agents)
     }
 
     fn fresh(&self) -> Result<MutexGuard<'_, Held>, StateError> {
@@ -89,17 +74,6 @@ impl Held {
         }
         Ok(())
     }
-}
-
-fn differences(before: &Agents, after: &Agents) -> Vec<Change> {
-    let gone = before.values().filter(|old| after.get(&old.name).is_none_or(|new| new.id != old.id)).cloned().map(Change::Revoked);
-    let come = after.values().filter_map(|new| match before.get(&new.name) {
-        Some(old) if old.id != new.id => Some(Change::Added(Arc::clone(new))),
-        Some(old) if old.epoch != new.epoch => Some(Change::Rotated(Arc::clone(new))),
-        Some(_) => None,
-        None => Some(Change::Added(Arc::clone(new))),
-    });
-    gone.chain(come).collect()
 }
 
 fn data_version(connection: &Connection) -> rusqlite::Result<i64> {

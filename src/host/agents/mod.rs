@@ -1,5 +1,5 @@
 //! Agents: who they are, how they prove it, how they come and go. Nothing here knows a session; the server asks the
-//! directory and hears of changes.
+//! directory.
 
 mod directory;
 mod store;
@@ -10,7 +10,7 @@ use ipnet::IpNet;
 
 use super::scram::Verifier;
 
-pub use directory::{AgentDirectory, Change};
+pub use directory::AgentDirectory;
 pub use store::{AgentError, AgentStore, Listed, NewAgent};
 
 /// PostgreSQL cuts longer names off, and two agents would become one.

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::*;
@@ -77,24 +78,28 @@ fn a_rotation_changes_the_password_and_a_revocation_ends_the_agent() {
 }
 
 #[test]
-fn a_refresh_tells_each_change_once_also_when_a_lookup_saw_it_first() {
+fn who_was_revoked_is_gone_also_when_nobody_knew_of_it_before() {
     let mut house = house();
     let directory = AgentDirectory::open(&house.state).unwrap();
-    assert_eq!(directory.refresh().unwrap(), []);
+    let all: Vec<(i64, Arc<str>)> = (1..=4).map(|id| (id, Arc::from("bot"))).collect();
+    let live = |expected: &[i64]| {
+        let gone = directory.gone(all.clone()).unwrap();
+        let live: Vec<i64> = all.iter().filter(|one| !gone.contains(one)).map(|(id, _)| *id).collect();
+        assert_eq!(live, expected);
+    };
+    live(&[]);
     house.store.add(&named("bot"), at(0)).unwrap();
-    let bot = directory.lookup("bot").unwrap().unwrap();
-    assert_eq!(directory.refresh().unwrap(), [Change::Added(bot.clone())]);
-    assert_eq!(directory.refresh().unwrap(), []);
+    live(&[1]);
     house.store.rotate("bot", at(1)).unwrap();
-    let rotated = directory.lookup("bot").unwrap().unwrap();
-    assert_eq!(directory.refresh().unwrap(), [Change::Rotated(rotated.clone())]);
-    // Revoked and added again between two looks: the old one's sessions must end all the same.
-    house.store.revoke("bot", at(2)).unwrap();
-    house.store.add(&named("bot"), at(3)).unwrap();
-    let again = directory.lookup("bot").unwrap().unwrap();
-    assert_eq!(directory.refresh().unwrap(), [Change::Revoked(rotated), Change::Added(again.clone())]);
-    house.store.revoke("bot", at(4)).unwrap();
-    assert_eq!(directory.refresh().unwrap(), [Change::Revoked(again)]);
+    live(&[1]);
+    // Revoked and added again, and that twice, between two looks.
+    for time in [2, 4] {
+        house.store.revoke("bot", at(time)).unwrap();
+        house.store.add(&named("bot"), at(time + 1)).unwrap();
+    }
+    live(&[3]);
+    house.store.revoke("bot", at(6)).unwrap();
+    live(&[]);
 }
 
 #[test]

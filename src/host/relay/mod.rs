@@ -241,6 +241,10 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server> Relay<C, S> {
                 Control::Cancel(done) => {
                     self.cancelled = Some(done);
                     self.session.cancel(&mut self.output);
+                    // Whoever gave up its wait must not be given what others wait for.
+                    if matches!(self.link, Link::Connecting(_)) && !self.session.awaits_link() {
+                        self.link = Link::None;
+                    }
                     self.client.fresh = true;
                 }
                 Control::Drain => self.session.drain(now, &mut self.output),
@@ -286,7 +290,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server> Relay<C, S> {
             moved = true;
         }
         // Whether or not the server takes what was sent before: it may be waiting for a lock that nobody needs any more.
-        if self.client.ended && !self.client.fresh && !self.session.is_over() && !self.session.is_leaving() {
+        if self.client.ended && !self.client.fresh && !self.session.is_over() && !self.will_leave() {
             self.session.client_gone(&mut self.output);
             moved = true;
         }
@@ -329,26 +333,31 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server> Relay<C, S> {
     /// Sends both lanes as far as the streams take them. True when a lane became empty: what waited for that is nobody else's to wake.
     fn send(&mut self, context: &mut Context<'_>) -> bool {
         let full = [!self.output.to_upstream.is_empty(), !self.output.to_client.is_empty()];
-        if let Link::Up(side, _) = &mut self.link {
+        let heard = if let Link::Up(side, _) = &mut self.link {
             // A server that stopped listening may still have said why: its last words are read before the end is told.
             side.poll_send(&mut self.output.to_upstream, self.client.received.bytes(), context).ok();
-            let received = side.received.bytes();
-            if self.client.poll_send(&mut self.output.to_client, received, context).is_err() && !self.session.is_leaving() {
-                self.session.client_gone(&mut self.output);
-            }
+            let heard = self.client.poll_send(&mut self.output.to_client, side.received.bytes(), context);
             if self.output.to_client.is_empty() {
                 side.release();
             }
+            heard
         } else {
             self.output.to_upstream.clear();
-            if self.client.poll_send(&mut self.output.to_client, &[], context).is_err() {
-                self.session.client_gone(&mut self.output);
-            }
+            self.client.poll_send(&mut self.output.to_client, &[], context)
+        };
+        if heard.is_err() && !self.will_leave() {
+            self.session.client_gone(&mut self.output);
         }
         if self.output.to_upstream.is_empty() {
             self.client.release();
         }
         full != [!self.output.to_upstream.is_empty(), !self.output.to_client.is_empty()]
+    }
+
+    /// Whether the client said goodbye, heard already or still to be handed to the machine.
+    fn will_leave(&self) -> bool {
+        let waiting = self.client.received.bytes().get(self.client.taken..).unwrap_or_default();
+        self.session.is_leaving() || self.session.goodbye_follows(waiting)
     }
 
     /// Ready when the last words are said, or nobody takes them.

@@ -1,5 +1,6 @@
 //! One connection from accept to its end: the login, where it may go, the greeting, then the relay.
 
+use std::cell::RefCell;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -26,30 +27,35 @@ use crate::wire::{authentication, write};
 /// How long a client that is refused after its login may take to read why.
 const LAST_WORD: std::time::Duration = std::time::Duration::from_secs(5);
 
-/// Checks logins against the agents.
-struct AgentKeeper<'a>(&'a House);
+/// Checks a login against the agents.
+struct AgentKeeper<'a> {
+    house: &'a House,
+    /// Whom the login is checked against. Its name may be another's by the time it is done.
+    met: RefCell<Option<Arc<Agent>>>,
+}
 
 impl Keeper for AgentKeeper<'_> {
     async fn offered(&self, name: &str, from: Option<IpAddr>) -> Offered {
         if let Some(from) = from {
-            tokio::time::sleep(self.0.login_delay(from, name)).await;
+            tokio::time::sleep(self.house.login_delay(from, name)).await;
         }
-        let known = self.0.directory.lookup(name).unwrap_or_else(|error| {
+        let known = self.house.directory.lookup(name).unwrap_or_else(|error| {
             tracing::error!(%error, "agents cannot be read: nobody is let in");
             None
         });
+        self.met.replace(known.clone());
         match known {
             Some(agent) => {
                 let welcome = from.is_none_or(|address| agent.may_connect_from(address));
                 Offered { verifier: agent.verifier.clone(), real: welcome }
             }
-            None => Offered { verifier: self.0.directory.mock_verifier(name), real: false },
+            None => Offered { verifier: self.house.directory.mock_verifier(name), real: false },
         }
     }
 
     fn denied(&self, name: &str, from: Option<IpAddr>) {
         if let Some(from) = from {
-            self.0.login_failed(from, name);
+            self.house.login_failed(from, name);
         }
     }
 }
@@ -67,8 +73,10 @@ pub async fn attend(house: Arc<House>, stream: TcpStream) {
     }
     let from = socket.peer().map(|address| address.ip());
     // Boxed: what a login needs must not be part of every session that lives.
-    let arrival = Box::pin(arrive(socket, from, &running.door, &AgentKeeper(&house))).await;
+    let keeper = AgentKeeper { house: &house, met: RefCell::default() };
+    let arrival = Box::pin(arrive(socket, from, &running.door, &keeper)).await;
     drop(place);
+    let met = keeper.met.into_inner();
     match arrival {
         Arrival::Cancel(request, stream) => {
             let (done, mut finished) = tokio::sync::mpsc::channel(1);
@@ -83,7 +91,7 @@ pub async fn attend(house: Arc<House>, stream: TcpStream) {
                 house.login_succeeded(from, &admitted.agent);
             }
             let Admitted { mut stream, buffered, agent, database, parameters, minor, .. } = *admitted;
-            let refusal = match receive(&house, &running, &agent, database, &parameters) {
+            let refusal = match receive(&house, &running, met.as_ref(), database, &parameters) {
                 Ok(upstreams) => match begin(&house, &running, upstreams, minor, stream, &buffered).await {
                     Ok(()) => return,
                     Err((report, back)) => {
@@ -124,12 +132,12 @@ fn log_departure(why: &Departure, from: Option<IpAddr>) {
 fn receive(
     house: &Arc<House>,
     running: &Arc<Running>,
-    name: &str,
+    met: Option<&Arc<Agent>>,
     database: Option<String>,
     parameters: &[(String, String)],
 ) -> Result<Upstreams, Report> {
-    let gone = || Report::fatal("28P01", format!("password authentication failed for user \"{name}\""));
-    let agent = house.directory.lookup(name).ok().flatten().ok_or_else(gone)?;
+    let live = |agent: &&Arc<Agent>| house.directory.gone(vec![(agent.id, agent.name.as_str().into())]).is_ok_and(|gone| gone.is_empty());
+    let agent = met.filter(live).cloned().ok_or_else(|| Report::fatal("28P01", "the access of this agent was revoked"))?;
     if house.registry.len() >= usize::try_from(running.config.capacity.clients.get()).unwrap_or(usize::MAX) {
         return Err(Report::fatal("53300", "sorry, too many clients already").with_detail("max_client_conn is reached."));
     }
@@ -168,7 +176,7 @@ async fn begin(
 ) -> Result<(), (Report, Stream)> {
     let no_key = |_| Report::fatal("58000", "no random bytes could be had for a cancel key");
     let secret_length = if minor >= 2 { LONG_SECRET } else { SHORT_SECRET };
-    let (registration, control) = match house.registry.register(upstreams.agent.id, secret_length).map_err(no_key) {
+    let (registration, control) = match house.registry.register(upstreams.agent.id, &upstreams.agent.name, secret_length).map_err(no_key) {
         Ok(registered) => registered,
         Err(report) => return Err((report, stream)),
     };

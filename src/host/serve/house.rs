@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use super::ServeError;
+use super::errands::Errands;
 use crate::gate::Policy;
 use crate::host::agents::AgentDirectory;
 use crate::host::arrival::Door;
@@ -36,6 +37,7 @@ pub struct House {
     pub throttle: Mutex<Throttle>,
     pub registry: Arc<Registry>,
     pub greetings: Greetings,
+    pub errands: Errands,
     /// Connections that are not signed in yet.
     arriving: AtomicUsize,
 }
@@ -99,6 +101,7 @@ impl House {
             throttle: Mutex::default(),
             registry: Arc::default(),
             greetings: Greetings::default(),
+            errands: Errands::default(),
             arriving: AtomicUsize::new(0),
         })
     }

@@ -2,6 +2,7 @@
 //! drains. What one connection goes through is in `attend`.
 
 mod attend;
+mod errands;
 mod house;
 mod upstreams;
 mod workers;
@@ -15,10 +16,8 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use super::agents::Change;
 use super::config::{ClientTls, Config, Sources};
 use super::log::LogHandle;
-use super::relay::Control;
 use super::state::{ListenerRecord, State, StateError};
 use super::tls::TlsError;
 use crate::wire::report::Report;
@@ -28,7 +27,7 @@ use workers::Workers;
 
 /// How often the state database is asked whether an agent was revoked; asking costs a few microseconds.
 const WATCH: Duration = Duration::from_millis(100);
-/// How long sessions may take to say their last words after the drain.
+/// How long sessions may take to say their last words after the drain, and the server to hear what is cancelled.
 const FAREWELL: Duration = Duration::from_secs(7);
 /// Connections the system queues while all workers are busy.
 const BACKLOG: u32 = 1024;
@@ -103,16 +102,28 @@ async fn serve(house: &Arc<House>, state: &State, workers: &Workers, ready: impl
     }
     acceptors.abort_all();
     tracing::info!(sessions = house.registry.len(), "stopping: open work may finish");
-    house.registry.tell_all(&Control::Drain);
-    tokio::select! {
-        () = house.registry.emptied() => return Ok(()),
-        () = tokio::time::sleep(house.running().config.drain_timeout) => tracing::warn!("open work did not finish within drain_timeout"),
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    house.registry.drain();
+    let patience = tokio::time::sleep(house.running().config.drain_timeout);
+    tokio::pin!(patience);
+    loop {
+        tokio::select! {
+            () = house.registry.emptied() => break,
+            _ = watch.tick() => end_revoked(house),
+            () = &mut patience => {
+                tracing::warn!("open work did not finish within drain_timeout");
+                break;
+            }
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+        }
     }
     let report = Report::fatal("57P01", "terminating connection due to administrator command").with_hint("pgsluice is being stopped.");
-    house.registry.tell_all(&Control::End(Box::new(report)));
-    tokio::time::timeout(FAREWELL, house.registry.emptied()).await.ok();
+    house.registry.end_all(report);
+    let ended = async {
+        house.registry.emptied().await;
+        house.errands.finished().await;
+    };
+    tokio::time::timeout(FAREWELL, ended).await.ok();
     Ok(())
 }
 
@@ -143,18 +154,13 @@ async fn accept(listener: TcpListener, connections: mpsc::Sender<TcpStream>) {
 }
 
 fn end_revoked(house: &House) {
-    let changes = match house.directory.refresh() {
-        Ok(changes) => changes,
-        Err(error) => {
-            tracing::error!(%error, "whether agents were revoked cannot be read; sign-ins are refused until it can");
-            return;
-        }
-    };
-    for change in changes {
-        if let Change::Revoked(agent) = change {
-            tracing::info!(agent = agent.name, "agent revoked: its sessions end");
-            let report = Report::fatal("57P01", format!("the access of agent \"{}\" was revoked", agent.name));
-            house.registry.tell_agent(agent.id, &Control::End(Box::new(report)));
-        }
+    let gone = house.directory.gone(house.registry.agents()).unwrap_or_else(|error| {
+        tracing::error!(%error, "whether agents were revoked cannot be read; sign-ins are refused until it can");
+        Vec::new()
+    });
+    for (agent, name) in gone {
+        tracing::info!(agent = &*name, "agent revoked: its sessions end");
+        let report = Report::fatal("57P01", format!("the access of agent \"{name}\" was revoked"));
+        house.registry.end_agent(agent, &report);
     }
 }

@@ -48,12 +48,14 @@ impl Server for Upstreams {
 
     fn cancel(&self, hold: &Hold, done: Option<Cancelled>) {
         let Some(canceller) = hold.canceller.clone() else { return };
+        let errand = self.house.errands.begin();
         if hold.cancelling.get() >= CANCELS {
             return;
         }
         hold.cancelling.update(|count| count.saturating_add(1));
         let cancelling = Rc::clone(&hold.cancelling);
         tokio::task::spawn_local(async move {
+            let _errand = errand;
             if let Err(error) = canceller.cancel().await {
                 tracing::warn!(%error, "a cancel request did not reach the server");
             }
