@@ -173,13 +173,13 @@ mod tests {
             ("options", "-c statement_timeout=5min --search-path=app\\ one,public -cjit=off"),
         ]);
         let pairs = [
+            ("statement_timeout", "5min"),
+            ("search_path", "app one,public"),
+            ("jit", "off"),
             ("client_encoding", "UTF8"),
             ("datestyle", "ISO"),
             ("timezone", "Europe/Vienna"),
             ("extra_float_digits", "2"),
-            ("statement_timeout", "5min"),
-            ("search_path", "app one,public"),
-            ("jit", "off"),
         ];
         assert_eq!(found, Ok(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()));
     }
