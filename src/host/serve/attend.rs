@@ -115,16 +115,19 @@ pub async fn attend(house: Arc<House>, stream: TcpStream) {
 
 fn log_departure(why: &Departure, from: Option<IpAddr>) {
     let from = from.map(tracing::field::display);
+    // It may repeat what a stranger sent.
+    let said = why.to_string();
+    let said = said.escape_debug();
     match why {
-        Departure::Closed => tracing::debug!(from, "{why}"),
-        Departure::Denied { .. } => tracing::warn!(from, "{why}"),
+        Departure::Closed => tracing::debug!(from, "{said}"),
+        Departure::Denied { .. } => tracing::warn!(from, "{said}"),
         Departure::TimedOut
         | Departure::NotPostgres(_)
         | Departure::StuffedBytes
         | Departure::Tls(_)
         | Departure::Refused { .. }
         | Departure::Protocol(_)
-        | Departure::Io(_) => tracing::info!(from, "{why}"),
+        | Departure::Io(_) => tracing::info!(from, "{said}"),
     }
 }
 

@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::process::Resource;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -60,8 +61,13 @@ pub fn run(config: Config, sources: Sources, state: State, log: LogHandle, ready
 }
 
 async fn serve(house: &Arc<House>, state: &State, workers: &Workers, ready: impl Fn(SocketAddr)) -> Result<(), ServeError> {
+    // Before anybody is told that we are here, so that no signal meets a program that does not listen to it.
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
     let (connections, mut arrived) = mpsc::channel::<TcpStream>(1);
     let running = house.running();
+    allow_files(&running.config);
     let mut acceptors = tokio::task::JoinSet::new();
     for (index, address) in running.config.listener.addresses.iter().enumerate() {
         let listener = match listen(*address) {
@@ -86,9 +92,6 @@ async fn serve(house: &Arc<House>, state: &State, workers: &Workers, ready: impl
         ready(bound);
     }
     drop(running);
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
     let mut watch = tokio::time::interval(WATCH);
     watch.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -125,6 +128,22 @@ async fn serve(house: &Arc<House>, state: &State, workers: &Workers, ready: impl
     };
     tokio::time::timeout(FAREWELL, ended).await.ok();
     Ok(())
+}
+
+/// Takes as many file handles as the system allows, and says so where they cannot be enough: each session may need two.
+fn allow_files(config: &Config) {
+    /// Listeners, databases, event loops, connections that are signing in.
+    const BESIDE: u64 = 256;
+    let mut limit = rustix::process::getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = rustix::process::setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the limit on open files stays as it is");
+    }
+    let allowed = rustix::process::getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let needed = u64::from(config.capacity.clients.get()).saturating_mul(2).saturating_add(BESIDE);
+    if allowed < needed {
+        tracing::warn!(allowed, needed, "max_client_conn may need more open files than the system allows (ulimit -n)");
+    }
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
