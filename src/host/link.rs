@@ -138,7 +138,7 @@ impl Connector {
             for reached in match addresses(host, self.upstream.connect_timeout).await {
                 Ok(found) => found,
                 Err(error) => {
-                    tracing::warn!(%error, "upstream host passed over");
+                    tracing::warn!(error = ?error.to_string(), "upstream host passed over");
                     last = error;
                     continue;
                 }
@@ -146,7 +146,7 @@ impl Connector {
                 match self.at(&reached, wanted, request).await {
                     Ok(link) => return Ok(link),
                     Err(error) if error.try_next_host() => {
-                        tracing::warn!(%error, ?reached, "upstream host passed over");
+                        tracing::warn!(error = ?error.to_string(), ?reached, "upstream host passed over");
                         // A server that is there and of another kind says more than one that is not there.
                         if !matches!(last, LinkError::NoneSuits { .. }) {
                             last = error;
@@ -167,7 +167,7 @@ impl Connector {
                 Err(_) => return Err(LinkError::TimedOut { after: self.upstream.connect_timeout }),
                 // `prefer` and `allow` try once more the other way.
                 Ok(Err(error)) if error.other_encryption_may_help() && first.is_none() => {
-                    tracing::debug!(%error, ?reached, ?encryption, "no link this way");
+                    tracing::debug!(error = ?error.to_string(), ?reached, ?encryption, "no link this way");
                     first = Some(error);
                 }
                 Ok(done) => return done,

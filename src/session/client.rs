@@ -40,6 +40,10 @@ impl Linked {
             }
             let Some(body) = rest.get(frame::HEAD..head.total()) else { return Ok(()) };
             let message = Frontend::read(head.tag, body)?;
+            if self.must_wait(message) {
+                self.waiting = true;
+                return Ok(());
+            }
             let range = *taken..taken.saturating_add(head.total());
             self.message(terms, message, range.clone(), out)?;
             *taken = range.end;
@@ -82,6 +86,30 @@ impl Linked {
             }
         }
         self.from_client = if pass { Remainder::Pass(head.total()) } else { Remainder::Drop(head.total()) };
+    }
+
+    /// Whether what the message names is not certain yet: something sent about it earlier may still fail, and this message would be
+    /// run all the same, on what the name meant before. What it waits for is sent, so the answer comes without the client.
+    fn must_wait(&self, message: Frontend<'_>) -> bool {
+        let segment = self.expected.segment();
+        self.heed != Heed::SyncOnly
+            && match message {
+                Frontend::Bind(bind) => self.statements.is_undecided(bind.statement, segment),
+                Frontend::Describe(Target::Statement(name)) => self.statements.is_undecided(name, segment),
+                Frontend::Execute(execute) => self.portals.is_undecided(execute.portal, segment),
+                Frontend::Describe(Target::Portal(name)) => self.portals.is_undecided(name, segment),
+                Frontend::Query(_)
+                | Frontend::Parse(_)
+                | Frontend::Close(_)
+                | Frontend::Sync
+                | Frontend::Flush
+                | Frontend::Terminate
+                | Frontend::CopyData(_)
+                | Frontend::CopyDone
+                | Frontend::CopyFail(_)
+                | Frontend::FunctionCall
+                | Frontend::Password(_) => false,
+            }
     }
 
     fn message(&mut self, terms: &Terms, message: Frontend<'_>, range: Range<usize>, out: &mut Output) -> Result<(), ProtocolError> {
@@ -159,7 +187,7 @@ impl Linked {
         }
         out.to_upstream.pass(range);
         let statement = Rc::new(Statement { facts: terms.policy.read(parse.sql), knowledge: RefCell::default() });
-        self.statements.sent(parse.statement, Rc::clone(&statement));
+        self.statements.sent(parse.statement, Rc::clone(&statement), self.expected.segment());
         self.expected.push(Expected::Parse { name: significant(parse.statement).into(), statement });
     }
 
@@ -174,7 +202,7 @@ impl Linked {
                 out.to_upstream.pass_permitted(permit, range);
                 let formats = ResultFormats::of(&bind.result_formats);
                 let portal = Rc::new(Portal { statement, formats, knowledge: RefCell::default() });
-                self.portals.sent(bind.portal, Rc::clone(&portal));
+                self.portals.sent(bind.portal, Rc::clone(&portal), self.expected.segment());
                 self.expected.push(Expected::Bind { name: significant(bind.portal).into(), portal });
             }
             Decision::Refuse(report) => self.refuse_extended(report, &terms.reserved, out),
@@ -218,11 +246,11 @@ impl Linked {
         out.to_upstream.pass(range);
         match target {
             Target::Statement(name) => {
-                self.statements.sent_close(name);
+                self.statements.sent_close(name, self.expected.segment());
                 self.expected.push(Expected::CloseStatement { name: significant(name).into() });
             }
             Target::Portal(name) => {
-                self.portals.sent_close(name);
+                self.portals.sent_close(name, self.expected.segment());
                 self.expected.push(Expected::ClosePortal { name: significant(name).into() });
             }
         }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use crate::wire::report::Report;
 
 use super::columns::{Portal, Statement};
+use super::names::Segment;
 
 /// Entries a client may have in flight before its bytes wait: far above what drivers pipeline, far below what hurts.
 const BOUND: usize = 16_384;
@@ -76,6 +77,7 @@ impl Expected {
 pub struct Queue {
     items: VecDeque<Expected>,
     ready_due: usize,
+    segment: Segment,
 }
 
 impl Queue {
@@ -92,9 +94,15 @@ impl Queue {
         self.ready_due > 0
     }
 
+    /// The segment that the client's next message belongs to.
+    pub fn segment(&self) -> Segment {
+        self.segment
+    }
+
     pub fn push(&mut self, item: Expected) {
         if item.ends_with_ready() {
             self.ready_due = self.ready_due.saturating_add(1);
+            self.segment = self.segment.wrapping_add(1);
         }
         self.items.push_back(item);
     }

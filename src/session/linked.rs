@@ -38,6 +38,8 @@ pub struct Linked {
     /// What the server reported and kept reporting.
     pub(super) parameters: Parameters,
     pub(super) process_id: i32,
+    /// The client's next message waits until what it names is certain.
+    pub(super) waiting: bool,
     /// The server said that it ends the connection.
     pub(super) farewell: bool,
     /// The client said that it ends the connection.
@@ -90,6 +92,7 @@ impl Linked {
             described: None,
             parameters,
             process_id,
+            waiting: false,
             farewell: false,
             leaving: false,
         }
@@ -108,7 +111,7 @@ impl Linked {
     }
 
     pub fn takes_client_bytes(&self) -> bool {
-        !self.leaving && !self.expected.is_full()
+        !self.leaving && !self.waiting && !self.expected.is_full()
     }
 
     pub fn left_of_client_message(&self) -> usize {
@@ -169,6 +172,8 @@ impl Linked {
             let mut answer = Vec::new();
             report.write(&mut answer);
             self.expected.push(Expected::Local(answer.into()));
+            // A server's error is flushed by itself; what stands before ours must be as well.
+            out.to_upstream.make(|bytes| write::message(bytes, tag::FLUSH, |_| ()));
         } else {
             out.to_client.make(|bytes| report.write(bytes));
         }

@@ -16,8 +16,12 @@ pub struct Names<T> {
 #[derive(Debug)]
 struct Entry<T> {
     confirmed: Option<Rc<T>>,
-    sent: Option<Sent<T>>,
+    sent: Option<(Sent<T>, Segment)>,
 }
+
+/// A stretch of the client's messages up to a Sync or a simple query. When one of them fails, the rest of its segment is skipped,
+/// and no other segment is.
+pub type Segment = u64;
 
 /// The latest thing sent about a name that the server has not answered yet.
 #[derive(Debug)]
@@ -52,10 +56,16 @@ impl<T> Names<T> {
     pub fn ahead(&self, name: &[u8]) -> Option<&Rc<T>> {
         let entry = self.entry(name)?;
         match &entry.sent {
-            Some(Sent::Made(item)) => Some(item),
-            Some(Sent::Closed) => None,
+            Some((Sent::Made(item), _)) => Some(item),
+            Some((Sent::Closed, _)) => None,
             None => entry.confirmed.as_ref(),
         }
+    }
+
+    /// Whether what the name will mean hangs on a segment before this one: that one may fail and this one be run all the same, with
+    /// the name meaning what it meant before.
+    pub fn is_undecided(&self, name: &[u8], segment: Segment) -> bool {
+        self.entry(name).and_then(|entry| entry.sent.as_ref()).is_some_and(|(_, sent)| *sent != segment)
     }
 
     /// What the name means to the server now.
@@ -64,19 +74,19 @@ impl<T> Names<T> {
         self.entry(name)?.confirmed.as_ref()
     }
 
-    pub fn sent(&mut self, name: &[u8], item: Rc<T>) {
-        self.entry_mut(name).sent = Some(Sent::Made(item));
+    pub fn sent(&mut self, name: &[u8], item: Rc<T>, segment: Segment) {
+        self.entry_mut(name).sent = Some((Sent::Made(item), segment));
     }
 
-    pub fn sent_close(&mut self, name: &[u8]) {
-        self.entry_mut(name).sent = Some(Sent::Closed);
+    pub fn sent_close(&mut self, name: &[u8], segment: Segment) {
+        self.entry_mut(name).sent = Some((Sent::Closed, segment));
     }
 
     /// The server made it.
     pub fn confirm(&mut self, name: &[u8], item: &Rc<T>) {
         let entry = self.entry_mut(name);
         entry.confirmed = Some(Rc::clone(item));
-        if matches!(&entry.sent, Some(Sent::Made(sent)) if Rc::ptr_eq(sent, item)) {
+        if matches!(&entry.sent, Some((Sent::Made(sent), _)) if Rc::ptr_eq(sent, item)) {
             entry.sent = None;
         }
     }
@@ -85,7 +95,7 @@ impl<T> Names<T> {
     pub fn confirm_close(&mut self, name: &[u8]) {
         let entry = self.entry_mut(name);
         entry.confirmed = None;
-        if matches!(entry.sent, Some(Sent::Closed)) {
+        if matches!(entry.sent, Some((Sent::Closed, _))) {
             entry.sent = None;
         }
         self.tidy(name);
@@ -95,8 +105,8 @@ impl<T> Names<T> {
     pub fn skipped(&mut self, name: &[u8], item: Option<&Rc<T>>) {
         let entry = self.entry_mut(name);
         let latest = match (&entry.sent, item) {
-            (Some(Sent::Made(sent)), Some(item)) => Rc::ptr_eq(sent, item),
-            (Some(Sent::Closed), None) => true,
+            (Some((Sent::Made(sent), _)), Some(item)) => Rc::ptr_eq(sent, item),
+            (Some((Sent::Closed, _)), None) => true,
             _ => false,
         };
         if latest {
@@ -149,11 +159,12 @@ mod tests {
     fn a_name_means_what_the_server_confirmed_until_it_confirms_another() {
         let mut names = Names::default();
         let (old, new) = (Rc::new(1), Rc::new(2));
-        names.sent(b"a", Rc::clone(&old));
+        names.sent(b"a", Rc::clone(&old), 0);
         assert!(names.confirmed(b"a").is_none());
         names.confirm(b"a", &old);
-        names.sent_close(b"a");
-        names.sent(b"a", Rc::clone(&new));
+        names.sent_close(b"a", 0);
+        names.sent(b"a", Rc::clone(&new), 0);
+        assert!(names.is_undecided(b"a", 1) && !names.is_undecided(b"a", 0));
         assert_eq!(names.ahead(b"a"), Some(&new));
         names.skipped(b"a", None);
         names.skipped(b"a", Some(&new));

@@ -56,6 +56,7 @@ impl Linked {
             self.answer(terms, message, range.clone(), out)?;
             *taken = range.end;
             self.settle(out);
+            self.waiting = false;
         }
     }
 

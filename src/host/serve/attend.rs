@@ -101,7 +101,7 @@ pub async fn attend(house: Arc<House>, stream: TcpStream) {
                 },
                 Err(report) => report,
             };
-            tracing::info!(agent, code = %refusal.code, message = %refusal.message, "session refused");
+            tracing::info!(agent, code = %refusal.code, message = ?refusal.message, "session refused");
             let mut words = Vec::new();
             refusal.write(&mut words);
             let say = async {
@@ -207,7 +207,7 @@ async fn begin(
         process_id: registration.process_id,
         reserved,
     };
-    tracing::debug!(agent = upstreams.agent.name, database = upstreams.manner.database, "session begins");
+    tracing::debug!(agent = upstreams.agent.name, database = ?upstreams.manner.database, "session begins");
     let session = Session::new(terms, reported, Instant::now());
     let mut relay = Relay::new(session, stream, buffered, &greeting, upstreams, control);
     if let Some(taken) = taken {

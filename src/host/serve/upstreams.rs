@@ -69,7 +69,7 @@ impl Upstreams {
     pub async fn take(&self) -> Result<Taken<Stream, Hold>, Report> {
         let place = self.running.limits.place(&self.agent.name, &self.manner.database).await?;
         let link = self.sign_in().await.map_err(|error| {
-            tracing::warn!(agent = self.agent.name, database = self.manner.database, %error, "no link to the server");
+            tracing::warn!(agent = self.agent.name, database = ?self.manner.database, error = ?error.to_string(), "no link to the server");
             error.for_agent()
         })?;
         let reported: Arc<[_]> = link.parameters.into();

@@ -111,6 +111,7 @@ pub struct Outcome {
     pub to_client: Vec<u8>,
     pub to_server: Vec<u8>,
     pub committed: Vec<String>,
+    pub ran: Vec<String>,
     pub over: bool,
 }
 
@@ -130,7 +131,13 @@ pub fn direct(script: &Script) -> Outcome {
     let mut server = Server::default();
     server.receive(&script.0);
     server.work();
-    Outcome { to_client: server.take_output(usize::MAX), to_server: script.0.clone(), over: server.closed, committed: server.committed }
+    Outcome {
+        to_client: server.take_output(usize::MAX),
+        to_server: script.0.clone(),
+        over: server.closed,
+        ran: server.ran,
+        committed: server.committed,
+    }
 }
 
 /// A session between a script and the small server, both cut as `cuts` says: each number picks whose turn it is and how many
@@ -189,6 +196,7 @@ impl Bench {
     pub fn finish(mut self) -> Outcome {
         self.outcome.over = self.session.is_over() || self.server.closed;
         self.outcome.committed = self.server.committed;
+        self.outcome.ran = self.server.ran;
         self.outcome
     }
 

@@ -109,6 +109,26 @@ fn the_unnamed_statement_survives() {
     assert_eq!(tell(&bench.finish().to_client), "1 1 Z=I C Z=T Z=T 1 E=42501 Z=E C Z=I");
 }
 
+/// The name is made anew in a segment that fails: the server runs what it meant before, so that is what is judged.
+#[test]
+fn a_name_remade_in_a_segment_that_fails_means_what_it_meant() {
+    for cuts in [&[0xffff][..], &[0, 1, 2], &[2, 1, 0, 0], &[3, 7, 5, 12]] {
+        let script = Script::default().parse("x", "drop").sync();
+        let script = script.parse("", "junk").close(b'S', "x").parse("x", "insert").sync();
+        let outcome = Bench::new(Policy::refusing(&["drop"])).run(&script.bind("", "x").execute("", 0).sync(), cuts);
+        assert_eq!(tell(&outcome.to_client), "1 Z=I E=42601 Z=I E=42501 Z=I");
+        assert!(outcome.ran.is_empty());
+    }
+}
+
+#[test]
+fn a_refusal_is_told_without_waiting_for_sync() {
+    let mut bench = Bench::new(Policy::refusing(&["drop"]));
+    bench.settle(&Script::default().parse("", "drop").bind("", "").flush());
+    assert!(bench.outcome.to_server.ends_with(b"H\0\0\0\x04"), "what stands before the refusal is flushed");
+    assert_eq!(tell(&bench.outcome.to_client), "1 E=42501");
+}
+
 #[test]
 fn a_function_call_is_refused_in_any_state() {
     let call = || {

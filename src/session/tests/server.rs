@@ -25,6 +25,8 @@ pub struct Server {
     /// What was committed, in order.
     pub committed: Vec<String>,
     pub closed: bool,
+    /// Every command that ran, also one whose transaction was rolled back.
+    pub ran: Vec<String>,
     /// Names that were asked about and do not exist.
     pub unknown_statements: HashSet<Vec<u8>>,
 }
@@ -222,6 +224,7 @@ impl Server {
 
     /// True when the next command may follow.
     fn command(&mut self, sql: &str, rest: Option<Vec<String>>) -> bool {
+        self.ran.push(sql.to_owned());
         match sql {
             "" => self.say(tag::EMPTY_QUERY_RESPONSE),
             "begin" => {

@@ -62,6 +62,20 @@ fn act() -> impl Strategy<Value = Script> {
     ]
 }
 
+/// Ways to have a refused text under a name that may soon mean something else.
+fn dropping() -> impl Strategy<Value = Script> {
+    let name = || prop::sample::select(vec!["", "a", "b"]);
+    prop_oneof![
+        name().prop_map(|name| Script::default().close(b'S', name).parse(name, "drop").sync()),
+        name().prop_map(|name| Script::default().parse(name, "drop").bind(name, name).execute(name, 0)),
+        name().prop_map(|name| Script::default().parse("", "junk").close(b'S', name).parse(name, "insert").sync()),
+        name().prop_map(|name| Script::default().bind("", "nothing").parse(name, "insert").sync()),
+        name().prop_map(|name| Script::default().bind("", name).execute("", 0).sync()),
+        Just(Script::default().query("drop")),
+        Just(Script::default().query("insert; drop")),
+    ]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
 
@@ -76,6 +90,19 @@ proptest! {
         }
         script = script.sync();
         check(&script, &cuts);
+    }
+
+    #[test]
+    fn what_is_refused_never_runs(
+        acts in prop::collection::vec(prop_oneof![3 => act(), 1 => dropping()], 1..25),
+        cuts in prop::collection::vec(0..200u16, 1..40),
+    ) {
+        let mut script = Script::default();
+        for act in &acts {
+            script.0.extend_from_slice(&act.0);
+        }
+        let outcome = Bench::new(Policy::refusing(&["drop"])).run(&script.sync(), &cuts);
+        prop_assert!(outcome.ran.iter().all(|command| command != "drop"), "{:?}", outcome.ran);
     }
 
     #[test]
