@@ -10,13 +10,12 @@ use crate::wire::report::Report;
 
 /// Errors that speak of what the agent itself asked for, or of the server as a whole. All others may name upstream roles,
 /// hosts or rules of the server's pg_hba.conf and stay in the log.
-const MAY_BE_READ: [&str; 8] = [
+const MAY_BE_READ: [&str; 7] = [
     "3D000", // the database does not exist
     "42501", // no right to connect to the database
     "22023", // a startup parameter with a bad value
     "42704", // a startup parameter that does not exist
     "55000", // the database takes no connections
-    "53300", // too many connections
     "57P03", // starting up or shutting down
     "57P01", // shut down by an administrator
 ];
@@ -89,6 +88,8 @@ impl LinkError {
     /// The report that the agent gets. It names no host, no upstream role and no reason of a failed login.
     pub fn for_agent(&self) -> Report {
         match self {
+            // In the server's own words it may name the upstream role.
+            Self::Server(error) if error.code == "53300" => Report::fatal("53300", "the database server takes no more connections"),
             Self::Server(error) if MAY_BE_READ.contains(&error.code.as_str()) => {
                 let mut report = Report::fatal(error.code.clone(), error.message.clone());
                 report.detail = error.detail.clone().map(Cow::Owned);
