@@ -62,8 +62,9 @@ impl Cluster {
         fs::DirBuilder::new().mode(0o700).create(cluster.data()).map_err(system("cannot make the data folder"))?;
         cluster.hand_over(&cluster.data())?;
         cluster.init()?;
-        cluster.run_server()?;
+        // Said before it is so: a server that came up too late is stopped as well.
         cluster.started = true;
+        cluster.run_server()?;
         let (owner, password) = (OWNER, cluster.password.expose());
         cluster.psql("postgres", &format!("CREATE ROLE {owner} LOGIN PASSWORD '{password}'; "))?;
         cluster.psql("postgres", &format!("CREATE DATABASE {DATABASE} OWNER {owner}"))?;

@@ -86,7 +86,12 @@ pub fn run(once: bool) -> Result<(), DemoError> {
 /// Runs the query with psql through the proxy; what it printed.
 fn query(cluster: &Cluster, url: &str, address: SocketAddr) -> Result<String, DemoError> {
     let psql = cluster.program("psql").map_err(DemoError::Cluster)?;
-    let done = Command::new(psql).args(["-X", "-d", url, "-c", QUERY]).output().map_err(|error| DemoError::Query(error.to_string()))?;
+    let mut psql = Command::new(psql);
+    // What the caller's environment says of PostgreSQL is not meant for this one.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PG")) {
+        psql.env_remove(name);
+    }
+    let done = psql.args(["-X", "-d", url, "-c", QUERY]).output().map_err(|error| DemoError::Query(error.to_string()))?;
     if !done.status.success() {
         return Err(DemoError::Query(format!("psql through {address}: {}", String::from_utf8_lossy(&done.stderr).trim())));
     }
