@@ -71,7 +71,8 @@ impl Policy {
                 };
             }
         };
-        if facts.is_some_and(|facts| facts.refused) {
+        // What was not read may be what is refused: a policy that refuses anything refuses it.
+        if facts.map_or(!self.refused_texts.is_empty(), |facts| facts.refused) {
             return Decision::Refuse(Box::new(Report::error("42501", "denied by policy").with_detail("Nothing of it ran.")));
         }
         Decision::Allow(Permit::mint())
