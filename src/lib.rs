@@ -1,6 +1,8 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
+pub mod audit;
 pub mod gate;
 pub mod host;
 pub mod session;
+pub mod sql;
 pub mod wire;

@@ -1,0 +1,4 @@
+//! Reading SQL: what can be told of a statement from its text alone. It opens no file, asks no server and reads no clock.
+
+pub mod shape;
+pub mod tags;

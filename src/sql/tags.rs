@@ -1,0 +1,4 @@
+//! The agent's own comment tags: `/* key='value' */`, as sqlcommenter writes them. They are claims, and are shown as such.
+
+/// Calls `found` with the name and the value of each tag.
+pub fn read(_sql: &[u8], _found: impl FnMut(&str, &str)) {}
