@@ -174,7 +174,20 @@ fn is_canonical(decoder: &mut Decoder<'_>) {
             assert_eq!(&decoder.input()[start..decoder.position()], again.writer().as_slice());
         }
         Type::I8 | Type::I16 | Type::I32 | Type::I64 => _ = decoder.i64().unwrap(),
-        found => panic!("{found} has no place in a record"),
+        Type::Null
+        | Type::Undefined
+        | Type::Int
+        | Type::F16
+        | Type::F32
+        | Type::F64
+        | Type::Simple
+        | Type::BytesIndef
+        | Type::StringIndef
+        | Type::ArrayIndef
+        | Type::MapIndef
+        | Type::Tag
+        | Type::Break
+        | Type::Unknown(_) => panic!("what is at {start} has no place in a record"),
     }
 }
 
