@@ -10,6 +10,7 @@ pub mod demo;
 pub mod greetings;
 mod inbox;
 pub mod journal;
+pub mod ledger;
 pub mod limits;
 pub mod link;
 pub mod log;
