@@ -268,6 +268,9 @@ pub struct EpochBegan {
     pub backup_time: u64,
     #[n(4)]
     pub by: String,
+    /// Drawn by lot: one backup restored twice goes on in two ways, and they must not pass for each other.
+    #[n(5)]
+    pub branch: Digest,
 }
 
 /// Whole segments were removed from the beginning.
@@ -682,6 +685,9 @@ pub struct PersonChanged {
     pub role: String,
     #[n(3)]
     pub by: String,
+    /// Who the operating system says acts when this person does, where that is another name.
+    #[n(4)]
+    pub os_user: Option<String>,
 }
 
 /// Somebody read the audit. The body is what was asked for.

@@ -14,6 +14,7 @@ pub mod ledger;
 pub mod limits;
 pub mod link;
 pub mod log;
+pub mod people;
 pub mod registry;
 pub mod relay;
 pub mod scram;

@@ -17,7 +17,8 @@ fn ledger(state: &State) -> Ledger {
 }
 
 fn event(person: &str) -> Event {
-    PersonChanged { change: Change::Added, person: person.to_owned(), role: "auditor".to_owned(), by: "ann".to_owned() }.into()
+    PersonChanged { change: Change::Added, person: person.to_owned(), role: "auditor".to_owned(), by: "ann".to_owned(), os_user: None }
+        .into()
 }
 
 fn put(state: &State, person: &str) {
