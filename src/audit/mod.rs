@@ -5,6 +5,7 @@ pub mod checkpoint;
 pub mod digest;
 pub mod event;
 pub mod note;
+pub mod origin;
 pub mod record;
 pub mod segment;
 
@@ -12,3 +13,4 @@ pub use checkpoint::{Checkpoint, SigningKey};
 pub use digest::{Digest, Digester, Hash};
 pub use event::{Event, Kind};
 pub use note::{Note, Shape};
+pub use origin::Origin;

@@ -108,6 +108,9 @@ pub struct EpochBegan {
     pub backup_time: u64,
     #[n(4)]
     pub by: String,
+    /// Drawn by lot: one backup restored twice goes on in two ways, and they must not pass for each other.
+    #[n(5)]
+    pub branch: Digest,
 }
 
 /// Whole segments were removed from the beginning.

@@ -45,6 +45,9 @@ pub struct PersonChanged {
     pub role: String,
     #[n(3)]
     pub by: String,
+    /// Who the operating system says acts when this person does, where that is another name.
+    #[n(4)]
+    pub os_user: Option<String>,
 }
 
 /// Somebody read the audit. The body is what was asked for.

@@ -2,6 +2,7 @@
 //! starts with `pgsluice:` and says what to do; the work itself is done elsewhere.
 
 mod agent;
+mod people;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -12,8 +13,10 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use super::agents::AgentError;
-use super::config::{Config, ConfigError, Flags, Sources};
+use super::config::{Config, ConfigError, Flags, Local, Sources};
 use super::demo::{self, DemoError};
+use super::ledger::LedgerError;
+use super::people::PeopleError;
 use super::secret::Secret;
 use super::serve::{self, ServeError};
 use super::state::{State, StateError};
@@ -42,6 +45,9 @@ enum Command {
     /// Add, list, rotate and revoke agents
     #[command(subcommand)]
     Agent(agent::Agent),
+    /// Add, list and remove the people who read the audit, decide and administer
+    #[command(subcommand)]
+    People(people::People),
     /// Check the configuration and print what counts, without secrets
     #[command(after_help = "Example:\n  pgsluice check-config --config /etc/pgsluice/pgsluice.toml")]
     CheckConfig(File),
@@ -78,6 +84,22 @@ struct StateFolder {
     state: Option<String>,
 }
 
+/// Where a command works that needs no server.
+#[derive(Debug, Args)]
+struct Place {
+    #[command(flatten)]
+    state: StateFolder,
+    #[command(flatten)]
+    file: File,
+}
+
+impl Place {
+    fn local(self, environment: &BTreeMap<String, String>) -> Result<Local, ConfigError> {
+        let flags = Flags { state: self.state.state.map(PathBuf::from), ..Flags::default() };
+        Local::load(&sources(self.file, flags, environment.clone()))
+    }
+}
+
 #[derive(Debug, Args)]
 struct File {
     /// The configuration file [default: ./pgsluice.toml if there is one] [env: PGSLUICE_CONFIG]
@@ -93,6 +115,10 @@ enum Failure {
     State(#[from] StateError),
     #[error(transparent)]
     Agent(#[from] AgentError),
+    #[error(transparent)]
+    People(#[from] PeopleError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     #[error(transparent)]
     Serve(#[from] ServeError),
     #[error(transparent)]
@@ -113,6 +139,7 @@ pub fn main() -> ExitCode {
     let outcome = match line.command {
         Command::Serve(command) => serve(command, environment),
         Command::Agent(command) => agent::run(command, environment),
+        Command::People(command) => people::run(command, &environment),
         Command::CheckConfig(command) => check_config(&command, environment),
         Command::Demo(command) => demo::run(command.once).map_err(Failure::from),
     };
