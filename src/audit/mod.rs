@@ -7,6 +7,7 @@ pub mod event;
 pub mod note;
 pub mod record;
 pub mod segment;
+pub mod verify;
 
 pub use checkpoint::{Checkpoint, SigningKey};
 pub use digest::{Digest, Digester, Hash};
