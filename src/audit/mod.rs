@@ -8,6 +8,7 @@ pub mod note;
 pub mod origin;
 pub mod record;
 pub mod segment;
+pub mod verify;
 
 pub use checkpoint::{Checkpoint, SigningKey};
 pub use digest::{Digest, Digester, Hash};

@@ -2,7 +2,9 @@
 //! starts with `pgsluice:` and says what to do; the work itself is done elsewhere.
 
 mod agent;
+mod audit;
 mod people;
+mod terminal;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -15,11 +17,14 @@ use clap::{Args, Parser, Subcommand};
 use super::agents::AgentError;
 use super::config::{Config, ConfigError, Flags, Local, Sources};
 use super::demo::{self, DemoError};
+use super::journal::reader::ReadError;
+use super::journal::{JournalError, Unwritable};
 use super::ledger::LedgerError;
 use super::people::PeopleError;
 use super::secret::Secret;
 use super::serve::{self, ServeError};
 use super::state::{State, StateError};
+use crate::audit::event::Unreadable;
 
 const DEFAULT_FILE: &str = "pgsluice.toml";
 
@@ -48,6 +53,9 @@ enum Command {
     /// Add, list and remove the people who read the audit, decide and administer
     #[command(subcommand)]
     People(people::People),
+    /// Read the record, check it, and look after it
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Check the configuration and print what counts, without secrets
     #[command(after_help = "Example:\n  pgsluice check-config --config /etc/pgsluice/pgsluice.toml")]
     CheckConfig(File),
@@ -77,7 +85,7 @@ struct Serve {
     file: File,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 struct StateFolder {
     /// The one folder that pgsluice writes to [default: $XDG_STATE_HOME/pgsluice] [env: PGSLUICE_STATE]
     #[arg(long, value_name = "DIR")]
@@ -100,7 +108,7 @@ impl Place {
     }
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 struct File {
     /// The configuration file [default: ./pgsluice.toml if there is one] [env: PGSLUICE_CONFIG]
     #[arg(long, value_name = "FILE")]
@@ -123,6 +131,16 @@ enum Failure {
     Serve(#[from] ServeError),
     #[error(transparent)]
     Demo(#[from] DemoError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error("{0}; nothing was done")]
+    Unwritable(#[from] Unwritable),
+    #[error("a record cannot be read: {0}; `pgsluice audit verify` says more")]
+    Unreadable(#[from] Unreadable),
+    #[error("there is no record in {folder}: give the state folder with --state DIR", folder = .0.display())]
+    NoRecord(PathBuf),
     #[error("cannot write to standard output: {0}")]
     Output(#[from] std::io::Error),
     #[error("who you are is not known to the system: give --owner HUMAN")]
@@ -140,6 +158,7 @@ pub fn main() -> ExitCode {
         Command::Serve(command) => serve(command, environment),
         Command::Agent(command) => agent::run(command, environment),
         Command::People(command) => people::run(command, &environment),
+        Command::Audit(command) => audit::run(command, environment),
         Command::CheckConfig(command) => check_config(&command, environment),
         Command::Demo(command) => demo::run(command.once).map_err(Failure::from),
     };
