@@ -214,7 +214,8 @@ proptest! {
         sql.insert_str(at, put);
         let whole = shape(&sql);
         prop_assert!(whole.len() <= LONGEST + 3);
-        shape(&sql[..at]);
-        shape(&sql[at..]);
+        let (head, tail) = sql.split_at(at);
+        shape(head);
+        shape(tail);
     }
 }
