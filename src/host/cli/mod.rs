@@ -115,6 +115,10 @@ enum Failure {
     Unreadable(#[from] Unreadable),
     #[error("there is no record in {folder}: give the state folder with --state DIR", folder = .0.display())]
     NoRecord(PathBuf),
+    #[error("the record is not sound: {0}")]
+    Unsound(String),
+    #[error("the checkpoints in {file}: {reason}", file = file.display())]
+    Checkpoints { file: PathBuf, reason: String },
     #[error("cannot write to standard output: {0}")]
     Output(#[from] std::io::Error),
     #[error("who you are is not known to the system: give --owner HUMAN")]

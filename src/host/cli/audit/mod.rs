@@ -3,6 +3,7 @@
 
 mod render;
 mod tail;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -24,11 +25,16 @@ pub(super) enum Audit {
     /// Show the last records, and with -f those that come
     #[command(after_help = "Example:\n  pgsluice audit tail -f")]
     Tail(tail::Tail),
+    /// Check that the record is what was written, whole and in order
+    #[command(after_help = "Example:\n  pgsluice audit verify --checkpoint /mnt/elsewhere/checkpoints.jsonl\n\n\
+                      Ends with 1 when something is wrong, and names the first bad record. Works on a copy: --state DIR.")]
+    Verify(verify::Verify),
 }
 
 pub(super) fn run(command: Audit, environment: BTreeMap<String, String>) -> Result<(), Failure> {
     match command {
         Audit::Tail(command) => tail::run(&command, environment),
+        Audit::Verify(command) => verify::run(command, environment),
     }
 }
 
