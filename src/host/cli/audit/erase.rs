@@ -16,6 +16,7 @@ use crate::audit::record::{HEAD, LONGEST, Record};
 use crate::audit::segment::HEADER;
 use crate::host::cli::Failure;
 use crate::host::journal::files;
+use crate::host::people::Capability;
 
 #[derive(Debug, Args)]
 pub(in crate::host::cli) struct Erase {
@@ -31,6 +32,7 @@ pub(in crate::host::cli) struct Erase {
 
 pub(super) fn run(command: &Erase, environment: BTreeMap<String, String>) -> Result<(), Failure> {
     let desk = Desk::open(&command.place, environment)?;
+    let by = desk.by(Capability::Administer)?;
     let mut targets = Targets::find(&desk, command.seq)?;
     if targets.bodies.is_empty() {
         return Err(Failure::NothingToErase(command.seq));
@@ -42,7 +44,7 @@ pub(super) fn run(command: &Erase, environment: BTreeMap<String, String>) -> Res
     }
     for seq in targets.bodies.difference(&targets.announced) {
         let body = Some(Box::new(Words { text: command.reason.clone() }));
-        record(&desk.state, Erased { seq: *seq, by: desk.by.clone(), body })?;
+        record(&desk.state, Erased { seq: *seq, by: by.clone(), body })?;
     }
     for seq in &targets.bodies {
         overwrite(&desk, *seq)?;

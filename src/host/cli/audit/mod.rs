@@ -18,12 +18,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
 
-use super::{Failure, File, StateFolder, agent, sources};
+use super::{Failure, File, StateFolder, sources};
 use crate::audit::Event;
 use crate::audit::event::{AuditRead, Words};
 use crate::audit::segment::{HEADER, Header};
 use crate::host::config::{Flags, Local};
-use crate::host::journal::{Journal, JournalError, Options, files};
+use crate::host::journal::{JournalError, files};
+use crate::host::ledger::Ledger;
+use crate::host::people::{self, Acting, Capability};
 use crate::host::state::State;
 use crate::host::when;
 
@@ -116,14 +118,21 @@ fn now() -> u64 {
 struct Desk {
     folder: PathBuf,
     state: State,
-    by: String,
+    acting: Acting,
 }
 
 impl Desk {
     fn open(place: &Place, environment: BTreeMap<String, String>) -> Result<Self, Failure> {
-        let by = agent::current_user(&environment)?;
-        let folder = place.folder(environment)?;
-        Ok(Self { state: State::open(&folder)?, folder, by })
+        let folder = place.folder(environment.clone())?;
+        let state = State::open(&folder)?;
+        let acting = people::acting(&state, &environment)?;
+        Ok(Self { state, folder, acting })
+    }
+
+    /// Who acts, as the record names them, if they may.
+    fn by(&self, what: Capability) -> Result<String, Failure> {
+        self.acting.require(what)?;
+        Ok(self.acting.by())
     }
 
     /// The folder of the segments.
@@ -158,13 +167,12 @@ impl Desk {
     /// To be called before anything is shown: reading the record is itself on the record.
     fn reads(&self, what: &'static str) -> Result<(), Failure> {
         let asked: String = std::env::args().skip(1).collect::<Vec<_>>().join(" ").chars().take(MOST_WORDS).collect();
-        record(&self.state, AuditRead { by: self.by.clone(), what: what.into(), body: Some(Box::new(Words { text: asked })) })
+        let by = self.by(Capability::ReadAudit)?;
+        record(&self.state, AuditRead { by, what: what.into(), body: Some(Box::new(Words { text: asked })) })
     }
 }
 
 /// Puts an event into the record; when it returns the event is on disk.
 fn record(state: &State, event: impl Into<Event>) -> Result<(), Failure> {
-    let journal = Journal::open(state.folder(), Options::default())?;
-    journal.record(event)?;
-    Ok(())
+    Ok(Ledger::open(state)?.record(SystemTime::now(), event)?)
 }

@@ -10,6 +10,7 @@ use super::{Desk, Place, now, record};
 use crate::audit::event::Pruned;
 use crate::host::cli::Failure;
 use crate::host::journal::files;
+use crate::host::people::Capability;
 use crate::host::when;
 
 #[derive(Debug, Args)]
@@ -30,6 +31,7 @@ pub(in crate::host::cli) struct Prune {
 pub(super) fn run(command: &Prune, environment: BTreeMap<String, String>) -> Result<(), Failure> {
     let before = when::parse(&command.before, now())?;
     let desk = Desk::open(&command.place, environment)?;
+    let by = desk.by(Capability::Administer)?;
     let segments = desk.headers()?;
     // A segment ended when the next one began; so the last one, which is written to, never goes.
     let next = segments.iter().skip(1).take_while(|next| next.time <= before).last();
@@ -50,7 +52,7 @@ pub(super) fn run(command: &Prune, environment: BTreeMap<String, String>) -> Res
     if !command.yes {
         return Ok(writeln!(out, "{what} would go for good: give --yes to prune them")?);
     }
-    record(&desk.state, Pruned { seq: last, hash: next.previous, before, by: desk.by.clone() })?;
+    record(&desk.state, Pruned { seq: last, hash: next.previous, before, by })?;
     let folder = desk.journal();
     // From the beginning: what is left when this is interrupted is what the record says or more.
     for first in going {

@@ -9,6 +9,7 @@ use super::{Desk, Place, now, record};
 use crate::audit::event::{SignedOff, Words};
 use crate::host::cli::Failure;
 use crate::host::journal::reader::Reader;
+use crate::host::people::Capability;
 use crate::host::when;
 
 #[derive(Debug, Args)]
@@ -34,6 +35,7 @@ pub(super) fn run(command: SignOff, environment: BTreeMap<String, String>) -> Re
         return Err(Failure::NoPeriod);
     }
     let desk = Desk::open(&command.place, environment)?;
+    let by = desk.by(Capability::SignOff)?;
     let last = desk.headers()?.last().map_or(1, |header| header.first_seq);
     let mut reader = Reader::open(&desk.folder, last);
     let mut seen = desk.headers()?.last().map(|header| (header.first_seq.saturating_sub(1), header.previous));
@@ -42,7 +44,7 @@ pub(super) fn run(command: SignOff, environment: BTreeMap<String, String>) -> Re
     }
     let Some((seq, hash)) = seen else { return Err(Failure::NoRecord(desk.folder)) };
     let body = command.note.map(|text| Box::new(Words { text }));
-    record(&desk.state, SignedOff { by: desk.by.clone(), from, to, seq, hash, body })?;
-    let shown = format!("{} signed off {} to {}, up to record {seq}", desk.by, when::show(from), when::show(to));
+    record(&desk.state, SignedOff { by: by.clone(), from, to, seq, hash, body })?;
+    let shown = format!("{} signed off {} to {}, up to record {seq}", by, when::show(from), when::show(to));
     Ok(writeln!(std::io::stdout(), "{}", crate::host::cli::terminal::line(&shown))?)
 }
