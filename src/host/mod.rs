@@ -25,3 +25,4 @@ pub mod stream;
 pub mod throttle;
 pub mod tls;
 pub mod upstream;
+pub mod when;

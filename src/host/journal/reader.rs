@@ -46,6 +46,11 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Whether it has a body now.
+    pub fn has_body(&self) -> bool {
+        self.body.is_some()
+    }
+
     /// `None` for a kind that a newer program wrote.
     pub fn event(&self) -> Result<Option<Event>, Unreadable> {
         Event::decode(self.kind, &self.facts, self.body.as_deref())
