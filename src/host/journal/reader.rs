@@ -104,6 +104,11 @@ impl Reader {
         }
     }
 
+    /// What the segment of the record that came last says of itself.
+    pub fn header(&self) -> Option<&Header> {
+        self.segment.as_ref().map(|segment| &segment.header)
+    }
+
     fn segments(&self) -> Result<Vec<u64>, ReadError> {
         files::segments(&self.folder).map_err(|reason| self.failed(reason))
     }
