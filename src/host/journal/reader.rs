@@ -151,6 +151,11 @@ impl Reader {
         Ok(false)
     }
 
+    /// What the segment of the record that came last says of itself.
+    pub fn header(&self) -> Option<&Header> {
+        self.segment.as_ref().map(|segment| &segment.header)
+    }
+
     fn segments(&self) -> Result<Vec<u64>, ReadError> {
         match files::segments(&self.folder) {
             // No journal yet.
