@@ -79,7 +79,7 @@ pub enum SealError {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PublicKey([u8; KEY]);
 
-/// The private key. It has no `Debug` and is wiped when dropped.
+/// The private key. `Debug` shows only that there is one, and it is wiped when dropped.
 pub struct PrivateKey(Zeroizing<[u8; KEY]>);
 
 /// Letters, with a check so that a key with a slip in it is refused and not sealed to.
@@ -256,16 +256,10 @@ impl Sealer {
     }
 }
 
-/// What the originals of one segment are encrypted with. It has no `Debug` that shows it.
+/// What the originals of one segment are encrypted with.
 pub struct SegmentKey {
     key: LessSafeKey,
     journal: Digest,
-}
-
-impl fmt::Debug for SegmentKey {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("SegmentKey(…)")
-    }
 }
 
 impl SegmentKey {
@@ -313,11 +307,17 @@ impl SegmentKey {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Original(Zeroizing<Vec<u8>>);
 
-impl fmt::Debug for Original {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("Original(…)")
-    }
+macro_rules! not_shown {
+    ($($name:ident $(<$life:lifetime>)?,)+) => {
+        $(impl fmt::Debug for $name $(<$life>)? {
+            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str(concat!(stringify!($name), "(…)"))
+            }
+        })+
+    };
 }
+
+not_shown! { PrivateKey, SegmentKey, Original, Contents<'_>, Parameter<'_>, }
 
 /// What an original says.
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]

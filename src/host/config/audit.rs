@@ -133,9 +133,9 @@ impl Word for Keep {
     const WORDS: &'static [(&'static str, Self)] = &[("shape", Self::Shape), ("sealed", Self::Sealed), ("masked", Self::Masked)];
 }
 
-impl Setting for Hash {
+impl Setting for PublicKey {
     fn wanted() -> String {
-        "64 hexadecimal digits, an X25519 public key".to_owned()
+        "the public key that `pgsluice audit keygen` printed, pgsluice-seal-1-…".to_owned()
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -218,7 +218,7 @@ impl Audit {
 
 fn keep_sql(reader: &mut Reader<'_>) -> Option<KeepSql> {
     let keep = reader.get("audit.keep_sql", Keep::Shape);
-    let key = reader.optional::<Hash>("audit.sealing_key");
+    let key = reader.optional::<PublicKey>("audit.sealing_key");
     match (keep, key) {
         (Keep::Shape, None) => Some(KeepSql::Shape),
         (Keep::Sealed, Some(key)) => Some(KeepSql::Sealed { key }),
