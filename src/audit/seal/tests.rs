@@ -126,7 +126,8 @@ fn keys_are_read_as_they_are_written_and_slips_are_told() {
 #[test]
 fn nothing_secret_is_shown() {
     let (_, public) = pair(1);
-    let shown = format!("{:?} {:?} {:?} {:?}", original(), original().contents().unwrap(), segment(public, 1), Sealer::new(public, JOURNAL));
+    let shown =
+        format!("{:?} {:?} {:?} {:?}", original(), original().contents().unwrap(), segment(public, 1), Sealer::new(public, JOURNAL));
     assert!(!shown.contains("ann") && shown.contains("Contents(…)") && shown.contains("SegmentKey(…)"), "{shown}");
 }
 

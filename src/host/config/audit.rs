@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::error::Origin;
 use super::reader::Reader;
 use super::value::{Setting, Size, Word};
-use crate::audit::Hash;
+use crate::audit::seal::PublicKey;
 use crate::host::upstream::{ClientCertificate, Roots};
 
 /// A segment must hold the longest record there is and the shape's text before it, a few times over.
@@ -55,7 +55,7 @@ pub enum KeepSql {
     /// The text with its literals taken out.
     Shape,
     /// That, and the original encrypted to the operator's X25519 key.
-    Sealed { key: Hash },
+    Sealed { key: PublicKey },
 }
 
 /// Where signed checkpoints go.

@@ -1,8 +1,12 @@
 //! `pgsluice audit …`: reads the record and looks after it, with the server running or not. What a record says is shown by
 //! `render`; what makes it sound is known to `crate::audit` alone.
 
+mod keygen;
 mod render;
 mod tail;
+mod unseal;
+
+pub(super) use unseal::SealedFailure;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -26,11 +30,19 @@ pub(super) enum Audit {
     /// Show the last records, and with -f those that come
     #[command(after_help = "Example:\n  pgsluice audit tail -f")]
     Tail(tail::Tail),
+    /// Make the key pair that originals are sealed to and read with
+    #[command(after_help = "Example:\n  pgsluice audit keygen --out /media/key/pgsluice-unseal.key")]
+    Keygen(keygen::Keygen),
+    /// Show the original of a statement that was kept sealed
+    #[command(after_help = "Example:\n  pgsluice audit unseal 4711 --key /media/key/pgsluice-unseal.key")]
+    Unseal(unseal::Unseal),
 }
 
 pub(super) fn run(command: Audit, environment: BTreeMap<String, String>) -> Result<(), Failure> {
     match command {
         Audit::Tail(command) => tail::run(&command, environment),
+        Audit::Keygen(command) => keygen::run(&command),
+        Audit::Unseal(command) => unseal::run(&command, environment),
     }
 }
 
