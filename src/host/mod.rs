@@ -15,6 +15,7 @@ pub mod link;
 pub mod log;
 pub mod registry;
 pub mod relay;
+pub mod report;
 pub mod scram;
 pub mod secret;
 pub mod serve;
