@@ -219,7 +219,7 @@ fn connection_url(name: &str, password: &Secret, listener: &ListenerRecord, data
 }
 
 /// The human behind `sudo`, else who the system says runs this, else who the environment says.
-fn current_user(environment: &BTreeMap<String, String>) -> Result<String, Failure> {
+pub(super) fn current_user(environment: &BTreeMap<String, String>) -> Result<String, Failure> {
     let named = |name| environment.get(name).filter(|user: &&String| !user.is_empty()).cloned();
     named("SUDO_USER").or_else(system_user).or_else(|| named("USER")).or_else(|| named("LOGNAME")).ok_or(Failure::NoOwner)
 }
