@@ -95,14 +95,15 @@ impl Digester {
         cut(hmac::sign(&self.0, bytes))
     }
 
-    /// The digest of a statement's text given its parameters. Without any it is the digest of the text.
-    pub fn with_parameters(&self, text: Digest, parameters: &[u8]) -> Digest {
-        if parameters.is_empty() {
-            return text;
-        }
+    /// The digest of a statement's text given its parameters: their formats and their values, as Bind has them.
+    pub fn with_parameters(&self, text: Digest, parameters: [&[u8]; 2]) -> Digest {
         let mut context = hmac::Context::with_key(&self.0);
         context.update(&text.0);
-        context.update(parameters);
+        for part in parameters {
+            // The lengths keep what belongs to one part out of the other.
+            context.update(&part.len().to_le_bytes());
+            context.update(part);
+        }
         cut(context.sign())
     }
 }

@@ -2,3 +2,8 @@
 
 /// Calls `found` with the name and the value of each tag.
 pub fn read(_sql: &[u8], _found: impl FnMut(&str, &str)) {}
+
+/// A claim as it may be kept where nothing looks for personal data in it.
+pub fn screened(value: &str) -> std::borrow::Cow<'_, str> {
+    value.into()
+}

@@ -8,6 +8,7 @@ mod writer;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -74,6 +75,8 @@ pub struct Journal {
     writer: Mutex<Writer>,
     /// The number of the last record.
     end: watch::Sender<u64>,
+    /// Statements refused since nothing could be recorded.
+    refused: AtomicU64,
 }
 
 impl Journal {
@@ -81,7 +84,7 @@ impl Journal {
     pub fn open(state: &Path, options: Options) -> Result<Arc<Self>, JournalError> {
         let writer = Writer::open(state, options)?;
         let end = watch::Sender::new(writer.last_seq());
-        Ok(Arc::new(Self { writer: Mutex::new(writer), end }))
+        Ok(Arc::new(Self { writer: Mutex::new(writer), end, refused: AtomicU64::new(0) }))
     }
 
     fn lock(&self) -> MutexGuard<'_, Writer> {
@@ -145,6 +148,16 @@ impl Scribe {
     pub fn journal(&self) -> &Arc<Journal> {
         &self.journal
     }
+
+    /// Statements were refused because nothing could be recorded.
+    pub fn refused(&self, count: u64) {
+        if count > 0 {
+            self.journal.refused.fetch_add(count, Ordering::Relaxed);
+        }
+    }
+
+    /// What could not be recorded when it happened, and is when the journal can be written again.
+    pub fn owe(&self, _notes: impl IntoIterator<Item = Note>) {}
 
     /// Records what happened, in order. When this has returned, the end of the process does not lose it. On an error nothing that
     /// depends on these records may leave the process.

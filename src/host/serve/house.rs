@@ -7,11 +7,15 @@ use std::time::{Duration, Instant};
 
 use super::ServeError;
 use super::errands::Errands;
+use crate::audit::event::{ConfigChanged, Started};
+use crate::audit::{Digest, Digester};
 use crate::gate::Policy;
 use crate::host::agents::AgentDirectory;
 use crate::host::arrival::Door;
 use crate::host::config::{ClientTls, Config, Sources};
 use crate::host::greetings::Greetings;
+use crate::host::journal::keys::Keys;
+use crate::host::journal::{Journal, Unwritable};
 use crate::host::limits::{Bounds, Limits};
 use crate::host::link::{Connector, Minor};
 use crate::host::log::LogHandle;
@@ -33,6 +37,8 @@ pub struct House {
     running: RwLock<Arc<Running>>,
     sources: Sources,
     log: LogHandle,
+    pub journal: Arc<Journal>,
+    pub digester: Digester,
     pub directory: AgentDirectory,
     pub throttle: Mutex<Throttle>,
     pub registry: Arc<Registry>,
@@ -92,8 +98,10 @@ impl Running {
 }
 
 impl House {
-    pub fn open(config: Config, sources: Sources, state: &State, log: LogHandle) -> Result<Self, ServeError> {
+    pub fn open(config: Config, sources: Sources, state: &State, log: LogHandle, journal: Arc<Journal>) -> Result<Self, ServeError> {
         Ok(Self {
+            digester: Keys::load(state.folder())?.digester,
+            journal,
             running: RwLock::new(Arc::new(Running::make(config)?)),
             sources,
             log,
@@ -104,6 +112,17 @@ impl House {
             errands: Errands::default(),
             arriving: AtomicUsize::new(0),
         })
+    }
+
+    pub fn record_start(&self) -> Result<(), Unwritable> {
+        let config = Some(self.digest_of(&self.running().config));
+        self.journal.record(Started { version: env!("CARGO_PKG_VERSION").to_owned(), config, policy: None })?;
+        Ok(())
+    }
+
+    /// The digest of a configuration, secrets apart.
+    fn digest_of(&self, config: &Config) -> Digest {
+        self.digester.digest(config.to_string().as_bytes())
     }
 
     /// The configuration in force now.
@@ -123,9 +142,18 @@ impl House {
             Ok(config) => Running::make(config).map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         };
+        let running = self.running();
+        let (config, changed, refused) = match &made {
+            Ok(new) => (self.digest_of(&new.config), running.config.changed(&new.config), false),
+            Err(_) => (self.digest_of(&running.config), Vec::new(), true),
+        };
+        if let Err(error) = self.journal.record(ConfigChanged { config, changed, refused }) {
+            tracing::error!(%error, "configuration not reloaded: the old one stays in force");
+            return;
+        }
         match made {
             Ok(new) => {
-                let fixed = self.running().config.needs_restart(&new.config);
+                let fixed = running.config.needs_restart(&new.config);
                 if !fixed.is_empty() {
                     tracing::warn!(settings = fixed.join("; "), "these take effect after a restart only");
                 }
