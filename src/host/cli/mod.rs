@@ -18,6 +18,7 @@ use super::config::{Config, ConfigError, Flags, Sources};
 use super::demo::{self, DemoError};
 use super::journal::reader::ReadError;
 use super::journal::{JournalError, Unwritable};
+use super::report::WhenError;
 use super::secret::Secret;
 use super::serve::{self, ServeError};
 use super::state::{State, StateError};
@@ -117,6 +118,12 @@ enum Failure {
     NoRecord(PathBuf),
     #[error("cannot write to standard output: {0}")]
     Output(#[from] std::io::Error),
+    #[error(transparent)]
+    When(#[from] WhenError),
+    #[error("cannot write {path}: {reason}", path = path.display())]
+    NotWritten { path: PathBuf, reason: std::io::Error },
+    #[error("the report is written, and the record behind it is not whole: {0}; `pgsluice audit verify` says more")]
+    Unsound(String),
     #[error("who you are is not known to the system: give --owner HUMAN")]
     NoOwner,
 }

@@ -68,7 +68,9 @@ fn walk(folder: &Path, chain: &mut Chain) -> Result<(), String> {
         let (header, mut walk) = Walk::new(&bytes).map_err(|error| format!("{}: {error}", path.display()))?;
         if number == 0 {
             (chain.journal, chain.first_seq) = (Some(header.journal), header.first_seq);
-        } else if (Some(header.journal), header.first_seq, header.previous) != (chain.journal, chain.last_seq.saturating_add(1), chain.last_hash) {
+        } else if (Some(header.journal), header.first_seq, header.previous)
+            != (chain.journal, chain.last_seq.saturating_add(1), chain.last_hash)
+        {
             return Err(format!("{}: it does not follow the segment before it", path.display()));
         }
         (chain.epoch, chain.segments) = (header.epoch, chain.segments.saturating_add(1));
@@ -95,7 +97,8 @@ fn walk(folder: &Path, chain: &mut Chain) -> Result<(), String> {
                     chain.keys.push(name.clone());
                 }
                 chain.checkpoints = chain.checkpoints.saturating_add(1);
-                chain.last_checkpoint = Some(SignedAt { seq: event.seq, at: At(event.time), hash: event.hash, key: event.key, key_name: name });
+                chain.last_checkpoint =
+                    Some(SignedAt { seq: event.seq, at: At(event.time), hash: event.hash, key: event.key, key_name: name });
             }
         }
         if !walk.is_at_end() {

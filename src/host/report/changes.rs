@@ -7,8 +7,8 @@ use super::bounded::{List, cut};
 use super::when::At;
 use crate::audit::checkpoint::key_name;
 use crate::audit::event::{
-    AgentChanged, Change, ConfigChanged, EpochBegan, Erased, KeyChanged, PersonChanged, PolicyChanged, Pruned, Recovered, Resumed, SealingKey,
-    Started,
+    AgentChanged, Change, ConfigChanged, EpochBegan, Erased, KeyChanged, PersonChanged, PolicyChanged, Pruned, Recovered, Resumed,
+    SealingKey, Started,
 };
 
 /// Who did what to what.
@@ -119,7 +119,14 @@ impl Changes {
 
     pub(super) fn erased(&mut self, place: Place, event: &Erased) {
         let reason = event.body.as_ref().map(|words| words.text.as_str());
-        self.removals.push(row(place, "erased", format!("record {}", event.seq), "its text; the chain keeps its commitment".to_owned(), Some(&event.by), reason));
+        self.removals.push(row(
+            place,
+            "erased",
+            format!("record {}", event.seq),
+            "its text; the chain keeps its commitment".to_owned(),
+            Some(&event.by),
+            reason,
+        ));
     }
 
     pub(super) fn pruned(&mut self, place: Place, event: &Pruned) {

@@ -268,9 +268,14 @@ mod tests {
     #[test]
     fn percentiles_are_values_that_there_were() {
         let hundred: Vec<u64> = (1..=100).collect();
-        for (sorted, percent, expected) in
-            [(&[][..], 50, None), (&[7], 50, Some(7)), (&[7], 90, Some(7)), (&[1, 9], 50, Some(1)), (&[1, 9], 90, Some(9)), (&hundred, 90, Some(90))]
-        {
+        for (sorted, percent, expected) in [
+            (&[][..], 50, None),
+            (&[7], 50, Some(7)),
+            (&[7], 90, Some(7)),
+            (&[1, 9], 50, Some(1)),
+            (&[1, 9], 90, Some(9)),
+            (&hundred, 90, Some(90)),
+        ] {
             assert_eq!(nearest_rank(sorted, percent), expected, "{percent} of {sorted:?}");
         }
     }

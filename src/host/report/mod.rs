@@ -113,6 +113,12 @@ impl Report {
         self.chain.sound && self.cut_short.is_none()
     }
 
+    /// What is wrong with the record, in words.
+    pub fn trouble(&self) -> String {
+        let trouble = self.chain.problem.as_deref().or(self.cut_short.as_ref().map(|cut| cut.reason.as_str()));
+        trouble.unwrap_or("nothing").to_owned()
+    }
+
     /// One self-contained page.
     pub fn html(&self) -> String {
         page::render(self)

@@ -19,19 +19,43 @@ const MOST_ROWS: usize = 1_000;
 const STYLE: &str = include_str!("page.css");
 
 const SECTIONS: [(Section, &str, &str); 13] = [
-    (Section::Chain, "The record itself", "The hash chain of all segments was walked when this report was made. An edit, removal, reordering or cut is found up to the last checkpoint that is kept off the machine; who controls the machine and the signing key could write anew what came after it."),
-    (Section::Volumes, "Volumes", "An execution, a refusal and a sign-in count when they began, an outcome with its rows and bytes when it was reached. “Prepared” was sent to the server without being run."),
+    (
+        Section::Chain,
+        "The record itself",
+        "The hash chain of all segments was walked when this report was made. An edit, removal, reordering or cut is found up to the last checkpoint that is kept off the machine; who controls the machine and the signing key could write anew what came after it.",
+    ),
+    (
+        Section::Volumes,
+        "Volumes",
+        "An execution, a refusal and a sign-in count when they began, an outcome with its rows and bytes when it was reached. “Prepared” was sent to the server without being run.",
+    ),
     (Section::SignIns, "Sign-ins denied", "Nobody was let in. Names that no agent has are counted together; each is on its record."),
-    (Section::Holds, "Holds and decisions", "Statements that waited for people. The time to a decision is taken from the hold to the first approval or denial by a person; states are those at the period’s end."),
-    (Section::Separation, "Separation of duties", "A violation is what pgsluice is built to prevent. An overlap may be right; somebody should say so. Owners and agents are compared by name, without regard to capital letters."),
+    (
+        Section::Holds,
+        "Holds and decisions",
+        "Statements that waited for people. The time to a decision is taken from the hold to the first approval or denial by a person; states are those at the period’s end.",
+    ),
+    (
+        Section::Separation,
+        "Separation of duties",
+        "A violation is what pgsluice is built to prevent. An overlap may be right; somebody should say so. Owners and agents are compared by name, without regard to capital letters.",
+    ),
     (Section::Configuration, "Configuration and policy", "Changes as they took effect, or were refused."),
     (Section::Agents, "Agents", "Added, changed (given a new password) and revoked."),
     (Section::People, "People", "Roles given and taken."),
     (Section::Keys, "Keys", "What checkpoints are signed with, and what texts are sealed to."),
     (Section::Removals, "Erasures, pruning, restored backups", "What the record no longer holds, or what set it back."),
     (Section::Gaps, "Gaps", "Where the record has less than everything. While nothing can be recorded, nothing runs."),
-    (Section::AuditReads, "Readers of the record", "Every search, export and report. This report’s own reading is among them where it lies in the period."),
-    (Section::SignOffs, "Sign-offs", "Stretches of the period that a reviewer looked through. A sign-off covers nothing that came after it was given."),
+    (
+        Section::AuditReads,
+        "Readers of the record",
+        "Every search, export and report. This report’s own reading is among them where it lies in the period.",
+    ),
+    (
+        Section::SignOffs,
+        "Sign-offs",
+        "Stretches of the period that a reviewer looked through. A sign-off covers nothing that came after it was given.",
+    ),
 ];
 
 fn key(section: Section) -> &'static str {

@@ -66,7 +66,9 @@ impl Serialize for At {
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WhenError {
-    #[error("{0:?} is no time: give 2026-01-31, 2026-01, 2026-01-31T14:00Z, 2026-01-31T14:00:00+02:00, now, or how long ago: 90m, 12h, 30d, 4w")]
+    #[error(
+        "{0:?} is no time: give 2026-01-31, 2026-01, 2026-01-31T14:00Z, 2026-01-31T14:00:00+02:00, now, or how long ago: 90m, 12h, 30d, 4w"
+    )]
     Unreadable(String),
     #[error("the period is empty: --from is not before --to")]
     Empty,
@@ -198,9 +200,22 @@ mod tests {
 
     #[test]
     fn what_is_no_time_is_refused() {
-        for text in
-            ["", "2026", "2026-13", "2026-00", "2026-02-29", "2026-2-1", "+026-01-01", "1969-12-31", "2026-01-01T24:00", "d", "-1d", "é", "2026-01T00:00", "2026-01-01T00:00+é"]
-        {
+        for text in [
+            "",
+            "2026",
+            "2026-13",
+            "2026-00",
+            "2026-02-29",
+            "2026-2-1",
+            "+026-01-01",
+            "1969-12-31",
+            "2026-01-01T24:00",
+            "d",
+            "-1d",
+            "é",
+            "2026-01T00:00",
+            "2026-01-01T00:00+é",
+        ] {
             assert_eq!(stretch(text, NOW), None, "{text}");
         }
         assert_eq!(Period::parse("2026-01-02", "2026-01-01", At(NOW)), Err(WhenError::Empty));
@@ -210,7 +225,10 @@ mod tests {
     #[test]
     fn the_first_moment_is_in_and_the_last_is_out() {
         let period = Period::parse("2026-01-01", "2026-01-31", At(NOW)).unwrap();
-        assert_eq!((period.from.to_string().as_str(), period.to.to_string().as_str()), ("2026-01-01T00:00:00.000000Z", "2026-02-01T00:00:00.000000Z"));
+        assert_eq!(
+            (period.from.to_string().as_str(), period.to.to_string().as_str()),
+            ("2026-01-01T00:00:00.000000Z", "2026-02-01T00:00:00.000000Z")
+        );
         let (from, to) = (period.from.0, period.to.0);
         assert_eq!([from - 1, from, to - 1, to].map(|time| period.has(time)), [false, true, true, false]);
     }

@@ -2,6 +2,7 @@
 //! `render`; what makes it sound is known to `crate::audit` alone.
 
 mod render;
+mod report;
 mod tail;
 
 use std::collections::BTreeMap;
@@ -24,11 +25,15 @@ pub(super) enum Audit {
     /// Show the last records, and with -f those that come
     #[command(after_help = "Example:\n  pgsluice audit tail -f")]
     Tail(tail::Tail),
+    /// Write the evidence of a period for auditors
+    #[command(after_help = "Example:\n  pgsluice audit report --from 2026-01 --to 2026-03 --out evidence.html --json evidence.json")]
+    Report(report::Report),
 }
 
 pub(super) fn run(command: Audit, environment: BTreeMap<String, String>) -> Result<(), Failure> {
     match command {
         Audit::Tail(command) => tail::run(&command, environment),
+        Audit::Report(command) => report::run(&command, environment),
     }
 }
 
