@@ -6,7 +6,7 @@ use std::fmt;
 use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
 use ring::hmac;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The hash of a record, which covers the record before: SHA-256.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Encode, Decode)]
@@ -40,6 +40,12 @@ macro_rules! written_in_hex {
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                std::borrow::Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
             }
         }
 

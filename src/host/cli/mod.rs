@@ -3,6 +3,7 @@
 
 mod agent;
 mod audit;
+mod people;
 mod terminal;
 
 use std::collections::BTreeMap;
@@ -14,10 +15,12 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use super::agents::AgentError;
-use super::config::{Config, ConfigError, Flags, Sources};
+use super::config::{Config, ConfigError, Flags, Local, Sources};
 use super::demo::{self, DemoError};
 use super::journal::reader::ReadError;
 use super::journal::{JournalError, Unwritable};
+use super::ledger::LedgerError;
+use super::people::PeopleError;
 use super::report::WhenError;
 use super::secret::Secret;
 use super::serve::{self, ServeError};
@@ -48,6 +51,9 @@ enum Command {
     /// Add, list, rotate and revoke agents
     #[command(subcommand)]
     Agent(agent::Agent),
+    /// Add, list and remove the people who read the audit, decide and administer
+    #[command(subcommand)]
+    People(people::People),
     /// Read the record, check it, and look after it
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -87,6 +93,22 @@ struct StateFolder {
     state: Option<String>,
 }
 
+/// Where a command works that needs no server.
+#[derive(Debug, Args)]
+struct Place {
+    #[command(flatten)]
+    state: StateFolder,
+    #[command(flatten)]
+    file: File,
+}
+
+impl Place {
+    fn local(self, environment: &BTreeMap<String, String>) -> Result<Local, ConfigError> {
+        let flags = Flags { state: self.state.state.map(PathBuf::from), ..Flags::default() };
+        Local::load(&sources(self.file, flags, environment.clone()))
+    }
+}
+
 #[derive(Debug, Clone, Args)]
 struct File {
     /// The configuration file [default: ./pgsluice.toml if there is one] [env: PGSLUICE_CONFIG]
@@ -102,6 +124,10 @@ enum Failure {
     State(#[from] StateError),
     #[error(transparent)]
     Agent(#[from] AgentError),
+    #[error(transparent)]
+    People(#[from] PeopleError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     #[error(transparent)]
     Serve(#[from] ServeError),
     #[error(transparent)]
@@ -122,7 +148,7 @@ enum Failure {
     When(#[from] WhenError),
     #[error("cannot write {path}: {reason}", path = path.display())]
     NotWritten { path: PathBuf, reason: std::io::Error },
-    #[error("the report is written, and the record behind it is not whole: {0}; `pgsluice audit verify` says more")]
+    #[error("the record is not sound: {0}")]
     Unsound(String),
     #[error("who you are is not known to the system: give --owner HUMAN")]
     NoOwner,
@@ -138,6 +164,7 @@ pub fn main() -> ExitCode {
     let outcome = match line.command {
         Command::Serve(command) => serve(command, environment),
         Command::Agent(command) => agent::run(command, environment),
+        Command::People(command) => people::run(command, &environment),
         Command::Audit(command) => audit::run(command, environment),
         Command::CheckConfig(command) => check_config(&command, environment),
         Command::Demo(command) => demo::run(command.once).map_err(Failure::from),

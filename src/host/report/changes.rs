@@ -57,8 +57,6 @@ pub struct Gaps {
     pub without_an_end: u64,
     /// Records of a kind that this program does not know.
     pub of_a_newer_program: u64,
-    /// Records whose time is before that of the record they follow.
-    pub clock_went_back: u64,
     pub rows: List<Row>,
 }
 

@@ -67,6 +67,7 @@ controls! {
         Iso27001 "A.5.28" "Collection of evidence": "A hash chain with signed checkpoints lets others check that the evidence is whole.";
         Iso27001 "A.5.33" "Protection of records": "Edits, removals, reordering and cuts of the record are found by verifying.";
         Iso27001 "A.8.15" "Logging": "Tells whether the log is intact at the time of the report.";
+        Nist80053 "AU-8" "Time Stamps": "Each record has its time in UTC, and none is before that of the record it follows.";
         Nist80053 "AU-9" "Protection of Audit Information": "Detects unauthorized modification and deletion up to the last checkpoint kept elsewhere.";
         Nist80053 "AU-9(3)" "Cryptographic Protection": "SHA-256 chain, Ed25519 signatures; the keys that signed are named.";
         Nist80053 "AU-10" "Non-repudiation": "Each execution and decision is tied to a name in a record that cannot be quietly changed.";
@@ -153,10 +154,8 @@ controls! {
         Soc2 "CC7.2" "Monitoring of system components": "Times in which nothing could be recorded, or the program ended from outside.";
         Soc2 "CC7.5" "Recovery": "What recovery found and closed.";
         Iso27001 "A.8.15" "Logging": "Where the log is less than complete, and how much.";
-        Iso27001 "A.8.17" "Clock synchronization": "Whether the clock went backwards between records.";
         Nist80053 "AU-4" "Audit Log Storage Capacity": "Standstills because the disk was full.";
         Nist80053 "AU-5" "Response to Audit Logging Process Failures": "While nothing could be recorded, nothing ran; what was refused is counted.";
-        Nist80053 "AU-8" "Time Stamps": "Records whose time is before that of the record they follow.";
     }
     AuditReads {
         Soc2 "CC6.1" "Logical access security": "Reading the record is itself recorded.";

@@ -10,9 +10,8 @@ use super::holds::Holds;
 use super::sessions::{Agent, Sessions};
 use super::when::At;
 use crate::audit::event::{Change, Decided, Decision, Granted, PersonChanged};
+use crate::host::people::{OPERATOR, Role};
 
-/// The role of those who read the record and decide nothing.
-const AUDITOR: &str = "auditor";
 /// People whose roles are remembered.
 const MOST_PEOPLE: usize = 10_000;
 
@@ -60,8 +59,9 @@ pub struct Separation {
 }
 
 fn same(one: &str, other: &str) -> bool {
+    let bare = |name: &str| name.strip_suffix(OPERATOR).unwrap_or(name).to_lowercase();
     // Better a finding too many than a capital letter that hides one.
-    !one.is_empty() && one.to_lowercase() == other.to_lowercase()
+    !one.is_empty() && bare(one) == bare(other)
 }
 
 impl Separation {
@@ -103,7 +103,7 @@ impl Separation {
             Some(_) => {}
             None => self.find(place, Weight::Overlap, "decided_without_hold", by.to_owned(), hold),
         }
-        if self.roles.get(by).is_some_and(|roles| roles.iter().all(|role| role == AUDITOR)) {
+        if self.roles.get(by).is_some_and(|roles| roles.iter().all(|role| role == Role::Auditor.word())) {
             self.find(place, Weight::Violation, "decided_by_auditor", by.to_owned(), hold);
         }
         if event.decision != Decision::Denied && holds.deciders(event.hold).any(|before| same(before, by)) {

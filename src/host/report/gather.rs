@@ -2,6 +2,7 @@
 //! people are, which holds were open), what came in it is counted, and of what came after it only sign-offs count.
 
 use super::bounded::List;
+use super::chain::SignedAt;
 use super::changes::{Changes, Gaps, Place};
 use super::duties::Separation;
 use super::holds::Holds;
@@ -24,9 +25,10 @@ pub(super) struct Gatherer {
     pub gaps: Gaps,
     pub reads: Reads,
     pub sign_offs: SignOffs,
+    /// In the whole record.
+    pub last_checkpoint: Option<SignedAt>,
     /// Records in the period.
     pub records: u64,
-    previous_time: u64,
     /// Whether the last start was followed by a stop.
     in_order: bool,
     /// The open sessions were counted at the period's end.
@@ -45,8 +47,8 @@ impl Gatherer {
             gaps: Gaps::default(),
             reads: Reads::default(),
             sign_offs: SignOffs::default(),
+            last_checkpoint: None,
             records: 0,
-            previous_time: 0,
             in_order: true,
             over: false,
         }
@@ -54,11 +56,7 @@ impl Gatherer {
 
     pub fn see(&mut self, entry: &Entry, event: Option<&Event>) {
         let within = self.period.has(entry.time);
-        if within {
-            self.records += 1;
-            self.gaps.clock_went_back += u64::from(entry.time < self.previous_time);
-        }
-        self.previous_time = entry.time;
+        self.records += u64::from(within);
         let place = (entry.seq, entry.time);
         match event {
             Some(Event::SignedOff(event)) => {
@@ -67,6 +65,7 @@ impl Gatherer {
                     self.separation.signed_off(&event.by);
                 }
             }
+            Some(Event::Checkpointed(event)) => self.last_checkpoint = Some(event.into()),
             _ if entry.time >= self.period.to.0 => self.end(),
             Some(event) => self.follow(place, within, event),
             None => self.gaps.of_a_newer_program += u64::from(within),

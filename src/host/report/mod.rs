@@ -21,6 +21,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::journal::reader::{ReadError, Reader};
+use crate::audit::verify::Findings;
 use chain::Chain;
 use changes::{Changes, Gaps};
 use controls::{CONTROLS, Control};
@@ -70,8 +71,8 @@ pub struct Report {
 }
 
 impl Report {
-    /// Reads the record up to `now`. A record that cannot be read through still gives a report, which says where it stops.
-    pub fn compute(state: &Path, period: Period, now: At) -> Self {
+    /// Reads the record up to `now`; `found` is what verifying it gave. A record that cannot be read through still gives a report, which says where it stops.
+    pub fn compute(state: &Path, found: Findings, period: Period, now: At) -> Self {
         let mut gatherer = Gatherer::new(period);
         let (mut last, mut cut_short) = (None, None);
         let mut reader = Reader::open(state, 1);
@@ -96,7 +97,7 @@ impl Report {
             records: gatherer.records,
             read_up_to: last.map(|(_, time)| At(time)),
             cut_short,
-            chain: chain::verify(state),
+            chain: Chain::new(found, gatherer.last_checkpoint),
             volumes: gatherer.volumes,
             holds: gatherer.holds,
             separation: gatherer.separation,
@@ -115,8 +116,8 @@ impl Report {
 
     /// What is wrong with the record, in words.
     pub fn trouble(&self) -> String {
-        let trouble = self.chain.problem.as_deref().or(self.cut_short.as_ref().map(|cut| cut.reason.as_str()));
-        trouble.unwrap_or("nothing").to_owned()
+        let cut_short = || self.cut_short.as_ref().map(|cut| cut.reason.clone());
+        self.chain.problem().or_else(cut_short).unwrap_or_default()
     }
 
     /// One self-contained page.

@@ -12,6 +12,7 @@ use super::duties::{Finding, Weight};
 use super::holds::{HoldRow, HoldState, decision_word};
 use super::volumes::Work;
 use super::when::{At, DAY, Period};
+use crate::audit::checkpoint::key_name;
 
 /// Rows of one table; the JSON has them all.
 const MOST_ROWS: usize = 1_000;
@@ -172,10 +173,11 @@ fn summary(report: &Report) -> Markup {
 }
 
 fn soundness(report: &Report) -> Markup {
+    let found = &report.chain.found;
     html! {
-        @match &report.chain.problem {
-            None => p.good { "The chain is whole: " (number(report.chain.records)) " records in " (number(report.chain.segments)) " segments verified." },
-            Some(problem) => p.bad { "The chain is broken: " (problem) ". Figures in this report may be of a record that was changed." },
+        @match report.chain.problem() {
+            None => p.good { "The chain is whole: " (number(found.records)) " records in " (number(found.segments)) " segments verified." },
+            Some(problem) => p.bad { "The record is not sound: " (problem) ". Figures in this report may be of a record that was changed." },
         }
     }
 }
@@ -203,22 +205,29 @@ fn facts(facts: &[(&str, String)]) -> Markup {
 }
 
 fn chain(report: &Report) -> Markup {
-    let chain = &report.chain;
+    let (chain, found) = (&report.chain, &report.chain.found);
+    let keys: Vec<_> = found.keys.iter().map(|key| format!("{} since record {}", key_name(key.key), key.since)).collect();
     let mut lines = vec![
-        ("Journal", chain.journal.map_or_else(String::new, |id| id.to_string())),
-        ("Epoch", chain.epoch.to_string()),
-        ("Segments", number(chain.segments)),
-        ("Records", format!("{} ({} to {})", number(chain.records), chain.first_seq, chain.last_seq)),
+        ("Journal", found.journal.map_or_else(String::new, |id| id.to_string())),
+        ("Epoch", found.epoch.to_string()),
+        ("Segments", number(found.segments)),
+        ("Records", format!("{} ({} to {})", number(found.records), found.first_seq, found.last_seq)),
         ("Records of the period", number(report.records)),
-        ("Hash of the last record", chain.last_hash.to_string()),
-        ("Checkpoints in it", number(chain.checkpoints)),
-        ("Keys that signed them", chain.keys.join(", ")),
+        ("Hash of the last record", found.last_hash.to_string()),
+        ("Checkpoints in it", number(found.checkpoints)),
+        ("Keys that signed", keys.join(", ")),
+        ("Checkpoints kept elsewhere that fit", format!("{}, up to record {}", number(found.anchors), found.anchored_seq)),
         ("Records behind the last checkpoint", number(chain.behind_checkpoint)),
     ];
     if let Some(last) = &chain.last_checkpoint {
         lines.push(("Last checkpoint", format!("record {} at {}, key {}, hash {}", last.seq, last.at.short(), last.key_name, last.hash)));
     }
-    html! { (soundness(report)) (facts(&lines)) }
+    let said = found.findings.iter().map(ToString::to_string).chain(found.warnings.iter().map(|warning| format!("warning: {warning}")));
+    html! {
+        (soundness(report)) (facts(&lines))
+        @if !found.findings.is_empty() || !found.warnings.is_empty() { ul { @for line in said.take(MOST_ROWS) { li { (line) } } } }
+        (more(found.findings.len().saturating_add(found.warnings.len()), found.more_findings.saturating_add(found.more_warnings)))
+    }
 }
 
 /// A column of a table of work.
@@ -456,7 +465,6 @@ fn gaps(report: &Report) -> Markup {
             ("Executions without an end at the end", number(gaps.without_an_end)),
             ("Standstills, in which nothing could be recorded and nothing ran", number(gaps.standstills)),
             ("… statements refused in them", number(gaps.refused_in_standstills)),
-            ("Times that the clock went back", number(gaps.clock_went_back)),
             ("Records that only a newer program reads", number(gaps.of_a_newer_program)),
         ]))
         (rows(&gaps.rows))

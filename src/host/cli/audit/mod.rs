@@ -7,14 +7,16 @@ mod tail;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use clap::{Args, Subcommand};
 
-use super::{Failure, File, StateFolder, agent, sources};
+use super::{Failure, File, StateFolder, sources};
 use crate::audit::Event;
 use crate::audit::event::{AuditRead, Words};
 use crate::host::config::{Flags, Local};
-use crate::host::journal::{Journal, Options};
+use crate::host::ledger::Ledger;
+use crate::host::people::{self, Acting, Capability};
 use crate::host::state::State;
 
 /// More of what was asked for is not kept.
@@ -59,26 +61,26 @@ impl Place {
 struct Desk {
     folder: PathBuf,
     state: State,
-    by: String,
+    acting: Acting,
 }
 
 impl Desk {
     fn open(place: &Place, environment: BTreeMap<String, String>) -> Result<Self, Failure> {
-        let by = agent::current_user(&environment)?;
-        let folder = place.folder(environment)?;
-        Ok(Self { state: State::open(&folder)?, folder, by })
+        let folder = place.folder(environment.clone())?;
+        let state = State::open(&folder)?;
+        let acting = people::acting(&state, &environment)?;
+        Ok(Self { state, folder, acting })
     }
 
     /// To be called before anything is shown: reading the record is itself on the record.
     fn reads(&self, what: &'static str) -> Result<(), Failure> {
         let asked: String = std::env::args().skip(1).collect::<Vec<_>>().join(" ").chars().take(MOST_WORDS).collect();
-        record(&self.state, AuditRead { by: self.by.clone(), what: what.into(), body: Some(Box::new(Words { text: asked })) })
+        self.acting.require(Capability::ReadAudit)?;
+        record(&self.state, AuditRead { by: self.acting.by(), what: what.into(), body: Some(Box::new(Words { text: asked })) })
     }
 }
 
 /// Puts an event into the record; when it returns the event is on disk.
 fn record(state: &State, event: impl Into<Event>) -> Result<(), Failure> {
-    let journal = Journal::open(state.folder(), Options::default())?;
-    journal.record(event)?;
-    Ok(())
+    Ok(Ledger::open(state)?.record(SystemTime::now(), event)?)
 }

@@ -8,7 +8,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::Args;
 
 use super::{Desk, Place};
+use crate::audit::verify::{Findings, Trust, Verifier};
 use crate::host::cli::{Failure, terminal};
+use crate::host::journal::files;
 use crate::host::report::{At, Period, Report as Evidence};
 
 #[derive(Debug, Args)]
@@ -33,7 +35,8 @@ pub(super) fn run(command: &Report, environment: BTreeMap<String, String>) -> Re
     let period = Period::parse(&command.from, &command.to, now())?;
     let desk = Desk::open(&command.place, environment)?;
     desk.reads("report")?;
-    let evidence = Evidence::compute(&desk.folder, period, now());
+    let found = check(&desk.folder.join("journal"))?;
+    let evidence = Evidence::compute(&desk.folder, found, period, now());
     if let Some(path) = &command.json {
         put(path, &evidence.json().map_err(std::io::Error::from)?)?;
     }
@@ -43,6 +46,16 @@ pub(super) fn run(command: &Report, environment: BTreeMap<String, String>) -> Re
         None => {}
     }
     if evidence.is_sound() { Ok(()) } else { Err(Failure::Unsound(terminal::line(&evidence.trouble()).into_owned())) }
+}
+
+fn check(folder: &Path) -> Result<Findings, Failure> {
+    let mut verifier = Verifier::new(Trust::default());
+    let names = files::segments(folder)?;
+    for name in &names {
+        let bytes = std::fs::read(folder.join(files::segment_name(*name)))?;
+        verifier.segment(*name, &mut bytes.as_slice(), Some(name) == names.last())?;
+    }
+    Ok(verifier.finish())
 }
 
 fn now() -> At {
