@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::audit::event::{Begun, Ended, Outcome, Prepared, Refused, Sent, SignedOut, Statement, Tag, Verdict, Way, Word};
-use crate::audit::{Digest, Digester, Note, Shape};
+use crate::audit::{Digest, Digester, Event, Note, Shape};
 use crate::sql::{shape, tags};
 
 use super::output::Output;
@@ -190,7 +190,7 @@ impl Account {
         (statement, body)
     }
 
-    fn note(out: &mut Output, event: impl Into<crate::audit::Event>, text: &Text) {
+    fn note(out: &mut Output, event: impl Into<Event>, text: &Text) {
         out.notes.push(Note { event: event.into(), shape: Some(Arc::clone(&text.shape)) });
     }
 
@@ -229,7 +229,11 @@ impl Account {
             commands: (tally.commands > 1).then_some(tally.commands),
             ..self.end_of(execution.number, outcome, code)
         };
-        out.notes.push(ended.into());
+        // Several statements of one text whose answers came together have left nothing between them yet.
+        match out.notes.last_mut() {
+            Some(Note { event: Event::Ended(last), .. }) if last.number == ended.number => *last = ended,
+            Some(_) | None => out.notes.push(ended.into()),
+        }
     }
 
     /// Something that was noted by this number ended without a course of its own.

@@ -283,17 +283,24 @@ impl<'a> Shaper<'a> {
 
     fn word(&mut self, word: &str) {
         self.flush_sign();
-        let follows = matches!(self.list.item, Item::Plain | Item::Row | Item::Group);
-        if follows && !word.eq_ignore_ascii_case("as") {
+        let ends_item = match self.list.item {
+            Item::Row | Item::Group => true,
+            Item::Plain => {
+                ["from", "where", "order", "limit", "offset", "union", "returning"].iter().any(|end| word.eq_ignore_ascii_case(end))
+            }
+            Item::Empty | Item::Other => false,
+        };
+        if ends_item {
             self.finish();
             self.list.end_run();
             self.list.values = false;
         }
-        self.put(Last::Word, word.get(..word.floor_char_boundary(LONGEST_NAME)).unwrap_or_default());
+        let word = word.get(..word.floor_char_boundary(LONGEST_NAME)).unwrap_or(word);
+        self.put(Last::Word, word);
         if self.full {
             return;
         }
-        self.word = self.out.len() - word.len().min(word.floor_char_boundary(LONGEST_NAME));
+        self.word = self.out.len() - word.len();
         if let Some(written) = self.out.get_mut(self.word..) {
             written.make_ascii_lowercase();
         }

@@ -64,10 +64,7 @@ impl Keeper for AgentKeeper<'_> {
 }
 
 pub async fn attend(house: Arc<House>, recorder: Rc<Recorder>, stream: TcpStream) {
-    let Some(place) = house.at_the_door() else {
-        tracing::warn!("a connection was closed: too many are waiting to sign in");
-        return;
-    };
+    let mut place = house.arrivals.enter();
     let running = house.running();
     let socket = Socket::Tcp(stream);
     if let Err(error) = socket.prepare(&running.keepalive) {
@@ -77,7 +74,13 @@ pub async fn attend(house: Arc<House>, recorder: Rc<Recorder>, stream: TcpStream
     let from = socket.peer().map(|address| address.ip());
     // Boxed: what a login needs must not be part of every session that lives.
     let keeper = AgentKeeper { house: &house, met: RefCell::default() };
-    let arrival = Box::pin(arrive(socket, from, &running.door, &keeper)).await;
+    let arrival = tokio::select! {
+        arrival = Box::pin(arrive(socket, from, &running.door, &keeper)) => arrival,
+        () = place.sent_away() => {
+            tracing::debug!(from = from.map(tracing::field::display), "a connection was closed: too many are about to sign in");
+            return;
+        }
+    };
     drop(place);
     let met = keeper.met.into_inner();
     match arrival {

@@ -1,11 +1,11 @@
 //! What all connections share: the configuration in force, who the agents are, who is connected.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use super::ServeError;
+use super::door::Arrivals;
 use super::errands::Errands;
 use crate::audit::event::{ConfigChanged, Started};
 use crate::audit::{Digest, Digester};
@@ -27,8 +27,6 @@ use crate::host::tls::{Acceptor, TlsError};
 
 /// Sessions that may wait for a link at once; each holds what its client sent.
 const WAITING: usize = 4096;
-/// Connections that may be about to sign in at once. A storm of real ones is served in turn; each takes a few milliseconds.
-const ARRIVING: usize = 1024;
 /// "No limit" as a time: nothing here lives longer.
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -44,18 +42,7 @@ pub struct House {
     pub registry: Arc<Registry>,
     pub greetings: Greetings,
     pub errands: Errands,
-    /// Connections that are not signed in yet.
-    arriving: AtomicUsize,
-}
-
-/// A connection that is not signed in yet.
-#[derive(Debug)]
-pub struct AtTheDoor(Arc<House>);
-
-impl Drop for AtTheDoor {
-    fn drop(&mut self) {
-        self.0.arriving.fetch_sub(1, Ordering::Relaxed);
-    }
+    pub arrivals: Arc<Arrivals>,
 }
 
 /// A configuration and what was made from it. A session keeps the one it began with.
@@ -110,7 +97,7 @@ impl House {
             registry: Arc::default(),
             greetings: Greetings::default(),
             errands: Errands::default(),
-            arriving: AtomicUsize::new(0),
+            arrivals: Arc::default(),
         })
     }
 
@@ -128,12 +115,6 @@ impl House {
     /// The configuration in force now.
     pub fn running(&self) -> Arc<Running> {
         Arc::clone(&self.running.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// A place before the door, unless too many stand there: whoever says nothing must not take the sockets of those who do.
-    pub fn at_the_door(self: &Arc<Self>) -> Option<AtTheDoor> {
-        let place = AtTheDoor(Arc::clone(self));
-        (self.arriving.fetch_add(1, Ordering::Relaxed) < ARRIVING).then_some(place)
     }
 
     /// Takes the configuration anew, whole or not at all.
