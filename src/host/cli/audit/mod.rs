@@ -6,6 +6,7 @@ mod export;
 mod keygen;
 mod prune;
 mod render;
+mod report;
 mod show;
 mod signoff;
 mod tail;
@@ -66,6 +67,9 @@ pub(super) enum Audit {
     /// Show the original of a statement that was kept sealed
     #[command(after_help = "Example:\n  pgsluice audit unseal 4711 --key /media/key/pgsluice-unseal.key")]
     Unseal(unseal::Unseal),
+    /// Write the evidence of a period for auditors
+    #[command(after_help = "Example:\n  pgsluice audit report --from 2026-01 --to 2026-03 --out evidence.html --json evidence.json")]
+    Report(report::Report),
 }
 
 pub(super) fn run(command: Audit, environment: BTreeMap<String, String>) -> Result<(), Failure> {
@@ -79,6 +83,7 @@ pub(super) fn run(command: Audit, environment: BTreeMap<String, String>) -> Resu
         Audit::Verify(command) => verify::run(command, environment),
         Audit::Keygen(command) => keygen::run(&command),
         Audit::Unseal(command) => unseal::run(&command, environment),
+        Audit::Report(command) => report::run(&command, environment),
     }
 }
 
