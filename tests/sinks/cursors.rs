@@ -39,7 +39,7 @@ fn checkpoints_are_in_a_file_and_at_a_notary_and_can_be_checked_there() {
         let at = stage.checkpoint(round * 400 + 400);
         stage.record(5);
         // Without a stop, as a crash does.
-        stage::wait(&sinks, |standings| standings.iter().all(|standing| standing.delivered == at));
+        stage::wait(&sinks, |standings| standings.iter().all(|standing| standing.delivered >= at));
     }
     let path = stage.folder().join("anchor.jsonl");
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
@@ -108,7 +108,8 @@ fn what_may_be_pruned_is_what_has_arrived_everywhere() {
     assert_eq!(delivered(&stage.state).unwrap(), None);
     let (one, two) = (Http::start([]), Http::start(std::iter::repeat_n(super::http::Answer::Status(500), 1000)));
     let last = stage.record(30);
-    let second = format!("{}[[audit.forward]]\nname = \"two\"\nto = \"http://127.0.0.1:{}/\"\nsecret_env = \"SIGNING\"\n", lake(&one), two.port);
+    let second =
+        format!("{}[[audit.forward]]\nname = \"two\"\nto = \"http://127.0.0.1:{}/\"\nsecret_env = \"SIGNING\"\n", lake(&one), two.port);
     let sinks = stage.start(&second);
     stage::wait(&sinks, |standings| standings[0].delivered == last && standings[1].trouble.is_some());
     assert_eq!(delivered(&stage.state).unwrap(), Some(0));

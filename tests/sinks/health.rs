@@ -60,7 +60,9 @@ fn it_says_whether_the_process_lives_and_can_work_and_nothing_else() {
         assert_eq!((found, serde_json::from_str::<serde_json::Value>(&body).unwrap()), (status, expected));
         assert_eq!(ask(address, "GET /healthz").0, 200);
     }
-    for (request, status) in [("GET /", 404), ("GET /healthz/", 404), ("GET /metrics", 404), ("POST /readyz", 405), ("DELETE /healthz", 405)] {
+    for (request, status) in
+        [("GET /", 404), ("GET /healthz/", 404), ("GET /metrics", 404), ("POST /readyz", 405), ("DELETE /healthz", 405)]
+    {
         assert_eq!(ask(address, request), (status, String::new()), "{request}");
     }
 }

@@ -113,7 +113,8 @@ fn request(stream: &mut TcpStream) -> Option<(String, BTreeMap<String, String>, 
     let head = String::from_utf8(head).unwrap();
     let mut lines = head.trim_end().split("\r\n");
     let line = lines.next().unwrap().to_owned();
-    let headers: BTreeMap<_, _> = lines.map(|line| line.split_once(": ").unwrap()).map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let headers: BTreeMap<_, _> =
+        lines.map(|line| line.split_once(": ").unwrap()).map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let mut body = vec![0; headers["content-length"].parse().unwrap()];
     stream.read_exact(&mut body).ok()?;
     Some((line, headers, body))

@@ -58,7 +58,10 @@ fn records_arrive_in_order_whatever_the_receiver_does() {
     let first = &heard[0];
     assert_eq!((first.line.as_str(), first.headers["content-type"].as_str()), ("POST /in?key=hidden HTTP/1.1", "application/x-ndjson"));
     let value = &first.values()[0];
-    assert_eq!((&value["kind"], &value["epoch"], &value["event"]["what"]), (&Value::from("audit-read"), &Value::from(0), &Value::from("search")));
+    assert_eq!(
+        (&value["kind"], &value["epoch"], &value["event"]["what"]),
+        (&Value::from("audit-read"), &Value::from(0), &Value::from("search"))
+    );
     assert_eq!(value["event"]["body"]["text"], format!("0 {ODD}"));
     assert_eq!(value["journal"], stage.journal.id().to_string());
 }
