@@ -152,6 +152,16 @@ impl Config {
         fixed.into_iter().chain(self.audit.fixed(&new.audit)).filter(|(_, same)| !same).map(|(name, _)| name).collect()
     }
 
+    /// The names of the settings that differ.
+    pub fn changed(&self, new: &Self) -> Vec<String> {
+        let of = |config: &Self| -> BTreeMap<String, String> {
+            config.shown.iter().map(|shown| (shown.name.clone(), shown.value.clone())).collect()
+        };
+        let (old, new) = (of(self), of(new));
+        let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+        names.into_iter().filter(|name| old.get(*name) != new.get(*name)).cloned().collect()
+    }
+
     /// The environment that the record names for statements in this database.
     pub fn environment(&self, database: &str) -> Option<&str> {
         self.databases.get(database)?.environment.as_deref()
