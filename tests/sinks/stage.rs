@@ -17,8 +17,8 @@ use tempfile::TempDir;
 
 /// Nothing here takes longer.
 pub const LIMIT: Duration = Duration::from_secs(30);
-/// So small that a test has many.
-const SEGMENT: u64 = 64 << 10;
+/// As small as they come.
+const SEGMENT: u64 = 4 << 20;
 /// 32 bytes in base64, as Standard Webhooks writes a secret.
 pub const SECRET: &str = "whsec_aHVudGVyMmh1bnRlcjJodW50ZXIyaHVudGVyMmh1bnQ=";
 pub const KEY: &[u8] = b"hunter2hunter2hunter2hunter2hunt";
@@ -39,7 +39,9 @@ pub fn stage() -> Stage {
 }
 
 fn open(folder: &Path) -> Arc<Journal> {
-    Journal::open(folder, Options { segment: SEGMENT, ..Options::default() }).unwrap()
+    // The journal's own checkpoints come at its end only.
+    let options = Options { segment: SEGMENT, sync_interval: Duration::from_millis(5), checkpoint_interval: Duration::from_secs(3600) };
+    Journal::open(folder, options).unwrap()
 }
 
 impl Stage {
@@ -49,9 +51,14 @@ impl Stage {
 
     /// Records so many events; returns the number of the last.
     pub fn record(&self, count: usize) -> u64 {
+        self.record_long(count, 0)
+    }
+
+    /// Records of so many bytes more.
+    pub fn record_long(&self, count: usize, more: usize) -> u64 {
         let mut last = 0;
         for number in 0..count {
-            let body = Some(Box::new(Words { text: format!("{number} {ODD}") }));
+            let body = Some(Box::new(Words { text: format!("{number} {}{ODD}", "x".repeat(more)) }));
             last = self.journal.record(AuditRead { by: "ann \"]\\ ü".to_owned(), what: "search".into(), body }).unwrap();
         }
         last
@@ -65,6 +72,7 @@ impl Stage {
 
     /// Another journal in the place of this one.
     pub fn replace_journal(&mut self) {
+        self.journal.close().unwrap();
         std::fs::rename(self.folder().join("journal"), self.folder().join("old")).unwrap();
         self.journal = open(self.folder());
     }
@@ -83,7 +91,7 @@ impl Stage {
     }
 
     pub fn start(&self, toml: &str) -> Sinks {
-        Sinks::start(&self.audit(toml), &self.state, self.journal.end()).unwrap()
+        Sinks::start(&self.audit(toml), &self.state, self.journal.on_disk()).unwrap()
     }
 }
 
@@ -98,6 +106,11 @@ pub fn wait(sinks: &Sinks, until: impl FnMut(&Vec<Standing>) -> bool) -> Vec<Sta
     block(async { standings.wait_for(until).await.unwrap().clone() })
 }
 
-pub fn stop(sinks: Sinks) {
-    block(sinks.stop());
+/// A stop in order, when everything that was recorded may be sent.
+pub fn stop(stage: &Stage, sinks: Sinks) {
+    let last = stage.records().last().unwrap().0;
+    block(async {
+        stage.journal.durable(last).await.unwrap();
+        sinks.stop().await;
+    });
 }
