@@ -18,6 +18,7 @@ pub mod log;
 pub mod people;
 pub mod registry;
 pub mod relay;
+pub mod report;
 pub mod scram;
 pub mod secret;
 pub mod serve;

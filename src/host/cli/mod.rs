@@ -21,6 +21,7 @@ use super::journal::reader::ReadError;
 use super::journal::{JournalError, Unwritable};
 use super::ledger::LedgerError;
 use super::people::PeopleError;
+use super::report::WhenError;
 use super::secret::Secret;
 use super::serve::{self, ServeError};
 use super::state::{State, StateError};
@@ -136,6 +137,8 @@ enum Failure {
     Journal(#[from] JournalError),
     #[error(transparent)]
     Read(#[from] ReadError),
+    #[error(transparent)]
+    Sealed(#[from] audit::SealedFailure),
     #[error("{0}; nothing was done")]
     Unwritable(#[from] Unwritable),
     #[error("a record cannot be read: {0}; `pgsluice audit verify` says more")]
@@ -160,6 +163,8 @@ enum Failure {
     When(#[from] NoTime),
     #[error("cannot write to standard output: {0}")]
     Output(#[from] std::io::Error),
+    #[error(transparent)]
+    Period(#[from] WhenError),
     #[error("who you are is not known to the system: give --owner HUMAN")]
     NoOwner,
 }
