@@ -91,7 +91,7 @@ fn attend(mut stream: TcpStream, say: &Sender<Heard>, answers: &Mutex<VecDeque<A
             Answer::Nothing => return,
             Answer::Half => return stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhal").unwrap(),
             Answer::Hang => {
-                stream.read(&mut [0]).ok();
+                stream.read_exact(&mut [0]).ok();
                 return;
             }
             Answer::Endless => {
