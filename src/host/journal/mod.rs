@@ -257,6 +257,11 @@ impl Journal {
         receiver
     }
 
+    /// The number of the last record that is on disk, and of every later one: for those who pass on what must never be taken back.
+    pub fn on_disk(&self) -> watch::Receiver<u64> {
+        self.shared.on_disk.subscribe()
+    }
+
     /// Returns when everything up to `seq` is on disk. Who waits at the same time waits for the same sync.
     pub async fn durable(&self, seq: u64) -> Result<(), Unwritable> {
         let seq = seq.min(self.shared.last.load(Ordering::SeqCst));
