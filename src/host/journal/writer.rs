@@ -35,6 +35,8 @@ pub enum Stop {
     Unwritable(Unwritable),
     /// The segment is full and the next one is not there yet.
     NoSpare,
+    /// The group fits no segment as a whole.
+    TooLong,
 }
 
 /// What an operation said that failed.
@@ -296,7 +298,7 @@ impl Writer {
 
     /// Writes a group of records into one segment, behind what that segment must have said before them: who the session is, and
     /// the texts of shapes. All of them are there when this returns, or none.
-    pub fn write(&mut self, mut known: Option<&mut Known>, notes: &[Note]) -> Result<u64, Stop> {
+    pub fn write(&mut self, known: Option<&mut Known>, notes: &[Note]) -> Result<u64, Stop> {
         if self.closed {
             return Err(Stop::Unwritable(Unwritable::Broken));
         }
@@ -309,26 +311,18 @@ impl Writer {
                 self.compose(known.as_deref(), notes).map_err(Stop::Unwritable)?;
                 if self.draft.bytes.len() <= self.room() {
                     self.commit(notes);
-                    if let Some(known) = &mut known {
+                    if let Some(known) = known {
                         known.segment = self.segment();
                     }
                     return Ok(self.last_seq());
                 }
                 if self.draft.bytes.len() > self.current.memory.len().saturating_sub(HEADER + CHECKPOINT_ROOM) {
-                    break;
+                    return Err(Stop::TooLong);
                 }
             }
             self.rotate(self.current.header.epoch)?;
         }
-        // It fits no segment as a whole.
-        if notes.len() < 2 {
-            tracing::error!(bytes = self.draft.bytes.len(), "a record is too long for a segment of the journal");
-            return Err(Stop::Unwritable(Unwritable::Broken));
-        }
-        for note in notes {
-            self.write(known.as_deref_mut(), std::slice::from_ref(note))?;
-        }
-        Ok(self.last_seq())
+        Err(Stop::TooLong)
     }
 
     /// Bytes that this segment takes before its last checkpoint.
