@@ -2,6 +2,9 @@
 //! starts with `pgsluice:` and says what to do; the work itself is done elsewhere.
 
 mod agent;
+mod audit;
+mod people;
+mod terminal;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -12,11 +15,16 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use super::agents::AgentError;
-use super::config::{Config, ConfigError, Flags, Sources};
+use super::config::{Config, ConfigError, Flags, Local, Sources};
 use super::demo::{self, DemoError};
+use super::journal::reader::ReadError;
+use super::journal::{JournalError, Unwritable};
+use super::ledger::LedgerError;
+use super::people::PeopleError;
 use super::secret::Secret;
 use super::serve::{self, ServeError};
 use super::state::{State, StateError};
+use crate::audit::event::Unreadable;
 
 const DEFAULT_FILE: &str = "pgsluice.toml";
 
@@ -42,6 +50,12 @@ enum Command {
     /// Add, list, rotate and revoke agents
     #[command(subcommand)]
     Agent(agent::Agent),
+    /// Add, list and remove the people who read the audit, decide and administer
+    #[command(subcommand)]
+    People(people::People),
+    /// Read the record, check it, and look after it
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Check the configuration and print what counts, without secrets
     #[command(after_help = "Example:\n  pgsluice check-config --config /etc/pgsluice/pgsluice.toml")]
     CheckConfig(File),
@@ -71,14 +85,30 @@ struct Serve {
     file: File,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 struct StateFolder {
     /// The one folder that pgsluice writes to [default: $XDG_STATE_HOME/pgsluice] [env: PGSLUICE_STATE]
     #[arg(long, value_name = "DIR")]
     state: Option<String>,
 }
 
+/// Where a command works that needs no server.
 #[derive(Debug, Args)]
+struct Place {
+    #[command(flatten)]
+    state: StateFolder,
+    #[command(flatten)]
+    file: File,
+}
+
+impl Place {
+    fn local(self, environment: &BTreeMap<String, String>) -> Result<Local, ConfigError> {
+        let flags = Flags { state: self.state.state.map(PathBuf::from), ..Flags::default() };
+        Local::load(&sources(self.file, flags, environment.clone()))
+    }
+}
+
+#[derive(Debug, Clone, Args)]
 struct File {
     /// The configuration file [default: ./pgsluice.toml if there is one] [env: PGSLUICE_CONFIG]
     #[arg(long, value_name = "FILE")]
@@ -94,9 +124,23 @@ enum Failure {
     #[error(transparent)]
     Agent(#[from] AgentError),
     #[error(transparent)]
+    People(#[from] PeopleError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error(transparent)]
     Serve(#[from] ServeError),
     #[error(transparent)]
     Demo(#[from] DemoError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error("{0}; nothing was done")]
+    Unwritable(#[from] Unwritable),
+    #[error("a record cannot be read: {0}; `pgsluice audit verify` says more")]
+    Unreadable(#[from] Unreadable),
+    #[error("there is no record in {folder}: give the state folder with --state DIR", folder = .0.display())]
+    NoRecord(PathBuf),
     #[error("cannot write to standard output: {0}")]
     Output(#[from] std::io::Error),
     #[error("who you are is not known to the system: give --owner HUMAN")]
@@ -113,6 +157,8 @@ pub fn main() -> ExitCode {
     let outcome = match line.command {
         Command::Serve(command) => serve(command, environment),
         Command::Agent(command) => agent::run(command, environment),
+        Command::People(command) => people::run(command, &environment),
+        Command::Audit(command) => audit::run(command, environment),
         Command::CheckConfig(command) => check_config(&command, environment),
         Command::Demo(command) => demo::run(command.once).map_err(Failure::from),
     };

@@ -220,7 +220,7 @@ impl Shared {
                 }
             }
             None => {
-                let Some(Trouble { fault, since }) = &writer.trouble else { return };
+                let Some(Trouble { fault, since }) = &writer.trouble else { return writer.settle() };
                 let refused = self.refused.load(Ordering::Relaxed);
                 let resumed = Resumed { since: *since, refused, trouble: fault.said.clone() };
                 if writer.write(None, &[resumed.into()]).is_ok() {
@@ -228,6 +228,7 @@ impl Shared {
                     tracing::warn!(refused, "the journal can be written again");
                     writer.trouble = None;
                     self.trouble.store(number(None), Ordering::Relaxed);
+                    writer.settle();
                 }
             }
         }

@@ -24,8 +24,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::audit::event::{EpochBegan, KeyChanged, Recovered, SignedIn, Stopped};
-use crate::audit::{Digest, Event, Hash, Note};
+use crate::audit::event::{Encoded, EpochBegan, KeyChanged, Recovered, SignedIn, Stopped};
+use crate::audit::{Digest, Event, Hash, Kind, Note};
 use crate::wire::report::Report;
 use files::Files;
 use keeper::{Keeper, Shared};
@@ -128,10 +128,7 @@ impl Journal {
         let failed = |reason| JournalError::Io { folder: folder.clone(), reason };
         let no_keys = |reason: io::Error| JournalError::Keys { folder: state.to_owned(), what: reason.to_string() };
         files.folder(&folder).map_err(failed)?;
-        let lock = files.open(&folder.join("lock")).map_err(failed)?;
-        if !files.lock(&lock).map_err(failed)? {
-            return Err(JournalError::Taken { folder });
-        }
+        let Some(lock) = files.lock(&folder).map_err(failed)? else { return Err(JournalError::Taken { folder }) };
         let found = recover::recover(files, &folder)?;
         keys::settle(files, state, found.as_ref().and_then(|found| found.key)).map_err(no_keys)?;
         let key = keys::signing(files, state).map_err(no_keys)?;
@@ -197,6 +194,11 @@ impl Journal {
         self.shared.put(None, &[Note { event: event.into(), shape: None }])
     }
 
+    /// Records an event that was encoded elsewhere; returns its number.
+    pub fn record_encoded(&self, kind: Kind, encoded: &Encoded) -> Result<u64, Unwritable> {
+        self.shared.with_segment(|writer| writer.write_encoded(kind, encoded))
+    }
+
     /// Records that a session begins; it is known by the record's number from then on.
     pub fn session(self: &Arc<Self>, who: SignedIn) -> Result<Scribe, Unwritable> {
         let note = [Note::from(who.clone())];
@@ -209,9 +211,11 @@ impl Journal {
         self.shared.trouble()
     }
 
-    /// Counts a statement that was refused because of the trouble; the record that ends it says how many.
-    pub fn refused(&self) {
-        self.shared.refused.fetch_add(1, Ordering::Relaxed);
+    /// Counts statements that were refused because of the trouble; the record that ends it says how many.
+    pub fn refused(&self, count: u64) {
+        if count > 0 {
+            self.shared.refused.fetch_add(count, Ordering::Relaxed);
+        }
     }
 
     pub fn health(&self) -> Health {
@@ -296,6 +300,17 @@ impl Scribe {
 
     pub fn journal(&self) -> &Arc<Journal> {
         &self.journal
+    }
+
+    /// Statements were refused because nothing could be recorded.
+    pub fn refused(&self, count: u64) {
+        self.journal.refused(count);
+    }
+
+    /// What could not be recorded when it happened, and is when the journal can be written again. What is too much to be kept until
+    /// then is ended by recovery, at the next start.
+    pub fn owe(&self, notes: impl IntoIterator<Item = Note>) {
+        self.journal.shared.lock().owe(&self.known, notes);
     }
 
     /// Records what happened, in order. When this has returned, the end of the process does not lose it. On an error nothing that

@@ -11,7 +11,7 @@ use super::files;
 use crate::audit::event::{Kind, Unreadable};
 use crate::audit::record::{Body, LONGEST, Malformed, Record};
 use crate::audit::segment::{HEADER, Header, HeaderError};
-use crate::audit::{Event, Hash};
+use crate::audit::{Event, Hash, Origin};
 
 /// Read at once; grows to the longest record there is where it must.
 const CHUNK: usize = 256 * 1024;
@@ -49,6 +49,11 @@ impl Entry {
     /// `None` for a kind that a newer program wrote.
     pub fn event(&self) -> Result<Option<Event>, Unreadable> {
         Event::decode(self.kind, &self.facts, self.body.as_deref())
+    }
+
+    /// Where it comes from, if another process put it down.
+    pub fn origin(&self) -> Result<Option<Origin>, Unreadable> {
+        Origin::of(&self.facts)
     }
 }
 

@@ -133,9 +133,8 @@ fn a_full_disk_refuses_new_statements_and_takes_the_ends_of_those_that_run() {
     // What is left is for the ends of those that run; here that is a third of them at least.
     let ends = (1..=number).take_while(|number| scribe.write(&[ended(session, *number)]).is_ok()).count() as u64;
     assert!(ends > number / 3, "{ends} of {number}");
-    for _ in 0..3 {
-        journal.refused();
-    }
+    journal.refused(2);
+    scribe.refused(1);
     assert_eq!(journal.health().refused, 3);
     files.faults.mend();
     wait_for(|| journal.trouble().is_none());
@@ -157,7 +156,7 @@ fn a_failed_sync_stops_everything_until_the_bytes_were_written_again() {
     assert_eq!(block_on(journal.durable(u64::MAX)), Err(Unwritable::Broken));
     wait_for(|| journal.trouble() == Some(Unwritable::Broken));
     assert_eq!(scribe.write(&[ended(session, 1)]), Err(Unwritable::Broken));
-    journal.refused();
+    journal.refused(1);
     // The keeper writes the bytes again before it believes a sync.
     let path = state.path().join("journal").join(files::segment_name(1));
     let file = fs::OpenOptions::new().write(true).open(&path).unwrap();

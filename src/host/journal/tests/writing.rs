@@ -315,7 +315,14 @@ fn a_lost_signing_key_is_said() {
 fn a_new_epoch_begins_in_a_new_segment() {
     let state = state();
     let journal = open(state.path());
-    let began = EpochBegan { epoch: 1, restored_seq: 1, restored_hash: Hash::default(), backup_time: 0, by: "alice".into() };
+    let began = EpochBegan {
+        epoch: 1,
+        restored_seq: 1,
+        restored_hash: Hash::default(),
+        backup_time: 0,
+        by: "alice".into(),
+        branch: Digest([1; 16]),
+    };
     let seq = journal.begin_epoch(&began).unwrap();
     journal.close().unwrap();
     let last = *files::segments(&state.path().join("journal")).unwrap().last().unwrap();
