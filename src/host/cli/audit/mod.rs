@@ -3,12 +3,16 @@
 
 mod erase;
 mod export;
+mod keygen;
 mod prune;
 mod render;
 mod show;
 mod signoff;
 mod tail;
+mod unseal;
 mod verify;
+
+pub(super) use unseal::SealedFailure;
 
 use std::collections::BTreeMap;
 use std::fs::File as Segment;
@@ -56,6 +60,12 @@ pub(super) enum Audit {
     /// Take whole segments off the record's beginning
     #[command(after_help = "Example:\n  pgsluice audit prune --before 365d --yes")]
     Prune(prune::Prune),
+    /// Make the key pair that originals are sealed to and read with
+    #[command(after_help = "Example:\n  pgsluice audit keygen --out /media/key/pgsluice-unseal.key")]
+    Keygen(keygen::Keygen),
+    /// Show the original of a statement that was kept sealed
+    #[command(after_help = "Example:\n  pgsluice audit unseal 4711 --key /media/key/pgsluice-unseal.key")]
+    Unseal(unseal::Unseal),
 }
 
 pub(super) fn run(command: Audit, environment: BTreeMap<String, String>) -> Result<(), Failure> {
@@ -67,6 +77,8 @@ pub(super) fn run(command: Audit, environment: BTreeMap<String, String>) -> Resu
         Audit::Erase(command) => erase::run(&command, environment),
         Audit::Prune(command) => prune::run(&command, environment),
         Audit::Verify(command) => verify::run(command, environment),
+        Audit::Keygen(command) => keygen::run(&command),
+        Audit::Unseal(command) => unseal::run(&command, environment),
     }
 }
 
