@@ -344,7 +344,7 @@ fn an_older_copy_is_found_by_a_checkpoint_only() {
 fn the_command_tells_what_is_wrong_and_writes_nothing() {
     let house = House::written(16 * 1024, 48 * 1024);
     let line = serde_json::to_string(&house.checkpoint()).unwrap();
-    fs::write(house.path().join("kept.jsonl"), format!("{line}\n{}", &line[..20])).unwrap();
+    fs::write(house.path().join("kept.jsonl"), format!("{line}\n{}", line.split_at(20).0)).unwrap();
     let listed = |path: &Path| {
         let mut all: Vec<_> = fs::read_dir(path)
             .unwrap()
