@@ -3,6 +3,7 @@
 
 mod agent;
 mod people;
+mod state;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -13,6 +14,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use super::agents::AgentError;
+use super::backup::BackupError;
 use super::config::{Config, ConfigError, Flags, Local, Sources};
 use super::demo::{self, DemoError};
 use super::ledger::LedgerError;
@@ -48,6 +50,9 @@ enum Command {
     /// Add, list and remove the people who read the audit, decide and administer
     #[command(subcommand)]
     People(people::People),
+    /// Back up and restore the state folder
+    #[command(subcommand)]
+    State(state::StateCommand),
     /// Check the configuration and print what counts, without secrets
     #[command(after_help = "Example:\n  pgsluice check-config --config /etc/pgsluice/pgsluice.toml")]
     CheckConfig(File),
@@ -120,6 +125,8 @@ enum Failure {
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     #[error(transparent)]
+    Backup(#[from] BackupError),
+    #[error(transparent)]
     Serve(#[from] ServeError),
     #[error(transparent)]
     Demo(#[from] DemoError),
@@ -140,6 +147,7 @@ pub fn main() -> ExitCode {
         Command::Serve(command) => serve(command, environment),
         Command::Agent(command) => agent::run(command, environment),
         Command::People(command) => people::run(command, &environment),
+        Command::State(command) => state::run(command, &environment),
         Command::CheckConfig(command) => check_config(&command, environment),
         Command::Demo(command) => demo::run(command.once).map_err(Failure::from),
     };

@@ -13,6 +13,8 @@ use crate::audit::{Digester, SigningKey};
 
 const SIGNING: &str = "signing.key";
 const DIGEST: &str = "digest.key";
+/// What the keys lie in, in the state folder.
+pub const FILES: [&str; 2] = [SIGNING, DIGEST];
 
 /// Both keys.
 #[derive(Debug)]

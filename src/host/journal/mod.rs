@@ -1,7 +1,8 @@
 //! The journal: the one writer of the record. It gives each event its number and its time, ties it to the one before, and puts it
 //! where the end of the process cannot lose it, before it returns. What the events mean is not known here.
 
-mod files;
+pub mod epoch;
+pub mod files;
 pub mod keys;
 pub mod reader;
 mod writer;
