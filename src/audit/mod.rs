@@ -7,7 +7,9 @@ pub mod event;
 pub mod note;
 pub mod origin;
 pub mod record;
+pub mod seal;
 pub mod segment;
+pub mod verify;
 
 pub use checkpoint::{Checkpoint, SigningKey};
 pub use digest::{Digest, Digester, Hash};

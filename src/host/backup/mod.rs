@@ -175,7 +175,7 @@ fn whole_records(folder: &Path, seq: u64, chain: &mut Chain) -> Result<Vec<u8>, 
     let path = folder.join(files::segment_name(seq));
     let mut looks = 0;
     loop {
-        let mut bytes = files::read(&path).map_err(at(&path))?;
+        let mut bytes = fs::read(&path).map_err(at(&path))?;
         let mut longer = chain.clone();
         match longer.segment(seq, &bytes) {
             Ok(length) => {

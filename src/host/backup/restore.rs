@@ -154,7 +154,7 @@ fn check_journal(journal: &Path) -> Result<End, String> {
     let mut chain = Chain::default();
     for seq in files::segments(journal).map_err(|error| error.to_string())? {
         let path = journal.join(files::segment_name(seq));
-        let bytes = files::read(&path).map_err(|error| error.to_string())?;
+        let bytes = fs::read(&path).map_err(|error| error.to_string())?;
         let length = chain.segment(seq, &bytes).map_err(|error| format!("its journal: {error}"))?;
         if length != bytes.len() {
             return Err(format!("segment {seq} of its journal does not end with a record"));

@@ -2,8 +2,10 @@
 //! starts with `pgsluice:` and says what to do; the work itself is done elsewhere.
 
 mod agent;
+mod audit;
 mod people;
 mod state;
+mod terminal;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -17,11 +19,15 @@ use super::agents::AgentError;
 use super::backup::BackupError;
 use super::config::{Config, ConfigError, Flags, Local, Sources};
 use super::demo::{self, DemoError};
+use super::journal::reader::ReadError;
+use super::journal::{JournalError, Unwritable};
 use super::ledger::LedgerError;
 use super::people::PeopleError;
 use super::secret::Secret;
 use super::serve::{self, ServeError};
 use super::state::{State, StateError};
+use super::when::NoTime;
+use crate::audit::event::Unreadable;
 
 const DEFAULT_FILE: &str = "pgsluice.toml";
 
@@ -53,6 +59,9 @@ enum Command {
     /// Back up and restore the state folder
     #[command(subcommand)]
     State(state::StateCommand),
+    /// Read the record, check it, and look after it
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Check the configuration and print what counts, without secrets
     #[command(after_help = "Example:\n  pgsluice check-config --config /etc/pgsluice/pgsluice.toml")]
     CheckConfig(File),
@@ -82,7 +91,7 @@ struct Serve {
     file: File,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 struct StateFolder {
     /// The one folder that pgsluice writes to [default: $XDG_STATE_HOME/pgsluice] [env: PGSLUICE_STATE]
     #[arg(long, value_name = "DIR")]
@@ -105,7 +114,7 @@ impl Place {
     }
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 struct File {
     /// The configuration file [default: ./pgsluice.toml if there is one] [env: PGSLUICE_CONFIG]
     #[arg(long, value_name = "FILE")]
@@ -130,6 +139,34 @@ enum Failure {
     Serve(#[from] ServeError),
     #[error(transparent)]
     Demo(#[from] DemoError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Sealed(#[from] audit::SealedFailure),
+    #[error("{0}; nothing was done")]
+    Unwritable(#[from] Unwritable),
+    #[error("a record cannot be read: {0}; `pgsluice audit verify` says more")]
+    Unreadable(#[from] Unreadable),
+    #[error("there is no record in {folder}: give the state folder with --state DIR", folder = .0.display())]
+    NoRecord(PathBuf),
+    #[error("the record is not sound: {0}")]
+    Unsound(String),
+    #[error("the checkpoints in {file}: {reason}", file = file.display())]
+    Checkpoints { file: PathBuf, reason: String },
+    #[error("{0}")]
+    NoSuchRecord(String),
+    #[error("record {0} has no body, and no text of a statement goes with it: there is nothing to erase")]
+    NothingToErase(u64),
+    #[error("what was forwarded goes up to record {delivered}, and record {last} would go: wait, or give --force")]
+    Undelivered { delivered: u64, last: u64 },
+    #[error("a period begins before it ends, and ends before now")]
+    NoPeriod,
+    #[error("cannot write {file}: {reason}", file = file.display())]
+    File { file: PathBuf, reason: std::io::Error },
+    #[error(transparent)]
+    When(#[from] NoTime),
     #[error("cannot write to standard output: {0}")]
     Output(#[from] std::io::Error),
     #[error("who you are is not known to the system: give --owner HUMAN")]
@@ -148,6 +185,7 @@ pub fn main() -> ExitCode {
         Command::Agent(command) => agent::run(command, environment),
         Command::People(command) => people::run(command, &environment),
         Command::State(command) => state::run(command, &environment),
+        Command::Audit(command) => audit::run(command, environment),
         Command::CheckConfig(command) => check_config(&command, environment),
         Command::Demo(command) => demo::run(command.once).map_err(Failure::from),
     };
