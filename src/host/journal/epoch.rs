@@ -21,15 +21,19 @@ pub fn begin(state: &Path, began: EpochBegan, now: u64) -> Result<u64, JournalEr
     let last = files::segments(&folder).map_err(failed)?.last().copied().ok_or_else(|| damaged("it has no segments".to_owned()))?;
     let bytes = std::fs::read(&folder.join(files::segment_name(last))).map_err(failed)?;
     let (before, mut walk) = Walk::new(&bytes).map_err(|error| damaged(error.to_string()))?;
-    while walk.step().map_err(|error| damaged(error.to_string()))?.is_some() {}
+    // Time does not go back in a journal, whatever the clock of this machine says.
+    let mut time = now.max(before.time);
+    while let Some(record) = walk.step().map_err(|error| damaged(error.to_string()))? {
+        time = time.max(record.time);
+    }
     if walk.at() != bytes.len() || began.epoch <= before.epoch {
         return Err(damaged("no epoch can begin behind its last segment".to_owned()));
     }
-    let header = Header { journal: before.journal, epoch: began.epoch, first_seq: walk.next_seq(), time: now, previous: walk.previous() };
+    let header = Header { journal: before.journal, epoch: began.epoch, first_seq: walk.next_seq(), time, previous: walk.previous() };
     let mut encoded = Encoded::default();
     Event::from(began).encode(&mut encoded);
     let mut segment = header.write().to_vec();
-    let place = Place { seq: header.first_seq, time: now, previous: header.hash() };
+    let place = Place { seq: header.first_seq, time, previous: header.hash() };
     record::write(&mut segment, Kind::EpochBegan.0, place, &encoded.facts, None).map_err(|error| failed(io::Error::other(error)))?;
     let path = folder.join(files::segment_name(header.first_seq));
     let write = || {
