@@ -19,7 +19,7 @@ pub fn begin(state: &Path, began: EpochBegan, now: u64) -> Result<u64, JournalEr
     let failed = |reason| JournalError::Io { folder: folder.clone(), reason };
     let damaged = |what: String| JournalError::Damaged { folder: folder.clone(), what };
     let last = files::segments(&folder).map_err(failed)?.last().copied().ok_or_else(|| damaged("it has no segments".to_owned()))?;
-    let bytes = std::fs::read(&folder.join(files::segment_name(last))).map_err(failed)?;
+    let bytes = std::fs::read(folder.join(files::segment_name(last))).map_err(failed)?;
     let (before, mut walk) = Walk::new(&bytes).map_err(|error| damaged(error.to_string()))?;
     // Time does not go back in a journal, whatever the clock of this machine says.
     let mut time = now.max(before.time);
