@@ -26,3 +26,4 @@ pub mod stream;
 pub mod throttle;
 pub mod tls;
 pub mod upstream;
+pub mod when;

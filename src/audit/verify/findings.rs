@@ -24,7 +24,7 @@ pub enum Problem {
     Duplicated,
     /// The end is missing.
     CutOff,
-    /// The last record is not whole: what a crash leaves, and the next start puts right.
+    /// Something was begun and not brought to its end: what a crash leaves.
     Torn,
     /// A body is gone, and no record says so.
     Erased,

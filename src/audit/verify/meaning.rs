@@ -19,6 +19,8 @@ const MOST_OPEN: usize = 16_384;
 const MOST_SESSIONS: usize = 1 << 20;
 /// Statements only prepared have an end only when they failed, soon after.
 const MOST_PREPARED: usize = 4096;
+/// Bodies that are gone or damaged are remembered until a record speaks of them; nobody erases so many by hand.
+const MOST_BODIES: usize = 1 << 20;
 
 #[derive(Debug, Default)]
 pub(super) struct Meaning {
@@ -28,6 +30,10 @@ pub(super) struct Meaning {
     recent_first: u64,
     /// Records whose body is gone and that no later record has spoken of yet.
     erased: HashSet<u64>,
+    /// Records whose body is not what was written: an erasure that was interrupted, if a later record speaks of it.
+    damaged: HashSet<u64>,
+    /// Damaged ones that were spoken of.
+    spoken: HashSet<u64>,
     pruned: Vec<(u64, Hash)>,
     sessions: HashMap<u64, Session>,
 }
@@ -46,7 +52,11 @@ impl Meaning {
     pub fn take(&mut self, record: &Record<'_>, journal: Digest, epoch: &mut u32, first_seq: u64, trust: &Trust, found: &mut Findings) {
         let seq = record.seq;
         if record.body == Body::Erased {
-            self.erased.insert(seq);
+            if self.erased.len() < MOST_BODIES {
+                self.erased.insert(seq);
+            } else {
+                found.find(Problem::Erased, seq, seq, "its body is gone, with so many others that the records of it were not looked for");
+            }
         }
         match Event::decode(Kind(record.kind), record.facts, None) {
             Ok(Some(event)) => self.means(event, seq, journal, epoch, first_seq, trust, found),
@@ -54,6 +64,15 @@ impl Meaning {
             Err(_) => found.warn(seq, "its facts cannot be read by this program"),
         }
         self.remember(seq, record.hash);
+    }
+
+    /// Its chain is sound and its body is not what it was written with.
+    pub fn damaged(&mut self, seq: u64, found: &mut Findings) {
+        if self.damaged.len() < MOST_BODIES {
+            self.damaged.insert(seq);
+        } else {
+            found.find(Problem::Edited, seq, seq, "its body is not the one it was written with");
+        }
     }
 
     /// Keeps the hash of a record for checkpoints that speak of it.
@@ -85,6 +104,8 @@ impl Meaning {
             Event::Erased(event) => {
                 if event.seq >= seq {
                     found.find(Problem::Impossible, seq, seq, format!("it says that record {} was erased, which comes later", event.seq));
+                } else if self.damaged.contains(&event.seq) {
+                    self.spoken.insert(event.seq);
                 } else if !self.erased.remove(&event.seq) && event.seq >= first_seq {
                     let what = format!(
                         "record {} was to be erased and has its body: `pgsluice audit erase {}` completes it",
@@ -158,13 +179,21 @@ impl Meaning {
         }
         if !checkpoint.is_signed() {
             found.find(Problem::Untrusted, seq, seq, "its checkpoint is not signed by the key that it names");
-        } else if self.hash_of(signed).is_some_and(|known| known == hash) {
-            found.checkpoints = found.checkpoints.saturating_add(1);
-            found.signed_seq = found.signed_seq.max(signed);
-        } else if !self.recent.is_empty() && signed >= self.recent_first {
-            let what =
-                format!("its checkpoint was signed over another record {signed} than the one that is there: the journal was written anew");
-            found.find(Problem::Rewritten, seq, seq, what);
+            return;
+        }
+        match self.hash_of(signed) {
+            Some(known) if known == hash => {
+                found.checkpoints = found.checkpoints.saturating_add(1);
+                found.signed_seq = found.signed_seq.max(signed);
+            }
+            // It stands behind what is bad, or was pruned.
+            None if signed < seq => {}
+            Some(_) | None => {
+                let what = format!(
+                    "its checkpoint was signed over another record {signed} than the one that is there: the journal was written anew"
+                );
+                found.find(Problem::Rewritten, seq, seq, what);
+            }
         }
     }
 
@@ -242,25 +271,35 @@ impl Meaning {
 
     /// At the end: `removed` is what the journal's first segment says of the record before it.
     pub fn settle(&mut self, removed: Option<(u64, Hash)>, found: &mut Findings) {
-        let mut unspoken: Vec<u64> = self.erased.drain().collect();
-        unspoken.sort_unstable();
-        for seq in unspoken {
+        for seq in sorted(std::mem::take(&mut self.erased)) {
             found.find(Problem::Erased, seq, seq, "its body is gone, and no record says who erased it and why");
         }
-        if let Some((seq, hash)) = removed {
-            if !self.pruned.contains(&(seq, hash)) {
-                let what = match self.pruned.iter().any(|(pruned, _)| *pruned == seq) {
-                    true => {
-                        "they were pruned, and the record that says so names another last record than the one that the first segment follows"
-                    }
-                    false => "the first segments are missing, and no record says that they were pruned",
-                };
-                found.find(Problem::Removed, 1, seq, what);
+        for seq in sorted(std::mem::take(&mut self.damaged)) {
+            if self.spoken.contains(&seq) {
+                let what =
+                    format!("its body was to be erased and is neither gone nor what it was: `pgsluice audit erase {seq}` completes it");
+                found.find(Problem::Torn, seq, seq, what);
+            } else {
+                found.find(Problem::Edited, seq, seq, "its body is not the one it was written with");
             }
+        }
+        if let Some((seq, hash)) = removed.filter(|removed| !self.pruned.contains(removed)) {
+            let what = if self.pruned.iter().any(|pruned| pruned.0 == seq && pruned.1 != hash) {
+                "they were pruned, and the record that says so names another last record than the one that the first segment follows"
+            } else {
+                "the first segments are missing, and no record says that they were pruned"
+            };
+            found.find(Problem::Removed, 1, seq, what);
         }
         let unfinished = self.pruned.iter().map(|(seq, _)| *seq).max().filter(|seq| *seq >= found.first_seq && found.records > 0);
         if let Some(seq) = unfinished {
             found.warn(seq, "it was to be pruned with all before it and is there: `pgsluice audit prune` completes it");
         }
     }
+}
+
+fn sorted(numbers: HashSet<u64>) -> Vec<u64> {
+    let mut numbers: Vec<u64> = numbers.into_iter().collect();
+    numbers.sort_unstable();
+    numbers
 }

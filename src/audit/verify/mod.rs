@@ -323,26 +323,37 @@ impl Verifier {
     /// Tells what is wrong at `at`, and goes on behind it.
     fn bad(&mut self, source: &mut impl Source, at: u64, is_last: bool) -> io::Result<Step> {
         let next = self.next_seq;
+        if is_last && is_unfinished(source, at, next)? {
+            let what =
+                "it is the last one and is not whole: what a crash leaves; the next start of pgsluice puts it right, with a record of it";
+            self.found.find(Problem::Torn, next, next, what);
+            return Ok(Step::End);
+        }
         let window = source.window(at, WINDOW)?;
         let Ok(Some(record)) = Record::read(window) else {
-            return self.unreadable(source, at, is_last);
+            return self.unreadable(source, at);
         };
         let (length, seq, hash) = (record.length(), record.seq, record.hash);
+        if seq == next && self.previous.is_some_and(|previous| record.check(previous) == Err(Malformed::Body)) {
+            self.meaning.damaged(seq, &mut self.found);
+            self.take(&record);
+            return Ok(Step::On(length));
+        }
         let behind = window.get(length..).unwrap_or_default();
         let after = Record::read(behind);
         let sound = self.previous.is_some_and(|previous| record.check(previous).is_ok());
         // Whether its length is right, so that the next one is found.
+        let plausible = self.found.first_seq..=next.saturating_add(FURTHEST);
         let leads_on = match &after {
-            Ok(Some(after)) => after.seq == seq.saturating_add(1) || after.seq == next.saturating_add(1) || self.is_missing(after.seq),
+            Ok(Some(after)) => plausible.contains(&after.seq),
             Ok(None) => true,
             Err(_) => false,
         };
         let follower_fits = matches!(&after, Ok(Some(after)) if after.check(hash).is_ok());
         let renumbered = !sound && self.fits_as_next(window.get(..length).unwrap_or_default());
         if seq == next || renumbered {
-            let torn = is_last && hash == Hash::default() && matches!(after, Ok(None));
             if !leads_on && !renumbered {
-                return self.unreadable(source, at, is_last);
+                return self.unreadable(source, at);
             }
             let what = match self.previous.map(|previous| record.check(previous)) {
                 _ if renumbered => format!("it bears the number {seq}"),
@@ -355,17 +366,13 @@ impl Verifier {
                 Some(Err(malformed)) => malformed.to_string(),
                 Some(Ok(())) | None => "it is not what was written".to_owned(),
             };
-            if torn {
-                self.torn_at(next);
-                return Ok(Step::End);
-            }
             self.found.find(Problem::Edited, next, next, what);
             // What follows is held against the hash that stands here, unless that is what was changed.
             self.pass(next, Some(hash).filter(|_| follower_fits));
             return Ok(Step::On(length));
         }
         if !leads_on && !follower_fits {
-            return self.unreadable(source, at, is_last);
+            return self.unreadable(source, at);
         }
         if seq > next {
             let what = if sound { "missing, and the chain was made anew over the gap" } else { "missing" };
@@ -377,10 +384,6 @@ impl Verifier {
             self.found.find(Problem::Duplicated, seq, seq, format!("it stands again where record {next} is due"));
         }
         Ok(Step::On(length))
-    }
-
-    fn is_missing(&self, seq: u64) -> bool {
-        self.gaps.iter().any(|gap| (gap.first..=gap.last).contains(&seq))
     }
 
     /// Whether the record would be sound if it bore the number that is due.
@@ -395,14 +398,8 @@ impl Verifier {
         }
     }
 
-    fn torn_at(&mut self, seq: u64) {
-        let what =
-            "it is the last one and is not whole: what a crash leaves; the next start of pgsluice puts it right, with a record of it";
-        self.found.find(Problem::Torn, seq, seq, what);
-    }
-
     /// Bytes that are no record: looks for the next one behind them.
-    fn unreadable(&mut self, source: &mut impl Source, at: u64, is_last: bool) -> io::Result<Step> {
+    fn unreadable(&mut self, source: &mut impl Source, at: u64) -> io::Result<Step> {
         let next = self.next_seq;
         let window = source.window(at, WINDOW)?;
         if let Some((offset, seq)) = find_next(window, next) {
@@ -412,23 +409,15 @@ impl Verifier {
             self.previous = None;
             return Ok(Step::On(offset));
         }
-        // A record that was begun: its bytes, then zeros where the rest should be.
-        let written = window.iter().rposition(|byte| *byte != 0).map_or(0, |last| last.saturating_add(1));
-        let declared = window.first_chunk::<4>().map_or(0, |length| u32::from_le_bytes(*length));
-        let declared = usize::try_from(declared).unwrap_or(usize::MAX);
-        let unfinished = (SHORTEST..=LONGEST).contains(&declared) && declared > written;
-        let to_the_end =
-            window.len() < WINDOW || behind(&mut *source, at.saturating_add(u64::try_from(written).unwrap_or(0)))? != Some(Behind::Bytes);
-        if is_last && unfinished && to_the_end {
-            self.torn_at(next);
-            return Ok(Step::End);
-        }
         self.lost_at(Problem::Edited, next, "its bytes are no record, and nothing behind them in its segment can be read".to_owned());
         Ok(Step::End)
     }
 
     /// Everything that was found.
     pub fn finish(mut self) -> Findings {
+        if self.found.segments == 0 {
+            self.found.find(Problem::Removed, 1, 1, "there is no segment at all");
+        }
         for Gap { first, last, what, elsewhere } in std::mem::take(&mut self.gaps) {
             if elsewhere {
                 self.found.find(Problem::Reordered, first, last, "they stand elsewhere in the journal than they were written");
@@ -444,6 +433,19 @@ impl Verifier {
         found.warnings.sort_by_key(|warning| warning.seq);
         found
     }
+}
+
+/// Whether record `next` was begun at `at` and its end is missing, and nothing stands behind it.
+fn is_unfinished(source: &mut impl Source, at: u64, next: u64) -> io::Result<bool> {
+    let window = source.window(at, LONGEST)?;
+    let written = window.iter().rposition(|byte| *byte != 0).map_or(0, |last| last.saturating_add(1));
+    let declared = window.first_chunk::<4>().map_or(0, |length| u32::from_le_bytes(*length));
+    let declared = usize::try_from(declared).unwrap_or(usize::MAX);
+    let numbered_otherwise = written > NUMBER.end && window.get(NUMBER).is_some_and(|number| number != next.to_le_bytes());
+    if !(SHORTEST..=LONGEST).contains(&declared) || declared <= written || numbered_otherwise {
+        return Ok(false);
+    }
+    Ok(behind(source, at.saturating_add(u64::try_from(written).unwrap_or(u64::MAX)))? != Some(Behind::Bytes))
 }
 
 /// What stands behind the last record.

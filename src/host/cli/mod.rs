@@ -21,10 +21,10 @@ use super::journal::reader::ReadError;
 use super::journal::{JournalError, Unwritable};
 use super::ledger::LedgerError;
 use super::people::PeopleError;
-use super::report::WhenError;
 use super::secret::Secret;
 use super::serve::{self, ServeError};
 use super::state::{State, StateError};
+use super::when::NoTime;
 use crate::audit::event::Unreadable;
 
 const DEFAULT_FILE: &str = "pgsluice.toml";
@@ -142,12 +142,22 @@ enum Failure {
     Unreadable(#[from] Unreadable),
     #[error("there is no record in {folder}: give the state folder with --state DIR", folder = .0.display())]
     NoRecord(PathBuf),
+    #[error("the checkpoints in {file}: {reason}", file = file.display())]
+    Checkpoints { file: PathBuf, reason: String },
+    #[error("{0}")]
+    NoSuchRecord(String),
+    #[error("record {0} has no body, and no text of a statement goes with it: there is nothing to erase")]
+    NothingToErase(u64),
+    #[error("what was forwarded goes up to record {delivered}, and record {last} would go: wait, or give --force")]
+    Undelivered { delivered: u64, last: u64 },
+    #[error("a period begins before it ends, and ends before now")]
+    NoPeriod,
+    #[error("cannot write {file}: {reason}", file = file.display())]
+    File { file: PathBuf, reason: std::io::Error },
+    #[error(transparent)]
+    When(#[from] NoTime),
     #[error("cannot write to standard output: {0}")]
     Output(#[from] std::io::Error),
-    #[error(transparent)]
-    When(#[from] WhenError),
-    #[error("cannot write {path}: {reason}", path = path.display())]
-    NotWritten { path: PathBuf, reason: std::io::Error },
     #[error("the record is not sound: {0}")]
     Unsound(String),
     #[error("who you are is not known to the system: give --owner HUMAN")]

@@ -235,7 +235,7 @@ async fn begin(house: &Arc<House>, running: &Arc<Running>, upstreams: Upstreams,
         Err(report) => return Err((report, stream)),
     };
     // Only the server knows how to greet a client of a manner not met before; the link is then this session's.
-    let (reported, taken) = match house.greetings.of(&upstreams.manner) {
+    let (reported, taken) = match running.greetings.of(&upstreams.manner) {
         Some(reported) => (reported, None),
         None => match Box::pin(upstreams.take()).await {
             Ok(taken) => (Arc::clone(&taken.report.parameters), Some(taken)),

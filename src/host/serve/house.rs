@@ -40,7 +40,6 @@ pub struct House {
     pub directory: AgentDirectory,
     pub throttle: Mutex<Throttle>,
     pub registry: Arc<Registry>,
-    pub greetings: Greetings,
     pub errands: Errands,
     pub arrivals: Arc<Arrivals>,
 }
@@ -54,6 +53,8 @@ pub struct Running {
     pub limits: Limits,
     pub policy: Arc<Policy>,
     pub keepalive: Keepalive,
+    /// What servers reported under this configuration.
+    pub greetings: Greetings,
 }
 
 impl Running {
@@ -80,7 +81,7 @@ impl Running {
             waiting: WAITING,
             patience: config.capacity.wait.unwrap_or(FOREVER),
         });
-        Ok(Self { config, door, connector, limits, policy: Arc::new(Policy::allow_all()), keepalive })
+        Ok(Self { config, door, connector, limits, policy: Arc::new(Policy::allow_all()), keepalive, greetings: Greetings::default() })
     }
 }
 
@@ -95,7 +96,6 @@ impl House {
             directory: AgentDirectory::open(state)?,
             throttle: Mutex::default(),
             registry: Arc::default(),
-            greetings: Greetings::default(),
             errands: Errands::default(),
             arrivals: Arc::default(),
         })
@@ -142,7 +142,6 @@ impl House {
                     tracing::warn!(%error, "the log level stays as it was");
                 }
                 *self.running.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
-                self.greetings.forget();
                 tracing::info!("configuration reloaded");
             }
             Err(error) => tracing::error!(%error, "configuration not reloaded: the old one stays in force"),

@@ -72,7 +72,7 @@ pub fn run(config: Config, sources: Sources, state: State, log: LogHandle, ready
     })?;
     // What commands did until now is to be recorded before the journal closes.
     drop(keeper);
-    Ok(())
+    Ok(house.journal.close()?)
 }
 
 async fn serve(house: &Arc<House>, state: &State, workers: &Workers, ready: impl Fn(SocketAddr)) -> Result<(), ServeError> {
