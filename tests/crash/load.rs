@@ -13,9 +13,9 @@ use tokio_postgres::NoTls;
 const DRIVERS: u64 = 3;
 /// Statements of one pipeline.
 const PIPELINE: u64 = 5;
-/// Columns that make a statement's shape some 16 KB long, so that segments fill.
-const COLUMNS: usize = 400;
-const LONG: &str = ", 1 as a_column_of_some_length_to_fill_it";
+/// Columns that make a statement's shape some 16 KB long, so that segments fill. Of columns that read alike a shape would have one.
+const COLUMNS: usize = 200;
+const LONG: &str = ", 1 as a_column_of_some_length_to_fill_it, 1 as another_one_of_some_length_too";
 /// Markers of one driver in one run are numbered apart from the others'.
 const APART: u64 = 1 << 32;
 
