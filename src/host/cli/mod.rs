@@ -136,6 +136,8 @@ enum Failure {
     Journal(#[from] JournalError),
     #[error(transparent)]
     Read(#[from] ReadError),
+    #[error(transparent)]
+    Sealed(#[from] audit::SealedFailure),
     #[error("{0}; nothing was done")]
     Unwritable(#[from] Unwritable),
     #[error("a record cannot be read: {0}; `pgsluice audit verify` says more")]

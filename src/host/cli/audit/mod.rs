@@ -3,13 +3,17 @@
 
 mod erase;
 mod export;
+mod keygen;
 mod prune;
 mod render;
 mod report;
 mod show;
 mod signoff;
 mod tail;
+mod unseal;
 mod verify;
+
+pub(super) use unseal::SealedFailure;
 
 use std::collections::BTreeMap;
 use std::fs::File as Segment;
@@ -38,9 +42,6 @@ pub(super) enum Audit {
     /// Show the last records, and with -f those that come
     #[command(after_help = "Example:\n  pgsluice audit tail -f")]
     Tail(tail::Tail),
-    /// Write the evidence of a period for auditors
-    #[command(after_help = "Example:\n  pgsluice audit report --from 2026-01-01 --to 2026-04-01 --out evidence.html --json evidence.json")]
-    Report(report::Report),
     /// Show one record whole, with what belongs to it
     #[command(after_help = "Example:\n  pgsluice audit show 4711")]
     Show(show::Show),
@@ -60,18 +61,29 @@ pub(super) enum Audit {
     /// Take whole segments off the record's beginning
     #[command(after_help = "Example:\n  pgsluice audit prune --before 365d --yes")]
     Prune(prune::Prune),
+    /// Make the key pair that originals are sealed to and read with
+    #[command(after_help = "Example:\n  pgsluice audit keygen --out /media/key/pgsluice-unseal.key")]
+    Keygen(keygen::Keygen),
+    /// Show the original of a statement that was kept sealed
+    #[command(after_help = "Example:\n  pgsluice audit unseal 4711 --key /media/key/pgsluice-unseal.key")]
+    Unseal(unseal::Unseal),
+    /// Write the evidence of a period for auditors
+    #[command(after_help = "Example:\n  pgsluice audit report --from 2026-01-01 --to 2026-04-01 --out evidence.html --json evidence.json")]
+    Report(report::Report),
 }
 
 pub(super) fn run(command: Audit, environment: BTreeMap<String, String>) -> Result<(), Failure> {
     match command {
         Audit::Tail(command) => tail::run(&command, environment),
-        Audit::Report(command) => report::run(&command, environment),
         Audit::Show(command) => show::run(&command, environment),
         Audit::Export(command) => export::run(&command, environment),
         Audit::Signoff(command) => signoff::run(command, environment),
         Audit::Erase(command) => erase::run(&command, environment),
         Audit::Prune(command) => prune::run(&command, environment),
         Audit::Verify(command) => verify::run(command, environment),
+        Audit::Keygen(command) => keygen::run(&command),
+        Audit::Unseal(command) => unseal::run(&command, environment),
+        Audit::Report(command) => report::run(&command, environment),
     }
 }
 
