@@ -42,6 +42,8 @@ pub struct Shared {
     pub end: watch::Sender<u64>,
     pub last: AtomicU64,
     pub synced: watch::Sender<Synced>,
+    /// Its number alone, told only when it grows.
+    pub on_disk: watch::Sender<u64>,
     pub refused: AtomicU64,
     trouble: AtomicU8,
     bell: Mutex<Bell>,
@@ -90,6 +92,7 @@ impl Shared {
             end: watch::Sender::new(last),
             last: AtomicU64::new(last),
             synced: watch::Sender::new(Synced { seq: 0, failed: None }),
+            on_disk: watch::Sender::new(0),
             refused: AtomicU64::new(0),
             trouble: AtomicU8::new(0),
             bell: Mutex::default(),
@@ -236,6 +239,8 @@ impl Shared {
         match &synced {
             Ok(seq) => {
                 writer.broken = None;
+                // First, for who was told that a record is on disk may look for it there.
+                self.on_disk.send_if_modified(|known| std::mem::replace(known, *seq) != *seq);
                 self.synced.send_replace(Synced { seq: *seq, failed: None });
             }
             Err(reason) => {

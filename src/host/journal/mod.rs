@@ -25,6 +25,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::audit::event::{Encoded, EpochBegan, KeyChanged, Recovered, SignedIn, Stopped};
+use crate::audit::seal::PublicKey;
 use crate::audit::{Digest, Event, Hash, Kind, Note};
 use crate::wire::report::Report;
 use files::Files;
@@ -49,11 +50,18 @@ pub struct Options {
     pub sync_interval: Duration,
     /// A checkpoint is signed this often while records are written.
     pub checkpoint_interval: Duration,
+    /// Whose key originals are sealed to; without one they are not kept.
+    pub seal_to: Option<PublicKey>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { segment: 64 * 1024 * 1024, sync_interval: Duration::from_millis(100), checkpoint_interval: Duration::from_secs(60) }
+        Self {
+            segment: 64 * 1024 * 1024,
+            sync_interval: Duration::from_millis(100),
+            checkpoint_interval: Duration::from_secs(60),
+            seal_to: None,
+        }
     }
 }
 
@@ -122,6 +130,7 @@ impl Journal {
             segment: options.segment.max(SMALLEST_SEGMENT),
             sync_interval: options.sync_interval.max(SHORTEST_INTERVAL),
             checkpoint_interval: options.checkpoint_interval.max(SHORTEST_INTERVAL),
+            ..options
         };
         Self::open_with(state, &options, &Files::default())
     }
@@ -197,7 +206,7 @@ impl Journal {
 
     /// Records one event; returns its number.
     pub fn record(&self, event: impl Into<Event>) -> Result<u64, Unwritable> {
-        self.shared.put(None, &[Note { event: event.into(), shape: None }])
+        self.shared.put(None, &[event.into().into()])
     }
 
     /// Records an event that was encoded elsewhere; returns its number.
@@ -246,6 +255,11 @@ impl Journal {
         let receiver = self.shared.end.subscribe();
         self.shared.tell();
         receiver
+    }
+
+    /// The number of the last record that is on disk, and of every later one: for those who pass on what must never be taken back.
+    pub fn on_disk(&self) -> watch::Receiver<u64> {
+        self.shared.on_disk.subscribe()
     }
 
     /// Returns when everything up to `seq` is on disk. Who waits at the same time waits for the same sync.

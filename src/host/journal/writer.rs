@@ -10,6 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use memmap2::MmapMut;
 use ring::rand::{SecureRandom as _, SystemRandom};
+use zeroize::Zeroizing;
 
 use super::files::{self, Files};
 use super::recover::Found;
@@ -17,6 +18,7 @@ use super::running::Running;
 use super::{Options, Unwritable};
 use crate::audit::event::{Checkpointed, Continued, Encoded, EpochBegan, KeyChanged, ShapeMet, ShapeText, SignedIn, Word};
 use crate::audit::record::{self, Place, SALT};
+use crate::audit::seal::{Original, RANDOM, SealError, Sealer, SegmentKey};
 use crate::audit::segment::{HEADER, Header};
 use crate::audit::{Digest, Event, Hash, Kind, Note, Shape, SigningKey};
 
@@ -163,6 +165,8 @@ pub struct Writer {
     pub unsigned: bool,
     /// The shapes whose text this segment has.
     shapes: HashSet<Digest>,
+    /// What originals in this segment are sealed with, as far as this process wrote it.
+    segment_key: Option<SegmentKey>,
     running: Running,
     /// What happened while nothing could be recorded.
     pub owed: Vec<Note>,
@@ -198,6 +202,8 @@ struct Draft {
     shapes: Vec<Digest>,
     /// The numbers of the notes' records.
     seqs: Vec<u64>,
+    /// The key that originals in it are sealed with, where it is the one that brings it.
+    segment_key: Option<SegmentKey>,
     /// Behind it.
     previous: Hash,
     next_seq: u64,
@@ -244,6 +250,7 @@ impl Writer {
             sealed: false,
             unsigned: false,
             shapes: found.map(|found| found.shapes.clone()).unwrap_or_default(),
+            segment_key: None,
             running: found.map(|found| found.running.clone()).unwrap_or_default(),
             owed: Vec::new(),
             executions: 0,
@@ -378,8 +385,9 @@ impl Writer {
             if let Some(shape) = &note.shape {
                 self.add_shape(shape)?;
             }
+            let sealed = note.original.as_ref().map(|original| self.sealed(&note.event, original)).transpose()?;
             self.draft.seqs.push(self.draft.next_seq);
-            self.add(&note.event)?;
+            self.add(sealed.as_ref().unwrap_or(&note.event))?;
         }
         Ok(())
     }
@@ -388,6 +396,7 @@ impl Writer {
         self.draft.bytes.clear();
         self.draft.shapes.clear();
         self.draft.seqs.clear();
+        self.draft.segment_key = None;
         (self.draft.previous, self.draft.next_seq) = (self.previous, self.next_seq);
     }
 
@@ -398,6 +407,27 @@ impl Writer {
         self.draft.shapes.push(shape.digest);
         let body = Some(Box::new(ShapeText { text: shape.text.to_string() }));
         self.add(&ShapeMet { shape: shape.digest, body }.into())
+    }
+
+    /// The event with what was sent sealed into it. The key for that is recorded before it, once in each segment.
+    fn sealed(&mut self, event: &Event, original: &Original) -> Result<Event, Unwritable> {
+        let failed = |error: SealError| {
+            tracing::error!(%error, "an original was not sealed, so its statement is not recorded");
+            Unwritable::Broken
+        };
+        let mut event = event.clone();
+        let (Some(to), Some((session, number, body))) = (self.options.seal_to, event.sent()) else { return Ok(event) };
+        if self.segment_key.is_none() && self.draft.segment_key.is_none() {
+            let mut random = Zeroizing::new([0; RANDOM]);
+            self.random.fill(random.as_mut_slice()).map_err(|_| Unwritable::Broken)?;
+            let (record, key) = Sealer::new(to, self.current.header.journal).begin_segment(&random).map_err(failed)?;
+            self.add(&record.into())?;
+            self.draft.segment_key = Some(key);
+        }
+        if let Some(key) = self.draft.segment_key.as_ref().or(self.segment_key.as_ref()) {
+            body.get_or_insert_default().sealed = Some(key.seal(session, number, original).map_err(failed)?.into());
+        }
+        Ok(event)
     }
 
     fn add(&mut self, event: &Event) -> Result<(), Unwritable> {
@@ -437,6 +467,9 @@ impl Writer {
         }
         (self.previous, self.next_seq) = (self.draft.previous, self.draft.next_seq);
         self.shapes.extend(self.draft.shapes.drain(..));
+        if let Some(key) = self.draft.segment_key.take() {
+            self.segment_key = Some(key);
+        }
         for (note, seq) in notes.iter().zip(&self.draft.seqs) {
             self.running.apply(*seq, &note.event);
             self.executions = self.executions.saturating_add(u64::from(matches!(note.event, Event::Begun(_))));
@@ -491,6 +524,7 @@ impl Writer {
         self.retired.push_back(Retired { segment, next: header.hash(), next_seq: header.first_seq, running: self.running.clone() });
         self.previous = header.hash();
         self.shapes.clear();
+        self.segment_key = None;
         (self.sealed, self.stuck, self.called, self.hurry, self.call) = (false, false, false, false, true);
         Ok(())
     }

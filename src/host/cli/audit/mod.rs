@@ -62,7 +62,9 @@ pub(super) enum Audit {
     #[command(after_help = "Example:\n  pgsluice audit prune --before 365d --yes")]
     Prune(prune::Prune),
     /// Make the key pair that originals are sealed to and read with
-    #[command(after_help = "Example:\n  pgsluice audit keygen --out /media/key/pgsluice-unseal.key")]
+    #[command(after_help = "Example:\n  pgsluice audit keygen --out /media/key/pgsluice-unseal.key\n\n\
+                      For another key, put the new public key into the configuration and restart. What was sealed before opens with the old\n\
+                      private key only: keep it as long as those records. A lost one cannot be replaced; the record stays whole and verifiable.")]
     Keygen(keygen::Keygen),
     /// Show the original of a statement that was kept sealed
     #[command(after_help = "Example:\n  pgsluice audit unseal 4711 --key /media/key/pgsluice-unseal.key")]
