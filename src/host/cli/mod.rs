@@ -23,7 +23,6 @@ use super::journal::reader::ReadError;
 use super::journal::{JournalError, Unwritable};
 use super::ledger::LedgerError;
 use super::people::PeopleError;
-use super::report::WhenError;
 use super::secret::Secret;
 use super::serve::{self, ServeError};
 use super::state::{State, StateError};
@@ -152,8 +151,6 @@ enum Failure {
     Unreadable(#[from] Unreadable),
     #[error("there is no record in {folder}: give the state folder with --state DIR", folder = .0.display())]
     NoRecord(PathBuf),
-    #[error("the record is not sound: {0}")]
-    Unsound(String),
     #[error("the checkpoints in {file}: {reason}", file = file.display())]
     Checkpoints { file: PathBuf, reason: String },
     #[error("{0}")]
@@ -170,8 +167,8 @@ enum Failure {
     When(#[from] NoTime),
     #[error("cannot write to standard output: {0}")]
     Output(#[from] std::io::Error),
-    #[error(transparent)]
-    Period(#[from] WhenError),
+    #[error("the record is not sound: {0}")]
+    Unsound(String),
     #[error("who you are is not known to the system: give --owner HUMAN")]
     NoOwner,
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::when::At;
+use super::period::At;
 use crate::audit::Hash;
 use crate::audit::checkpoint::key_name;
 use crate::audit::event::Checkpointed;

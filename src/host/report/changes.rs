@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::bounded::{List, cut};
-use super::when::At;
+use super::period::At;
 use crate::audit::checkpoint::key_name;
 use crate::audit::event::{
     AgentChanged, Change, ConfigChanged, EpochBegan, Erased, KeyChanged, PersonChanged, PolicyChanged, Pruned, Recovered, Resumed,
@@ -128,12 +128,12 @@ impl Changes {
     }
 
     pub(super) fn pruned(&mut self, place: Place, event: &Pruned) {
-        let detail = format!("whole segments from before {}", At(event.before));
+        let detail = format!("whole segments from before {}", At(event.before).short());
         self.removals.push(row(place, "pruned", format!("records up to {}", event.seq), detail, Some(&event.by), None));
     }
 
     pub(super) fn epoch(&mut self, place: Place, event: &EpochBegan) {
-        let detail = format!("a backup of {}, which ends with record {}", At(event.backup_time), event.restored_seq);
+        let detail = format!("a backup of {}, which ends with record {}", At(event.backup_time).short(), event.restored_seq);
         self.removals.push(row(place, "epoch-began", format!("epoch {}", event.epoch), detail, Some(&event.by), None));
     }
 }
@@ -159,7 +159,7 @@ impl Gaps {
     pub(super) fn resumed(&mut self, place: Place, event: &Resumed) {
         self.standstills += 1;
         self.refused_in_standstills = self.refused_in_standstills.saturating_add(event.refused);
-        let detail = format!("nothing could be recorded since {}, {} refused: {}", At(event.since), event.refused, event.trouble);
+        let detail = format!("nothing could be recorded since {}, {} refused: {}", At(event.since).short(), event.refused, event.trouble);
         self.rows.push(row(place, "resumed", "journal", detail, None, None));
     }
 }

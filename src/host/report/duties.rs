@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::bounded::{List, Tally};
 use super::holds::Holds;
+use super::period::At;
 use super::sessions::{Agent, Sessions};
-use super::when::At;
 use crate::audit::event::{Change, Decided, Decision, Granted, PersonChanged};
 use crate::host::people::{OPERATOR, Role};
 

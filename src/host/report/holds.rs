@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::bounded::{List, Tally, cut};
+use super::period::At;
 use super::sessions::Agent;
 use super::volumes::effect_words;
-use super::when::At;
 use crate::audit::event::{Decided, Decision, Granted, Held, Spent, Words};
 
 /// Holds followed at once. An approval that is never used is followed to the end.

@@ -9,12 +9,12 @@ mod duties;
 mod gather;
 mod holds;
 mod page;
+mod period;
 mod reviews;
 mod sessions;
 #[cfg(test)]
 mod tests;
 mod volumes;
-mod when;
 
 use std::path::Path;
 
@@ -28,9 +28,9 @@ use controls::{CONTROLS, Control};
 use duties::Separation;
 use gather::Gatherer;
 use holds::Holds;
+pub use period::{At, Period};
 use reviews::{Reads, SignOffs};
 use volumes::Volumes;
-pub use when::{At, Period, WhenError};
 
 /// Rises when a key of the JSON changes its meaning or goes away; new keys leave it as it is.
 const SCHEMA_VERSION: u32 = 1;

@@ -10,8 +10,8 @@ use super::changes::Row;
 use super::controls::{self, CONTROLS, Framework, Section};
 use super::duties::{Finding, Weight};
 use super::holds::{HoldRow, HoldState, decision_word};
+use super::period::{At, DAY, Period};
 use super::volumes::Work;
-use super::when::{At, DAY, Period};
 use crate::audit::checkpoint::key_name;
 
 /// Rows of one table; the JSON has them all.
@@ -120,9 +120,6 @@ pub(super) fn render(report: &Report) -> String {
                     p { "From " b { (report.period.from.short()) } " (included) to " b { (report.period.to.short()) } " (not included), made "
                         (report.made.short()) " by " (report.program) "." }
                     p.note { (report.note) }
-                    @if report.made < report.period.to {
-                        p.warn { "The period was not over when this report was made." }
-                    }
                     @if let Some(cut) = &report.cut_short {
                         p.bad { "The record could not be read behind number " (cut.after_seq) ": " (cut.reason) ". What follows is what came before." }
                     }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::bounded::{List, Tally, cut};
-use super::when::{At, Period};
+use super::period::{At, Period};
 use crate::audit::Hash;
 use crate::audit::event::{AuditRead, SignedOff};
 

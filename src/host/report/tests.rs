@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::when::DAY;
+use super::period::DAY;
 use super::{At, Period, Report};
 use crate::audit::digest::Signature;
 use crate::audit::event::*;
@@ -385,7 +385,7 @@ fn nothing_after_the_moment_of_the_report_is_read() {
     book.add(LATER.0 + 1, Begun { statement: statement(session, 2), body: None });
     let json = book.json(0, LATER.0 + 10);
     assert_eq!(json["volumes"]["total"]["executions"], json!(1));
-    assert_eq!(json["read_up_to"], json!(LATER.to_string()));
+    assert_eq!(json["read_up_to"], json!(LATER));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::bounded::Tally;
-use super::when::At;
+use super::period::At;
 use crate::audit::event::{Denied, Ended, Outcome, Statement, Verdict, Way};
 
 /// One bit of `Statement::effects` each, from the lowest.

@@ -70,7 +70,7 @@ pub(super) enum Audit {
     #[command(after_help = "Example:\n  pgsluice audit unseal 4711 --key /media/key/pgsluice-unseal.key")]
     Unseal(unseal::Unseal),
     /// Write the evidence of a period for auditors
-    #[command(after_help = "Example:\n  pgsluice audit report --from 2026-01 --to 2026-03 --out evidence.html --json evidence.json")]
+    #[command(after_help = "Example:\n  pgsluice audit report --from 2026-01-01 --to 2026-04-01 --out evidence.html --json evidence.json")]
     Report(report::Report),
 }
 

@@ -3,22 +3,21 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 
-use super::{Desk, Place};
-use crate::audit::verify::{Findings, Trust, Verifier};
+use super::{Desk, Place, now, verify};
+use crate::audit::verify::Trust;
 use crate::host::cli::{Failure, terminal};
-use crate::host::journal::files;
 use crate::host::report::{At, Period, Report as Evidence};
+use crate::host::when;
 
 #[derive(Debug, Args)]
 pub(in crate::host::cli) struct Report {
-    /// The first moment of the period, in UTC: 2026-01-31, 2026-01, 2026-01-31T14:00Z, 30d (ago)
+    /// The period's beginning: 2026-01-01, 2026-01-01T12:00:00Z, 7d
     #[arg(long, value_name = "WHEN")]
     from: String,
-    /// Its end: a moment is not part of the period, a day or a month is with all its hours
+    /// Its end, which is not part of it
     #[arg(long, value_name = "WHEN")]
     to: String,
     /// Write the page here [default: to standard output, unless --json is given]
@@ -27,16 +26,27 @@ pub(in crate::host::cli) struct Report {
     /// Write the same as JSON here; - is standard output
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Hold the record against checkpoints that were kept elsewhere, a JSON object a line; can be given several times
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Vec<PathBuf>,
     #[command(flatten)]
     place: Place,
 }
 
 pub(super) fn run(command: &Report, environment: BTreeMap<String, String>) -> Result<(), Failure> {
-    let period = Period::parse(&command.from, &command.to, now())?;
+    let period = Period { from: At(when::parse(&command.from, now())?), to: At(when::parse(&command.to, now())?) };
+    // There is no evidence of what has not happened yet.
+    if period.from >= period.to || period.to.0 > now() {
+        return Err(Failure::NoPeriod);
+    }
+    let mut trust = Trust::default();
+    for path in &command.checkpoint {
+        trust.checkpoints.extend(verify::checkpoints(path)?);
+    }
     let desk = Desk::open(&command.place, environment)?;
     desk.reads("report")?;
-    let found = check(&desk.folder.join("journal"))?;
-    let evidence = Evidence::compute(&desk.folder, found, period, now());
+    let found = verify::check(&desk.journal(), &trust)?;
+    let evidence = Evidence::compute(&desk.folder, found, period, At(now()));
     if let Some(path) = &command.json {
         put(path, &evidence.json().map_err(std::io::Error::from)?)?;
     }
@@ -46,21 +56,6 @@ pub(super) fn run(command: &Report, environment: BTreeMap<String, String>) -> Re
         None => {}
     }
     if evidence.is_sound() { Ok(()) } else { Err(Failure::Unsound(terminal::line(&evidence.trouble()).into_owned())) }
-}
-
-fn check(folder: &Path) -> Result<Findings, Failure> {
-    let mut verifier = Verifier::new(Trust::default());
-    let names = files::segments(folder)?;
-    for name in &names {
-        let bytes = std::fs::read(folder.join(files::segment_name(*name)))?;
-        verifier.segment(*name, &mut bytes.as_slice(), Some(name) == names.last())?;
-    }
-    Ok(verifier.finish())
-}
-
-fn now() -> At {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    At(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
 }
 
 /// What is in a report is for its readers alone. A report that could not be written whole is not there.
