@@ -159,7 +159,8 @@ impl Shared {
                 Err(stop @ (Stop::Unwritable(_) | Stop::TooLong)) => break Err(stop),
                 Err(Stop::NoSpare) => {
                     let left = until.get_or_insert_with(|| Instant::now() + PATIENCE).saturating_duration_since(Instant::now());
-                    if writer.closed || writer.spare_failed.is_some() || left.is_zero() {
+                    // One waits, and the others are told what came of it.
+                    if writer.closed || writer.trouble.is_some() || writer.spare_failed.is_some() || left.is_zero() {
                         writer.stuck = true;
                         break Err(Stop::Unwritable(writer.ailment().map_or(Unwritable::Broken, |fault| fault.kind)));
                     }
