@@ -130,12 +130,13 @@ fn session(journal: &Arc<Journal>, executions: u64) -> Result<Session, Failed> {
     let mut scribe = journal.session(who())?;
     let number = scribe.session();
     let shapes: Vec<_> = (0..100).map(shape).collect();
+    let mut shapes = shapes.iter().cycle();
     let mut measured = Session { begun: Duration::ZERO, ended: Duration::ZERO, calls: Vec::new() };
     measured.calls.reserve(usize::try_from(executions)?.saturating_mul(2));
     let mut done = 0;
     while done < executions {
         let batch = done..executions.min(done + BATCH);
-        let shape = &shapes[usize::try_from(done / BATCH)? % shapes.len()];
+        let shape = shapes.next().ok_or("there are shapes")?;
         let begun: Vec<_> = batch.clone().map(|execution| [begun(number, execution, shape)]).collect();
         let ended: Vec<_> = batch.clone().map(|execution| [ended(number, execution)]).collect();
         for (notes, sum) in [(&begun, &mut measured.begun), (&ended, &mut measured.ended)] {
