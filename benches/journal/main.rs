@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use pgsluice::audit::event::{Begun, Claims, Ended, Outcome, Sent, SignedIn, Statement, Verdict, Way};
+use pgsluice::audit::event::{Begun, Claims, Ended, Outcome, SignedIn, Statement, Verdict, Way};
 use pgsluice::audit::{Digest, Note, Shape};
 use pgsluice::host::journal::{Journal, Options};
 use rustix::time::{ClockId, clock_gettime};

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::fault::{Fault, Trouble};
 use super::running;
-use super::writer::{Known, Segment, Spare, Stop, Trouble, Writer};
+use super::writer::{Known, Segment, Spare, Stop, Writer};
 use super::{Options, Unwritable};
 use crate::audit::Note;
 use crate::audit::event::Resumed;
@@ -285,7 +286,7 @@ impl Shared {
                 Ok(())
             }
             Err(reason) => {
-                writer.spare_failed = Some(super::writer::Fault::new(&reason));
+                writer.spare_failed = Some(Fault::new(&reason));
                 Err(reason)
             }
         };

@@ -6,6 +6,7 @@
 //! process with SIGBUS at the write. Nothing that depends on the record has left by then; at the next start recovery ends what
 //! was open.
 
+mod fault;
 mod files;
 mod keeper;
 pub mod keys;
