@@ -249,8 +249,9 @@ fn flip_all(segments: &Segments, positions: &[usize]) {
 
 #[test]
 fn every_byte_of_a_journal() {
-    let house = House::written(4 * 1024, 72 * 1024);
-    let erased = house.of_kind(Kind::Begun)[1];
+    let house = House::written(1500, 48 * 1024);
+    house.say("what she wrote");
+    let erased = house.of_kind(Kind::AuditRead)[0];
     let done = house.run(&["erase", &erased.to_string(), "--reason", "she asked"]);
     assert_eq!(done.code, Some(0), "{}", done.err);
     let mut segments = house.segments();
