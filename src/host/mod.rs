@@ -4,6 +4,7 @@
 
 pub mod agents;
 pub mod arrival;
+pub mod backup;
 pub mod cli;
 pub mod config;
 pub mod demo;
@@ -18,6 +19,7 @@ pub mod log;
 pub mod people;
 pub mod registry;
 pub mod relay;
+pub mod report;
 pub mod scram;
 pub mod secret;
 pub mod serve;

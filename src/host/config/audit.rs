@@ -16,6 +16,7 @@ use super::error::Origin;
 use super::reader::Reader;
 use super::value::{Setting, Size, Word};
 use crate::audit::seal::PublicKey;
+use crate::host::journal::Options;
 use crate::host::upstream::{ClientCertificate, Roots};
 
 /// A segment must hold the longest record there is and the shape's text before it, a few times over.
@@ -47,6 +48,21 @@ pub struct Audit {
     pub slow: Duration,
     pub checkpoints: Vec<CheckpointSink>,
     pub forwards: Vec<Forward>,
+}
+
+impl Audit {
+    /// How the journal is to be kept.
+    pub fn journal(&self) -> Options {
+        Options {
+            segment: self.segment_size,
+            sync_interval: self.sync_interval,
+            checkpoint_interval: self.checkpoint_interval,
+            seal_to: match self.keep_sql {
+                KeepSql::Shape => None,
+                KeepSql::Sealed { key } => Some(key),
+            },
+        }
+    }
 }
 
 /// What is kept of a statement's text.

@@ -6,6 +6,7 @@
 //! process with SIGBUS at the write. Nothing that depends on the record has left by then; at the next start recovery ends what
 //! was open.
 
+pub mod epoch;
 pub mod files;
 mod keeper;
 pub mod keys;
@@ -25,6 +26,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::audit::event::{Encoded, EpochBegan, KeyChanged, Recovered, SignedIn, Stopped};
+use crate::audit::seal::PublicKey;
 use crate::audit::{Digest, Event, Hash, Kind, Note};
 use crate::wire::report::Report;
 use files::Files;
@@ -37,9 +39,6 @@ const SMALLEST_SEGMENT: u64 = 4 * 1024 * 1024;
 /// More often, syncing would do nothing but sync.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(1);
 
-/// Ends of what ran when nothing could be recorded: some for each of some thousands of sessions.
-const MOST_OWED: usize = 32 * 1024;
-
 /// How the journal is kept.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -49,11 +48,18 @@ pub struct Options {
     pub sync_interval: Duration,
     /// A checkpoint is signed this often while records are written.
     pub checkpoint_interval: Duration,
+    /// Whose key originals are sealed to; without one they are not kept.
+    pub seal_to: Option<PublicKey>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { segment: 64 * 1024 * 1024, sync_interval: Duration::from_millis(100), checkpoint_interval: Duration::from_secs(60) }
+        Self {
+            segment: 64 * 1024 * 1024,
+            sync_interval: Duration::from_millis(100),
+            checkpoint_interval: Duration::from_secs(60),
+            seal_to: None,
+        }
     }
 }
 
@@ -122,6 +128,7 @@ impl Journal {
             segment: options.segment.max(SMALLEST_SEGMENT),
             sync_interval: options.sync_interval.max(SHORTEST_INTERVAL),
             checkpoint_interval: options.checkpoint_interval.max(SHORTEST_INTERVAL),
+            ..options
         };
         Self::open_with(state, &options, &Files::default())
     }
@@ -131,10 +138,7 @@ impl Journal {
         let failed = |reason| JournalError::Io { folder: folder.clone(), reason };
         let no_keys = |reason: io::Error| JournalError::Keys { folder: state.to_owned(), what: reason.to_string() };
         files.folder(&folder).map_err(failed)?;
-        let lock = files.open(&folder.join("lock")).map_err(failed)?;
-        if !files.lock(&lock).map_err(failed)? {
-            return Err(JournalError::Taken { folder });
-        }
+        let Some(lock) = files.lock(&folder).map_err(failed)? else { return Err(JournalError::Taken { folder }) };
         let found = recover::recover(files, &folder)?;
         keys::settle(files, state, found.as_ref().and_then(|found| found.key)).map_err(no_keys)?;
         let key = keys::signing(files, state).map_err(no_keys)?;
@@ -197,7 +201,7 @@ impl Journal {
 
     /// Records one event; returns its number.
     pub fn record(&self, event: impl Into<Event>) -> Result<u64, Unwritable> {
-        self.shared.put(None, &[Note { event: event.into(), shape: None }])
+        self.shared.put(None, &[event.into().into()])
     }
 
     /// Records an event that was encoded elsewhere; returns its number.
@@ -224,13 +228,6 @@ impl Journal {
         }
     }
 
-    /// What happened while nothing could be recorded, and is recorded when it can again. What finds no place, recovery will end.
-    pub fn owe(&self, notes: impl IntoIterator<Item = Note>) {
-        let mut writer = self.shared.lock();
-        let room = MOST_OWED.saturating_sub(writer.owed.len());
-        writer.owed.extend(notes.into_iter().take(room));
-    }
-
     pub fn health(&self) -> Health {
         let writer = self.shared.lock();
         let (last_seq, segment, spare) = (writer.last_seq(), writer.segment(), writer.spare.is_some());
@@ -246,6 +243,11 @@ impl Journal {
         let receiver = self.shared.end.subscribe();
         self.shared.tell();
         receiver
+    }
+
+    /// The number of the last record that is on disk, and of every later one: for those who pass on what must never be taken back.
+    pub fn on_disk(&self) -> watch::Receiver<u64> {
+        self.shared.on_disk.subscribe()
     }
 
     /// Returns when everything up to `seq` is on disk. Who waits at the same time waits for the same sync.
@@ -313,6 +315,17 @@ impl Scribe {
 
     pub fn journal(&self) -> &Arc<Journal> {
         &self.journal
+    }
+
+    /// Statements were refused because nothing could be recorded.
+    pub fn refused(&self, count: u64) {
+        self.journal.refused(count);
+    }
+
+    /// What could not be recorded when it happened, and is when the journal can be written again. What is too much to be kept until
+    /// then is ended by recovery, at the next start.
+    pub fn owe(&self, notes: impl IntoIterator<Item = Note>) {
+        self.journal.shared.lock().owe(&self.known, notes);
     }
 
     /// Records what happened, in order. When this has returned, the end of the process does not lose it. On an error nothing that

@@ -89,7 +89,7 @@ impl Reader {
         Self { folder: state.join("journal"), segment: None, next_seq: seq.max(1) }
     }
 
-    /// Of the segment that the last record was read from.
+    /// What the segment of the record that came last says of itself.
     pub fn header(&self) -> Option<Header> {
         self.segment.as_ref().map(|segment| segment.header)
     }

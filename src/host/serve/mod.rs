@@ -19,7 +19,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::config::{ClientTls, Config, Sources};
-use super::journal::{Journal, JournalError, Options, Unwritable};
+use super::journal::{Journal, JournalError, Unwritable};
 use super::ledger::{Keeper, Ledger, LedgerError};
 use super::log::LogHandle;
 use super::state::{ListenerRecord, State, StateError};
@@ -59,7 +59,7 @@ pub enum ServeError {
 /// Runs until it is told to stop. `sources` are asked again on SIGHUP; `ready` is told each address that takes connections.
 pub fn run(config: Config, sources: Sources, state: State, log: LogHandle, ready: impl Fn(SocketAddr)) -> Result<(), ServeError> {
     let workers = config.workers;
-    let journal = Journal::open(state.folder(), Options::default())?;
+    let journal = Journal::open(state.folder(), config.audit.journal())?;
     let house = Arc::new(House::open(config, sources, &state, log, journal)?);
     house.record_start()?;
     let keeper = Keeper::start(Ledger::open(&state)?, Arc::clone(&house.journal))?;

@@ -47,7 +47,7 @@ impl Cursor {
         self.save()
     }
 
-    pub fn save(&mut self) -> Result<(), StateError> {
+    fn save(&mut self) -> Result<(), StateError> {
         if self.saved == self.mark {
             return Ok(());
         }

@@ -82,9 +82,9 @@ impl fmt::Debug for Sinks {
 }
 
 impl Sinks {
-    /// Starts what the configuration names. `journal_end` is the number of the last record that may be sent: best of those that
-    /// are on disk, so that nothing is sent that the journal can still lose with the power.
-    pub fn start(config: &Audit, state: &State, journal_end: watch::Receiver<u64>) -> Result<Self, SinkError> {
+    /// Starts what the configuration names. `on_disk` is the number of the last record that may be sent: what the journal can
+    /// still lose with the power is not sent, for another record would have its number.
+    pub fn start(config: &Audit, state: &State, on_disk: watch::Receiver<u64>) -> Result<Self, SinkError> {
         let mut outlets = Vec::new();
         for sink in &config.checkpoints {
             let outlet = match &sink.to {
@@ -116,7 +116,7 @@ impl Sinks {
         let standings = Arc::new(watch::Sender::new(standings));
         let mut runners = Vec::new();
         for (index, ((name, outlet), cursor)) in outlets.into_iter().zip(cursors).enumerate() {
-            let source = Source::open(name.clone(), state.folder().to_owned(), journal_end.clone(), cursor.mark());
+            let source = Source::open(name.clone(), state.folder().to_owned(), on_disk.clone(), cursor.mark());
             runners.push(Runner::new(name, index, outlet, cursor, source, Arc::clone(&standings)));
         }
         let (stop, stopping) = watch::channel(false);

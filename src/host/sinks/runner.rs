@@ -151,8 +151,13 @@ impl Runner {
     fn fill(&mut self) -> Result<Option<Batch>, Failure> {
         let mut batch = Batch::default();
         while !batch.is_full(self.outlet.most_records()) {
-            let Some(taken) = self.source.take().map_err(|error| Failure::new(error.to_string()))? else { break };
-            batch.add(&taken, self.outlet.render(&taken));
+            match self.source.take() {
+                Ok(Some(taken)) => batch.add(&taken, self.outlet.render(&taken)),
+                Ok(None) => break,
+                // What is before a damaged record is sent first.
+                Err(_) if !batch.is_empty() => break,
+                Err(error) => return Err(Failure::new(error.to_string())),
+            }
         }
         Ok((!batch.is_empty()).then_some(batch))
     }

@@ -6,6 +6,7 @@ mod export;
 mod keygen;
 mod prune;
 mod render;
+mod report;
 mod show;
 mod signoff;
 mod tail;
@@ -61,11 +62,16 @@ pub(super) enum Audit {
     #[command(after_help = "Example:\n  pgsluice audit prune --before 365d --yes")]
     Prune(prune::Prune),
     /// Make the key pair that originals are sealed to and read with
-    #[command(after_help = "Example:\n  pgsluice audit keygen --out /media/key/pgsluice-unseal.key")]
+    #[command(after_help = "Example:\n  pgsluice audit keygen --out /media/key/pgsluice-unseal.key\n\n\
+                      For another key, put the new public key into the configuration and restart. What was sealed before opens with the old\n\
+                      private key only: keep it as long as those records. A lost one cannot be replaced; the record stays whole and verifiable.")]
     Keygen(keygen::Keygen),
     /// Show the original of a statement that was kept sealed
     #[command(after_help = "Example:\n  pgsluice audit unseal 4711 --key /media/key/pgsluice-unseal.key")]
     Unseal(unseal::Unseal),
+    /// Write the evidence of a period for auditors
+    #[command(after_help = "Example:\n  pgsluice audit report --from 2026-01-01 --to 2026-04-01 --out evidence.html --json evidence.json")]
+    Report(report::Report),
 }
 
 pub(super) fn run(command: Audit, environment: BTreeMap<String, String>) -> Result<(), Failure> {
@@ -79,6 +85,7 @@ pub(super) fn run(command: Audit, environment: BTreeMap<String, String>) -> Resu
         Audit::Verify(command) => verify::run(command, environment),
         Audit::Keygen(command) => keygen::run(&command),
         Audit::Unseal(command) => unseal::run(&command, environment),
+        Audit::Report(command) => report::run(&command, environment),
     }
 }
 
