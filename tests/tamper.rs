@@ -59,7 +59,7 @@ impl House {
                 Box::new(Sent { tags: vec![Tag { name: "route".to_owned(), value: format!("/page/{number}") }], ..Sent::default() })
             });
             let begun = Begun { statement: statement(scribe.session(), number, shape.digest), body };
-            scribe.write(&[Note { event: begun.into(), shape: Some(shape) }]).unwrap();
+            scribe.write(&[Note { shape: Some(shape), ..Note::from(begun) }]).unwrap();
             scribe.write(&[ended(scribe.session(), number).into()]).unwrap();
             (written, in_segment) = (written + 260, in_segment + 260);
             if in_segment >= segment && written < bytes {
