@@ -4,6 +4,7 @@
 
 pub mod agents;
 pub mod arrival;
+pub mod backup;
 pub mod cli;
 pub mod config;
 pub mod demo;

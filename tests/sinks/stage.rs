@@ -40,7 +40,12 @@ pub fn stage() -> Stage {
 
 fn open(folder: &Path) -> Arc<Journal> {
     // The journal's own checkpoints come at its end only.
-    let options = Options { segment: SEGMENT, sync_interval: Duration::from_millis(5), checkpoint_interval: Duration::from_secs(3600) };
+    let options = Options {
+        segment: SEGMENT,
+        sync_interval: Duration::from_millis(5),
+        checkpoint_interval: Duration::from_secs(3600),
+        seal_to: None,
+    };
     Journal::open(folder, options).unwrap()
 }
 

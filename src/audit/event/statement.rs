@@ -244,11 +244,14 @@ pub struct Masked {
 impl Event {
     /// Which statement of which session it speaks of, and the body that keeps what was sent.
     pub fn sent(&mut self) -> Option<(u64, u64, &mut Option<Box<Sent>>)> {
-        let (statement, body) = match self {
-            Self::Begun(begun) => (&begun.statement, &mut begun.body),
-            Self::Prepared(prepared) => (&prepared.statement, &mut prepared.body),
-            Self::Refused(refused) => (&refused.statement, &mut refused.body),
-            _ => return None,
+        let (statement, body) = if let Self::Begun(begun) = self {
+            (&begun.statement, &mut begun.body)
+        } else if let Self::Prepared(prepared) = self {
+            (&prepared.statement, &mut prepared.body)
+        } else if let Self::Refused(refused) = self {
+            (&refused.statement, &mut refused.body)
+        } else {
+            return None;
         };
         Some((statement.session, statement.number, body))
     }

@@ -4,6 +4,7 @@
 mod agent;
 mod audit;
 mod people;
+mod state;
 mod terminal;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use super::agents::AgentError;
+use super::backup::BackupError;
 use super::config::{Config, ConfigError, Flags, Local, Sources};
 use super::demo::{self, DemoError};
 use super::journal::reader::ReadError;
@@ -54,6 +56,9 @@ enum Command {
     /// Add, list and remove the people who read the audit, decide and administer
     #[command(subcommand)]
     People(people::People),
+    /// Back up and restore the state folder
+    #[command(subcommand)]
+    State(state::StateCommand),
     /// Read the record, check it, and look after it
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -129,6 +134,8 @@ enum Failure {
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     #[error(transparent)]
+    Backup(#[from] BackupError),
+    #[error(transparent)]
     Serve(#[from] ServeError),
     #[error(transparent)]
     Demo(#[from] DemoError),
@@ -177,6 +184,7 @@ pub fn main() -> ExitCode {
         Command::Serve(command) => serve(command, environment),
         Command::Agent(command) => agent::run(command, environment),
         Command::People(command) => people::run(command, &environment),
+        Command::State(command) => state::run(command, &environment),
         Command::Audit(command) => audit::run(command, environment),
         Command::CheckConfig(command) => check_config(&command, environment),
         Command::Demo(command) => demo::run(command.once).map_err(Failure::from),

@@ -115,12 +115,15 @@ impl Files {
         })
     }
 
-    /// Takes the lock on a file, which the system frees when this process ends; false where another has it.
-    pub fn lock(&self, file: &File) -> io::Result<bool> {
-        self.run("lock", || match file.try_lock() {
-            Ok(()) => Ok(true),
-            Err(fs::TryLockError::WouldBlock) => Ok(false),
-            Err(fs::TryLockError::Error(reason)) => Err(reason),
+    /// Takes the lock of a folder, which the system frees when this process ends; `None` where another has it.
+    pub fn lock(&self, folder: &Path) -> io::Result<Option<File>> {
+        self.run("lock", || {
+            let lock = File::open(folder)?;
+            match lock.try_lock() {
+                Ok(()) => Ok(Some(lock)),
+                Err(fs::TryLockError::WouldBlock) => Ok(None),
+                Err(fs::TryLockError::Error(reason)) => Err(reason),
+            }
         })
     }
 
@@ -187,7 +190,9 @@ impl Files {
     }
 
     pub fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.run("rename", || fs::rename(from, to))
+        let done = self.run("rename", || fs::rename(from, to));
+        // A file system over a network may have done it and say that it did not.
+        if done.is_err() && to.exists() && !from.exists() { Ok(()) } else { done }
     }
 
     /// Removes a file, if it is there.

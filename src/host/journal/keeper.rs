@@ -83,6 +83,17 @@ const fn number(kind: Option<Unwritable>) -> u8 {
     }
 }
 
+fn refusal(stop: Stop) -> Unwritable {
+    match stop {
+        Stop::Unwritable(why) => why,
+        Stop::NoSpare => Unwritable::Broken,
+        Stop::TooLong => {
+            tracing::error!("a record is too long for a segment of the journal");
+            Unwritable::Broken
+        }
+    }
+}
+
 impl Shared {
     pub fn new(writer: Writer) -> Self {
         let last = writer.last_seq();
@@ -123,25 +134,37 @@ impl Shared {
         self.rung.notify_one();
     }
 
-    /// Writes a group of records.
-    pub fn put(&self, known: Option<&mut Known>, notes: &[Note]) -> Result<u64, Unwritable> {
-        let mut known = known;
-        self.with_segment(|writer| writer.write(known.as_deref_mut(), notes))
+    /// Writes a group of records: all at once if they fit in one segment, and one by one if not.
+    pub fn put(&self, mut known: Option<&mut Known>, notes: &[Note]) -> Result<u64, Unwritable> {
+        let mut whole = |notes: &[Note]| self.try_with_segment(|writer| writer.write(known.as_deref_mut(), notes));
+        match whole(notes) {
+            Err(Stop::TooLong) => {}
+            done => return done.map_err(refusal),
+        }
+        let mut last = Err(Unwritable::Broken);
+        for note in notes {
+            last = Ok(whole(std::slice::from_ref(note)).map_err(refusal)?);
+        }
+        last
+    }
+
+    pub fn with_segment<T>(&self, act: impl FnMut(&mut Writer) -> Result<T, Stop>) -> Result<T, Unwritable> {
+        self.try_with_segment(act).map_err(refusal)
     }
 
     /// Does what may need the next segment, and waits for that a little.
-    pub fn with_segment<T>(&self, mut act: impl FnMut(&mut Writer) -> Result<T, Stop>) -> Result<T, Unwritable> {
+    fn try_with_segment<T>(&self, mut act: impl FnMut(&mut Writer) -> Result<T, Stop>) -> Result<T, Stop> {
         let mut writer = self.lock();
         let mut until = None;
         let done = loop {
             match act(&mut writer) {
                 Ok(done) => break Ok(done),
-                Err(Stop::Unwritable(why)) => break Err(why),
+                Err(stop @ (Stop::Unwritable(_) | Stop::TooLong)) => break Err(stop),
                 Err(Stop::NoSpare) => {
                     let left = until.get_or_insert_with(|| Instant::now() + PATIENCE).saturating_duration_since(Instant::now());
                     if writer.closed || writer.spare_failed.is_some() || left.is_zero() {
                         writer.stuck = true;
-                        break Err(writer.ailment().map_or(Unwritable::Broken, |fault| fault.kind));
+                        break Err(Stop::Unwritable(writer.ailment().map_or(Unwritable::Broken, |fault| fault.kind)));
                     }
                     writer.hurry = true;
                     self.ring();
@@ -200,20 +223,15 @@ impl Shared {
                 }
             }
             None => {
-                let Some(Trouble { fault, since }) = &writer.trouble else { return };
+                let Some(Trouble { fault, since }) = &writer.trouble else { return writer.settle() };
                 let refused = self.refused.load(Ordering::Relaxed);
                 let resumed = Resumed { since: *since, refused, trouble: fault.said.clone() };
-                let mut notes = std::mem::take(&mut writer.owed);
-                notes.insert(0, resumed.into());
-                let written = writer.write(None, &notes).is_ok();
-                if !written {
-                    writer.owed = notes.split_off(1);
-                }
-                if written {
+                if writer.write(None, &[resumed.into()]).is_ok() {
                     self.refused.fetch_sub(refused, Ordering::Relaxed);
                     tracing::warn!(refused, "the journal can be written again");
                     writer.trouble = None;
                     self.trouble.store(number(None), Ordering::Relaxed);
+                    writer.settle();
                 }
             }
         }

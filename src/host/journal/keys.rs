@@ -25,6 +25,8 @@ const SIGNING: &str = "signing.key";
 /// A signing key that the journal may name already and that is not in its place yet.
 const NEXT: &str = "signing.key.next";
 const DIGEST: &str = "digest.key";
+/// What the keys lie in, in the state folder.
+pub const FILES: [&str; 2] = [SIGNING, DIGEST];
 const SEED: usize = 32;
 
 type Seed = Zeroizing<[u8; SEED]>;

@@ -6,6 +6,7 @@
 //! process with SIGBUS at the write. Nothing that depends on the record has left by then; at the next start recovery ends what
 //! was open.
 
+pub mod epoch;
 pub mod files;
 mod keeper;
 pub mod keys;
@@ -37,9 +38,6 @@ use writer::{Known, Writer};
 const SMALLEST_SEGMENT: u64 = 4 * 1024 * 1024;
 /// More often, syncing would do nothing but sync.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(1);
-
-/// Ends of what ran when nothing could be recorded: some for each of some thousands of sessions.
-const MOST_OWED: usize = 32 * 1024;
 
 /// How the journal is kept.
 #[derive(Debug, Clone)]
@@ -140,10 +138,7 @@ impl Journal {
         let failed = |reason| JournalError::Io { folder: folder.clone(), reason };
         let no_keys = |reason: io::Error| JournalError::Keys { folder: state.to_owned(), what: reason.to_string() };
         files.folder(&folder).map_err(failed)?;
-        let lock = files.open(&folder.join("lock")).map_err(failed)?;
-        if !files.lock(&lock).map_err(failed)? {
-            return Err(JournalError::Taken { folder });
-        }
+        let Some(lock) = files.lock(&folder).map_err(failed)? else { return Err(JournalError::Taken { folder }) };
         let found = recover::recover(files, &folder)?;
         keys::settle(files, state, found.as_ref().and_then(|found| found.key)).map_err(no_keys)?;
         let key = keys::signing(files, state).map_err(no_keys)?;
@@ -233,13 +228,6 @@ impl Journal {
         }
     }
 
-    /// What happened while nothing could be recorded, and is recorded when it can again. What finds no place, recovery will end.
-    pub fn owe(&self, notes: impl IntoIterator<Item = Note>) {
-        let mut writer = self.shared.lock();
-        let room = MOST_OWED.saturating_sub(writer.owed.len());
-        writer.owed.extend(notes.into_iter().take(room));
-    }
-
     pub fn health(&self) -> Health {
         let writer = self.shared.lock();
         let (last_seq, segment, spare) = (writer.last_seq(), writer.segment(), writer.spare.is_some());
@@ -327,6 +315,17 @@ impl Scribe {
 
     pub fn journal(&self) -> &Arc<Journal> {
         &self.journal
+    }
+
+    /// Statements were refused because nothing could be recorded.
+    pub fn refused(&self, count: u64) {
+        self.journal.refused(count);
+    }
+
+    /// What could not be recorded when it happened, and is when the journal can be written again. What is too much to be kept until
+    /// then is ended by recovery, at the next start.
+    pub fn owe(&self, notes: impl IntoIterator<Item = Note>) {
+        self.journal.shared.lock().owe(&self.known, notes);
     }
 
     /// Records what happened, in order. When this has returned, the end of the process does not lose it. On an error nothing that

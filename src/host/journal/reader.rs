@@ -89,6 +89,11 @@ impl Reader {
         Self { folder: state.join("journal"), segment: None, next_seq: seq.max(1) }
     }
 
+    /// What the segment of the record that came last says of itself.
+    pub fn header(&self) -> Option<Header> {
+        self.segment.as_ref().map(|segment| segment.header)
+    }
+
     /// The record that comes next; `None` where nothing more was written yet: later there may be more.
     #[allow(clippy::should_implement_trait, reason = "it is no iterator: behind a `None` there may be more")]
     pub fn next(&mut self) -> Result<Option<Entry>, ReadError> {

@@ -28,6 +28,8 @@ const SALTS: usize = 256;
 const CHECKPOINT_ROOM: usize = 512;
 /// Segments that are full and not yet on disk. At more the writer waits: what could be lost with the power has a bound.
 const MOST_RETIRED: usize = 2;
+/// Notes that wait for the journal to be writable again: some for each of thousands of sessions, in some megabytes.
+const MOST_OWED: usize = 10_000;
 /// The next segment while it has no number yet.
 pub const SPARE: &str = "next.seg.tmp";
 
@@ -37,6 +39,8 @@ pub enum Stop {
     Unwritable(Unwritable),
     /// The segment is full and the next one is not there yet.
     NoSpare,
+    /// The group fits no segment as a whole.
+    TooLong,
 }
 
 /// What an operation said that failed.
@@ -140,7 +144,7 @@ pub struct Retired {
 }
 
 /// Who a session is, and which segment says so.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Known {
     pub session: u64,
     pub who: Box<SignedIn>,
@@ -168,8 +172,6 @@ pub struct Writer {
     /// What originals in this segment are sealed with, as far as this process wrote it.
     segment_key: Option<SegmentKey>,
     running: Running,
-    /// What happened while nothing could be recorded.
-    pub owed: Vec<Note>,
     /// Executions since this process opened the journal.
     pub executions: u64,
     /// The server told that it began to serve, so its end is told too.
@@ -188,15 +190,24 @@ pub struct Writer {
     pub stuck: bool,
     pub trouble: Option<Trouble>,
     pub closed: bool,
+    /// What could not be recorded when it happened.
+    owed: VecDeque<(Known, Note)>,
+    encoded: Encoded,
     draft: Draft,
     salts: Vec<[u8; SALT]>,
     random: SystemRandom,
 }
 
+/// What is to be written together.
+#[derive(Debug, Clone, Copy)]
+enum Group<'a> {
+    Notes(&'a [Note]),
+    Encoded(Kind, &'a Encoded),
+}
+
 /// A group of records that is not written yet.
 #[derive(Debug, Default)]
 struct Draft {
-    encoded: Encoded,
     bytes: Vec<u8>,
     /// The shapes whose texts are in it.
     shapes: Vec<Digest>,
@@ -252,7 +263,6 @@ impl Writer {
             shapes: found.map(|found| found.shapes.clone()).unwrap_or_default(),
             segment_key: None,
             running: found.map(|found| found.running.clone()).unwrap_or_default(),
-            owed: Vec::new(),
             executions: 0,
             started: false,
             call: false,
@@ -263,6 +273,8 @@ impl Writer {
             stuck: false,
             trouble: None,
             closed: false,
+            owed: VecDeque::new(),
+            encoded: Encoded::default(),
             draft: Draft::default(),
             salts: Vec::new(),
             random,
@@ -306,7 +318,15 @@ impl Writer {
 
     /// Writes a group of records into one segment, behind what that segment must have said before them: who the session is, and
     /// the texts of shapes. All of them are there when this returns, or none.
-    pub fn write(&mut self, mut known: Option<&mut Known>, notes: &[Note]) -> Result<u64, Stop> {
+    pub fn write(&mut self, known: Option<&mut Known>, notes: &[Note]) -> Result<u64, Stop> {
+        self.place(known, Group::Notes(notes))
+    }
+
+    pub fn write_encoded(&mut self, kind: Kind, encoded: &Encoded) -> Result<u64, Stop> {
+        self.place(None, Group::Encoded(kind, encoded))
+    }
+
+    fn place(&mut self, known: Option<&mut Known>, group: Group<'_>) -> Result<u64, Stop> {
         if self.closed {
             return Err(Stop::Unwritable(Unwritable::Broken));
         }
@@ -316,54 +336,21 @@ impl Writer {
         // Once into this segment, or once into the next.
         for _ in 0..2 {
             if !self.sealed {
-                self.compose(known.as_deref(), notes).map_err(Stop::Unwritable)?;
+                self.compose(known.as_deref(), group).map_err(Stop::Unwritable)?;
                 if self.draft.bytes.len() <= self.room() {
-                    self.commit(notes);
-                    if let Some(known) = &mut known {
+                    self.commit(group);
+                    if let Some(known) = known {
                         known.segment = self.segment();
                     }
                     return Ok(self.last_seq());
                 }
                 if self.draft.bytes.len() > self.current.memory.len().saturating_sub(HEADER + CHECKPOINT_ROOM) {
-                    break;
+                    return Err(Stop::TooLong);
                 }
             }
             self.rotate(self.current.header.epoch)?;
         }
-        // It fits no segment as a whole.
-        if notes.len() < 2 {
-            tracing::error!(bytes = self.draft.bytes.len(), "a record is too long for a segment of the journal");
-            return Err(Stop::Unwritable(Unwritable::Broken));
-        }
-        for note in notes {
-            self.write(known.as_deref_mut(), std::slice::from_ref(note))?;
-        }
-        Ok(self.last_seq())
-    }
-
-    /// Writes an event that was encoded elsewhere, in a group of its own. It is none that opens or ends anything.
-    pub fn write_encoded(&mut self, kind: Kind, encoded: &Encoded) -> Result<u64, Stop> {
-        if self.closed {
-            return Err(Stop::Unwritable(Unwritable::Broken));
-        }
-        if let Some(fault) = &self.broken {
-            return Err(Stop::Unwritable(fault.kind));
-        }
-        for _ in 0..2 {
-            if !self.sealed {
-                self.now();
-                self.begin();
-                self.draft.encoded.facts.clone_from(&encoded.facts);
-                self.draft.encoded.body.clone_from(&encoded.body);
-                self.add_encoded(kind).map_err(Stop::Unwritable)?;
-                if self.draft.bytes.len() <= self.room() {
-                    self.commit(&[]);
-                    return Ok(self.last_seq());
-                }
-            }
-            self.rotate(self.current.header.epoch)?;
-        }
-        Err(Stop::Unwritable(Unwritable::Broken))
+        Err(Stop::TooLong)
     }
 
     /// Bytes that this segment takes before its last checkpoint.
@@ -371,7 +358,7 @@ impl Writer {
         self.current.memory.len().saturating_sub(CHECKPOINT_ROOM).saturating_sub(self.current.at)
     }
 
-    fn compose(&mut self, known: Option<&Known>, notes: &[Note]) -> Result<(), Unwritable> {
+    fn compose(&mut self, known: Option<&Known>, group: Group<'_>) -> Result<(), Unwritable> {
         self.now();
         self.begin();
         if let Some(known) = known
@@ -381,6 +368,10 @@ impl Writer {
             let who = SignedIn { body: None, ..(*known.who).clone() };
             self.add(&Continued { session: known.session, who, body }.into())?;
         }
+        let notes = match group {
+            Group::Notes(notes) => notes,
+            Group::Encoded(kind, encoded) => return self.draft.add(kind, encoded, self.time, &mut self.salts, &self.random),
+        };
         for note in notes {
             if let Some(shape) = &note.shape {
                 self.add_shape(shape)?;
@@ -431,29 +422,17 @@ impl Writer {
     }
 
     fn add(&mut self, event: &Event) -> Result<(), Unwritable> {
-        self.draft.encoded.facts.clear();
-        self.draft.encoded.body.clear();
-        event.encode(&mut self.draft.encoded);
-        self.add_encoded(event.kind())
-    }
-
-    /// Adds what the draft has encoded.
-    fn add_encoded(&mut self, kind: Kind) -> Result<(), Unwritable> {
-        let draft = &mut self.draft;
-        let salt = if draft.encoded.body.is_empty() { None } else { Some(salt(&mut self.salts, &self.random)?) };
-        let body = salt.as_ref().map(|salt| (salt, draft.encoded.body.as_slice()));
-        let place = Place { seq: draft.next_seq, time: self.time, previous: draft.previous };
-        let hash = record::write(&mut draft.bytes, kind.0, place, &draft.encoded.facts, body).map_err(|error| {
-            tracing::error!(%kind, %error, "not recorded");
-            Unwritable::Broken
-        })?;
-        draft.previous = hash;
-        draft.next_seq = draft.next_seq.saturating_add(1);
-        Ok(())
+        let mut encoded = std::mem::take(&mut self.encoded);
+        encoded.facts.clear();
+        encoded.body.clear();
+        event.encode(&mut encoded);
+        let added = self.draft.add(event.kind(), &encoded, self.time, &mut self.salts, &self.random);
+        self.encoded = encoded;
+        added
     }
 
     /// Puts the draft, which fits, where the end of the process does not lose it.
-    fn commit(&mut self, notes: &[Note]) {
+    fn commit(&mut self, group: Group<'_>) {
         let end = self.current.at.saturating_add(self.draft.bytes.len());
         if let Some(to) = self.current.memory.get_mut(self.current.at..end)
             && let Some((to_length, to)) = to.split_first_chunk_mut::<4>()
@@ -470,6 +449,8 @@ impl Writer {
         if let Some(key) = self.draft.segment_key.take() {
             self.segment_key = Some(key);
         }
+        // What was encoded elsewhere is of no session.
+        let notes = if let Group::Notes(notes) = group { notes } else { &[] };
         for (note, seq) in notes.iter().zip(&self.draft.seqs) {
             self.running.apply(*seq, &note.event);
             self.executions = self.executions.saturating_add(u64::from(matches!(note.event, Event::Begun(_))));
@@ -502,7 +483,7 @@ impl Writer {
         let (seq, hash, key, signature) = (signed.seq, signed.hash, signed.key, signed.signature);
         self.begin();
         self.add(&Checkpointed { seq, hash, time, key, signature }.into())?;
-        self.commit(&[]);
+        self.commit(Group::Notes(&[]));
         self.unsigned = false;
         Ok(())
     }
@@ -537,6 +518,30 @@ impl Writer {
         self.write(None, &[began.clone().into()])
     }
 
+    /// Keeps for later what cannot be written now.
+    pub fn owe(&mut self, known: &Known, notes: impl IntoIterator<Item = Note>) {
+        let room = MOST_OWED.saturating_sub(self.owed.len());
+        self.owed.extend(notes.into_iter().take(room).map(|note| (known.clone(), note)));
+        self.call = true;
+    }
+
+    /// Writes what was kept, as far as that can be done now.
+    pub fn settle(&mut self) {
+        while let Some((mut known, note)) = self.owed.pop_front() {
+            match self.write(Some(&mut known), std::slice::from_ref(&note)) {
+                Ok(_) => {
+                    // Those of the same session that follow need not say again who it is.
+                    let same = self.owed.front_mut().filter(|(next, _)| next.session == known.session);
+                    if let Some((next, _)) = same {
+                        next.segment = known.segment;
+                    }
+                }
+                Err(Stop::TooLong) => tracing::error!(session = known.session, "a record is too long for a segment of the journal"),
+                Err(Stop::NoSpare | Stop::Unwritable(_)) => return self.owed.push_front((known, note)),
+            }
+        }
+    }
+
     /// Writes no more until the keeper says so.
     pub fn fail(&mut self, reason: &io::Error) -> Unwritable {
         let fault = Fault::new(reason);
@@ -556,6 +561,27 @@ impl Writer {
             self.key = next;
         }
         Ok(seq)
+    }
+}
+
+impl Draft {
+    fn add(
+        &mut self,
+        kind: Kind,
+        encoded: &Encoded,
+        time: u64,
+        salts: &mut Vec<[u8; SALT]>,
+        random: &SystemRandom,
+    ) -> Result<(), Unwritable> {
+        let salt = if encoded.body.is_empty() { None } else { Some(salt(salts, random)?) };
+        let body = salt.as_ref().map(|salt| (salt, encoded.body.as_slice()));
+        let place = Place { seq: self.next_seq, time, previous: self.previous };
+        self.previous = record::write(&mut self.bytes, kind.0, place, &encoded.facts, body).map_err(|error| {
+            tracing::error!(%kind, %error, "not recorded");
+            Unwritable::Broken
+        })?;
+        self.next_seq = self.next_seq.saturating_add(1);
+        Ok(())
     }
 }
 

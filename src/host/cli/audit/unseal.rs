@@ -84,7 +84,7 @@ fn read_key(file: &Path) -> Result<PrivateKey, SealedFailure> {
 fn find(folder: &Path, seq: u64) -> Result<Found, Failure> {
     let mut reader = Reader::open(folder, seq);
     let entry = reader.next()?.filter(|entry| entry.seq == seq).ok_or(SealedFailure::NoSuch(seq))?;
-    let header = *reader.header().ok_or(SealedFailure::NoSuch(seq))?;
+    let header = reader.header().ok_or(SealedFailure::NoSuch(seq))?;
     let (statement, sent) = statement(&entry)?;
     let sealed = sent.and_then(|sent| sent.sealed).ok_or(SealedFailure::NotKept(seq))?.to_vec();
     // The last one before the statement: a process that takes a segment over from another brings a key of its own.
