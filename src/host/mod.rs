@@ -9,6 +9,7 @@ pub mod config;
 pub mod demo;
 pub mod greetings;
 mod inbox;
+pub mod index;
 pub mod journal;
 pub mod limits;
 pub mod link;
