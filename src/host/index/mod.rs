@@ -5,7 +5,7 @@
 mod block;
 mod dictionary;
 mod event;
-mod filter;
+pub mod filter;
 mod forget;
 mod held;
 pub mod indexer;
