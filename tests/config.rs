@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use pgsluice::host::config::{ClientTls, Config, ConfigError, Flags, Local, Sources};
+use pgsluice::host::config::{Anchor, ClientTls, Collector, Config, ConfigError, Flags, KeepSql, Local, Sources};
 use pgsluice::host::secret::Secret;
 use pgsluice::host::upstream::{Roots, SslMode};
 use pgsluice::wire::frame::Caps;
@@ -208,7 +208,7 @@ fn roles_have_logins_of_their_own() {
         ("[upstream.roles.r]\npassword = \"a\"\npassword_env = \"B\"", "are both given"),
         ("[upstream.roles.r]\npassword_env = \"MISSING\"", "the environment variable MISSING is not set"),
         ("[upstream.roles.r]\npassword_file = \"missing\"", "cannot read"),
-        ("[upstream.roles.r]\npassword = \"\"", "the password is empty"),
+        ("[upstream.roles.r]\npassword = \"\"", "upstream.roles.r.password is empty"),
         ("[upstream.roles]\nr = \"x\"", "upstream.roles.r is a table"),
     ] {
         // A dotted upstream string and a table cannot stand in one file, so the URL comes from outside.
@@ -284,6 +284,109 @@ fn no_secret_in_errors_debug_output_or_the_report() {
     assert!(!format!("{sources:?} {}", Config::load(&sources).unwrap_err()).contains(SECRET));
 }
 
+/// 32 bytes in base64, as Standard Webhooks writes a secret.
+const SIGNING: &str = "whsec_aHVudGVyMmh1bnRlcjJodW50ZXIyaHVudGVyMmh1bnQ=";
+
+#[test]
+fn the_record_is_kept_as_shapes_and_goes_nowhere_unless_told() {
+    let audit = with_url("").load().unwrap().audit;
+    assert_eq!((audit.keep_sql, audit.segment_size), (KeepSql::Shape, 64 << 20));
+    assert_eq!((audit.sync_interval, audit.checkpoint_interval), (Duration::from_millis(100), Duration::from_secs(60)));
+    assert_eq!((audit.slow, audit.checkpoints.len(), audit.forwards.len()), (Duration::from_secs(1), 0, 0));
+    let key = "ab".repeat(32);
+    let sealed =
+        with_url(&format!("[audit]\nkeep_sql = \"sealed\"\nsealing_key = \"{key}\"\nsegment_size = \"8MiB\"\n")).load().unwrap().audit;
+    assert_eq!((sealed.keep_sql, sealed.segment_size), (KeepSql::Sealed { key: key.parse().unwrap() }, 8 << 20));
+}
+
+#[test]
+fn the_record_goes_where_lists_of_tables_say() {
+    let toml = "health_listen = \"127.0.0.1:8432\"\n\
+                [[audit.checkpoints]]\nto = \"stdout\"\n[[audit.checkpoints]]\nto = \"file\"\npath = \"anchor.jsonl\"\n\
+                [[audit.checkpoints]]\nname = \"notary\"\nto = \"webhook\"\nurl = \"http://[::1]:9/hook?key=hidden\"\nsecret_file = \"signing\"\n\
+                [[audit.forward]]\nname = \"siem\"\nto = \"syslog+tls://siem.internal\"\nca_file = \"ca.pem\"\n\
+                [[audit.forward]]\nname = \"lake\"\nto = \"https://lake.internal/in\"\nbodies = false\nauthorization_env = \"LAKE\"\n";
+    let setup = with_url(toml).file("signing", SIGNING).file("ca.pem", "x").variable("LAKE", "Bearer hidden");
+    let config = setup.load().unwrap();
+    let anchors: Vec<_> = config.audit.checkpoints.iter().map(|sink| sink.name.as_str()).collect();
+    assert_eq!((anchors, config.health_listen), (vec!["stdout", "file", "notary"], Some("127.0.0.1:8432".parse().unwrap())));
+    assert_eq!(config.audit.checkpoints[1].to, Anchor::File(setup.folder.path().join("anchor.jsonl")));
+    let Anchor::Webhook(notary) = &config.audit.checkpoints[2].to else { panic!("{:?}", config.audit.checkpoints) };
+    assert_eq!(notary.secret.as_ref().unwrap().0.as_slice(), b"hunter2hunter2hunter2hunter2hunt");
+    let [siem, lake] = &config.audit.forwards[..] else { panic!("{:?}", config.audit.forwards) };
+    let Collector::Syslog(syslog) = &siem.to else { panic!("{siem:?}") };
+    let roots = Roots::File(setup.folder.path().join("ca.pem"));
+    assert_eq!((syslog.host.as_str(), syslog.port, &syslog.tls, siem.bodies), ("siem.internal", 6514, &Some(roots), true));
+    let Collector::Webhook(webhook) = &lake.to else { panic!("{lake:?}") };
+    assert_eq!((webhook.authorization.as_ref().map(Secret::expose), lake.bodies), (Some("Bearer hidden"), false));
+    let shown = format!("{config} {config:?}");
+    assert!(!shown.contains("hidden") && !shown.contains("hunter2"), "{shown}");
+    assert!(shown.contains("audit.forward.2.to = https://lake.internal/…") && shown.contains("audit.forward.1.name = siem"), "{shown}");
+    let changed = with_url("[audit]\nslow = 5\nsync_interval = \"1s\"\n").load().unwrap();
+    assert_eq!(with_url("").load().unwrap().needs_restart(&changed), ["audit.sync_interval"]);
+}
+
+#[test]
+fn where_the_record_cannot_go_is_refused() {
+    let forward = |rest: &str| format!("[[audit.forward]]\nname = \"a\"\n{rest}");
+    let cases = [
+        (
+            "[audit]\nkeep_sql = \"masked\"".to_owned(),
+            "pgsluice.toml:3:12: audit.keep_sql: \"masked\" needs the detectors, which this version does not have",
+        ),
+        ("[audit]\nkeep_sql = \"sealed\"".to_owned(), "audit.keep_sql: \"sealed\" needs audit.sealing_key"),
+        ("[audit]\nkeep_sql = \"sealed\"\nsealing_key = \"abc\"".to_owned(), "audit.sealing_key: expected 64 hexadecimal digits"),
+        (format!("[audit]\nsealing_key = \"{}\"", "ab".repeat(32)), "audit.sealing_key: a key is used with keep_sql = \"sealed\" only"),
+        ("[audit]\nsegment_size = \"64KiB\"".to_owned(), "audit.segment_size: from 4MiB to 1GiB"),
+        ("[audit]\nsync_interval = \"1min\"".to_owned(), "audit.sync_interval: at most 10s"),
+        ("[audit]\ncheckpoint_interval = \"1ms\"".to_owned(), "audit.checkpoint_interval: from 1s to 1d"),
+        ("[audit]\nslo = 1".to_owned(), "unknown key audit.slo: did you mean slow?"),
+        ("health_listen = \"localhost\"".to_owned(), "health_listen: expected an IP address and a port"),
+        ("[audit.forward]\nname = \"a\"".to_owned(), "pgsluice.toml:2:8: audit.forward is a list: write [[audit.forward]]"),
+        ("[audit]\nforward = 5".to_owned(), "audit.forward is a list of tables: write [[audit.forward]]"),
+        ("[[limits]]\nmax_query_length = 5".to_owned(), "limits is no list: write [limits]"),
+        ("[[nonsense]]\nx = 5".to_owned(), "unknown key nonsense"),
+        (forward(""), "audit.forward.1.to: is missing"),
+        ("[[audit.forward]]\nto = \"https://h/\"\nsecret_env = \"S\"".to_owned(), "audit.forward.1.name: is missing"),
+        (forward("to = \"https://h/\"\nurl = \"x\"\nsecret_env = \"S\""), "unknown key audit.forward.1.url"),
+        (forward("to = \"http://siem.internal/in\""), "audit.forward.1.to: off loopback a webhook is https"),
+        (forward("to = \"ftp://h/\""), "expected one of syslog+tls, syslog+tcp, https, http"),
+        (forward("to = \"not a url\""), "audit.forward.1.to: expected a URL"),
+        (forward("to = \"https://u:p@h/\""), "a URL with a password in it"),
+        (forward("to = \"syslog+tcp://h\""), "which port?"),
+        (forward("to = \"syslog+tls://h/path\""), "a host and a port is all that syslog needs"),
+        (forward("to = \"https://h/\"\nsecret = \"whsec_short\""), "audit.forward.1.secret: expected whsec_"),
+        (forward("to = \"https://h/\"\nsecret_env = \"S\"\nsecret_file = \"f\""), "are both given"),
+        (forward("to = \"https://h/\"\nsecret_env = \"S\"\nca_file = \"none.pem\""), "audit.forward.1.ca_file: cannot read"),
+        (forward("to = \"syslog+tls://h\"\ncertificate_file = \"c\""), "belong together"),
+        (
+            forward(&format!("to = \"syslog+tls://h\"\n{}", forward("to = \"syslog+tls://g\""))),
+            "audit.forward.2.name: another one is called a already",
+        ),
+        ("[[audit.checkpoints]]\nto = \"file\"".to_owned(), "audit.checkpoints.1.path: is missing"),
+        ("[[audit.checkpoints]]\nto = \"paper\"".to_owned(), "audit.checkpoints.1.to: expected one of stdout, file, webhook"),
+        (
+            "[[audit.checkpoints]]\nto = \"stdout\"\n[[audit.checkpoints]]\nto = \"stdout\"".to_owned(),
+            "audit.checkpoints.2.name: another one is called stdout",
+        ),
+    ];
+    for (toml, expected) in cases {
+        let refusal = with_url(&toml).variable("S", SIGNING).file("f", SIGNING).refusal();
+        assert!(refusal.contains(expected), "{toml}\n  {refusal}");
+        assert_eq!(refusal.lines().count(), 1, "{toml}\n  {refusal}");
+    }
+    // By its number a variable would soon speak of another table.
+    let config =
+        with_url(&forward("to = \"syslog+tls://h\"")).variable("PGSLUICE_AUDIT_FORWARD_1_TO", "syslog+tls://other").load().unwrap();
+    assert!(
+        config.warnings.iter().any(|warning| warning.contains("PGSLUICE_AUDIT_FORWARD_1_TO, which is no setting")),
+        "{:?}",
+        config.warnings
+    );
+    let near = with_url(&forward("to = \"http://localhost:9/\"")).load().unwrap();
+    assert!(near.warnings.iter().any(|warning| warning.contains("without secret or authorization")), "{:?}", near.warnings);
+}
+
 #[test]
 fn errors_do_not_steer_the_terminal() {
     let refusal = with_url("\"\\u001b[31m\" = 1").refusal();
@@ -317,7 +420,7 @@ fn every_setting_is_shown_with_its_origin_and_can_be_read_back() {
 
 proptest! {
     #[test]
-    fn no_text_panics(text in "\\PC{0,200}", lines in proptest::collection::vec("(\\[{0,2}(upstream|limits|databases|roles|a)(\\.[a-z\"]{1,4}){0,2}\\]{0,2}|(upstream|listen_addr|workers|state|password|url|max_query_length)( = ('[^']{0,9}'|[0-9]{1,22}|true|\\{ ?\\}|\\[\\]))?)", 0..6)) {
+    fn no_text_panics(text in "\\PC{0,200}", lines in proptest::collection::vec("(\\[{0,2}(upstream|limits|databases|roles|audit|forward|a)(\\.[a-z\"]{1,4}){0,2}\\]{0,2}|(upstream|listen_addr|workers|state|password|url|max_query_length)( = ('[^']{0,9}'|[0-9]{1,22}|true|\\{ ?\\}|\\[\\]))?)", 0..6)) {
         setup(&text).load().ok();
         setup(&lines.join("\n")).load().ok();
         let setup = with_url("").variable("PGSLUICE_LISTEN_ADDR", &text).variable("PGSLUICE_DRAIN_TIMEOUT", &text).variable("PGSLUICE_UPSTREAM", &text);

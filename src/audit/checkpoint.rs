@@ -5,7 +5,7 @@ use std::fmt;
 
 use ring::digest::{SHA256, digest};
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::digest::{Digest, Hash, Signature};
 
@@ -13,7 +13,7 @@ use super::digest::{Digest, Hash, Signature};
 const DOMAIN: &[u8] = b"pgsluice checkpoint 1\0";
 
 /// One line of a checkpoint file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
     pub journal: Digest,
     pub epoch: u32,

@@ -6,7 +6,7 @@ use std::fmt;
 use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
 use ring::hmac;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The hash of a record, which covers the record before: SHA-256.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Encode, Decode)]
@@ -40,6 +40,12 @@ macro_rules! written_in_hex {
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                std::borrow::Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
             }
         }
 
@@ -95,14 +101,15 @@ impl Digester {
         cut(hmac::sign(&self.0, bytes))
     }
 
-    /// The digest of a statement's text given its parameters. Without any it is the digest of the text.
-    pub fn with_parameters(&self, text: Digest, parameters: &[u8]) -> Digest {
-        if parameters.is_empty() {
-            return text;
-        }
+    /// The digest of a statement's text given its parameters: their formats and their values, as Bind has them.
+    pub fn with_parameters(&self, text: Digest, parameters: [&[u8]; 2]) -> Digest {
         let mut context = hmac::Context::with_key(&self.0);
         context.update(&text.0);
-        context.update(parameters);
+        for part in parameters {
+            // The lengths keep what belongs to one part out of the other.
+            context.update(&part.len().to_le_bytes());
+            context.update(part);
+        }
         cut(context.sign())
     }
 }

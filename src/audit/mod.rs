@@ -5,10 +5,13 @@ pub mod checkpoint;
 pub mod digest;
 pub mod event;
 pub mod note;
+pub mod origin;
 pub mod record;
 pub mod segment;
+pub mod verify;
 
 pub use checkpoint::{Checkpoint, SigningKey};
 pub use digest::{Digest, Digester, Hash};
 pub use event::{Event, Kind};
 pub use note::{Note, Shape};
+pub use origin::Origin;

@@ -186,13 +186,13 @@ impl<'a> Record<'a> {
         if chained(previous, covered) != self.hash {
             return Err(Malformed::Hash);
         }
-        let (_, committed) = covered.split_last_chunk::<COMMITMENT>().ok_or(Malformed::Parts)?;
         let salted = rest.get(STATE..rest.len().saturating_sub(HASH)).unwrap_or_default();
         match self.body {
             Body::None => Ok(()),
             Body::Erased if salted.iter().all(|byte| *byte == 0) => Ok(()),
             Body::Erased => Err(Malformed::Body),
             Body::Whole(body) => {
+                let (_, committed) = covered.split_last_chunk::<COMMITMENT>().ok_or(Malformed::Parts)?;
                 let salt = salted.get(..SALT).ok_or(Malformed::Parts)?;
                 if commitment(salt, body) == *committed { Ok(()) } else { Err(Malformed::Body) }
             }

@@ -36,9 +36,4 @@ impl Greetings {
         }
         known.insert(manner.clone(), Arc::clone(reported));
     }
-
-    /// The upstream changed: nothing that was said before counts.
-    pub fn forget(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
 }

@@ -1,9 +1,10 @@
 //! What the client's messages do to a linked session.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ops::Range;
 use std::rc::Rc;
 
+use crate::audit::event::Way;
 use crate::gate::{Decision, Permit, Request};
 use crate::wire::ProtocolError;
 use crate::wire::frame::{self, Head};
@@ -13,9 +14,10 @@ use crate::wire::report::Report;
 use super::Terms;
 use super::columns::{Knowledge, Portal, ResultFormats, Statement};
 use super::expected::{About, Expected};
-use super::linked::{Copy, Heed, Linked, Remainder, named, send_describe_portal};
+use super::linked::{Copy, Heed, Linked, Remainder, Unnoted, named, send_describe_portal};
 use super::names::significant;
 use super::output::Output;
+use super::recording::{Circumstances, Execution, Given, Text};
 
 /// Prepared statements one connection may keep: far above what drivers' caches hold.
 const STATEMENTS: usize = 10_000;
@@ -24,6 +26,12 @@ const PORTALS: usize = 10_000;
 
 impl Linked {
     pub fn client(&mut self, terms: &Terms, input: &[u8], taken: &mut usize, out: &mut Output) -> Result<(), ProtocolError> {
+        let result = self.messages(terms, input, taken, out);
+        self.note_unexecuted(out);
+        result
+    }
+
+    fn messages(&mut self, terms: &Terms, input: &[u8], taken: &mut usize, out: &mut Output) -> Result<(), ProtocolError> {
         loop {
             let rest = input.get(*taken..).unwrap_or_default();
             if !self.pass_remainder(rest.len(), taken, out) {
@@ -79,7 +87,9 @@ impl Linked {
             (Heed::All, _) => self.is_busy(),
         };
         if pass && let Copy::In { bytes } = &mut self.copy {
-            *bytes = bytes.saturating_add(u64::try_from(head.body).unwrap_or(u64::MAX));
+            let more = u64::try_from(head.body).unwrap_or(u64::MAX);
+            *bytes = bytes.saturating_add(more);
+            self.tally.received = self.tally.received.saturating_add(more);
             if let Decision::Refuse(report) = terms.policy.judge(Request::CopyIn { bytes: *bytes }) {
                 self.refuse_copy(report, out);
                 pass = false;
@@ -158,54 +168,101 @@ impl Linked {
                     self.expected.push(Expected::CopyEnd);
                 }
             }
-            Frontend::FunctionCall => self.refuse_query(Box::new(super::function_call()), &terms.reserved, out),
+            Frontend::FunctionCall => {
+                let text = terms.recorder.made_in_sql("a function call", b"");
+                let report = Box::new(super::function_call());
+                self.note_refusal(terms, &text, Way::FunctionCall, text.plain(), &report, out);
+                self.refuse_query(report, &terms.reserved, out);
+            }
             Frontend::Terminate | Frontend::Password(_) | Frontend::CopyData(_) => {}
         }
         Ok(())
     }
 
     fn query(&mut self, terms: &Terms, sql: &[u8], range: Range<usize>, out: &mut Output) {
-        match terms.policy.judge(Request::Query { facts: &terms.policy.read(sql) }) {
+        match terms.judge(Request::Query { facts: &terms.policy.read(sql) }) {
             Decision::Allow(permit) => {
+                let text = terms.recorder.read(sql);
+                let circumstances = self.circumstances(Way::Query, text.plain());
+                let execution = self.account.begun(&text, circumstances, self.now, out);
                 out.to_upstream.pass_permitted(permit, range);
-                self.expected.push(Expected::Query { refusal: None });
+                self.expected.push(Expected::Query { refusal: None, execution });
                 self.executed = false;
             }
-            Decision::Refuse(report) => self.refuse_query(report, &terms.reserved, out),
+            Decision::Refuse(report) => {
+                let text = terms.recorder.read(sql);
+                self.note_refusal(terms, &text, Way::Query, text.plain(), &report, out);
+                self.refuse_query(report, &terms.reserved, out);
+            }
         }
     }
 
+    fn circumstances(&self, way: Way, given: Given) -> Circumstances {
+        Circumstances { way, given, in_transaction: self.has_open_work() }
+    }
+
+    fn note_refusal(&self, terms: &Terms, text: &Text, way: Way, given: Given, report: &Report, out: &mut Output) {
+        terms.note_refusal(&self.account, text, self.circumstances(way, given), report, out);
+    }
+
     fn parse(&mut self, terms: &Terms, parse: Parse<'_>, range: Range<usize>, out: &mut Output) {
-        if significant(parse.statement) == significant(&terms.reserved) {
-            let report = Report::error("42P05", "this statement name is reserved");
-            return self.refuse_extended(Box::new(report), &terms.reserved, out);
-        }
-        if self.statements.len() >= STATEMENTS && !parse.statement.is_empty() {
-            let report = Report::error("54000", format!("more than {STATEMENTS} prepared statements on one connection"))
-                .with_hint("Close statements that are no longer used.");
+        let text = terms.recorder.read(parse.sql);
+        let refusal = if significant(parse.statement) == significant(&terms.reserved) {
+            Some(Report::error("42P05", "this statement name is reserved"))
+        } else if self.statements.len() >= STATEMENTS && !parse.statement.is_empty() {
+            let report = Report::error("54000", format!("more than {STATEMENTS} prepared statements on one connection"));
+            Some(report.with_hint("Close statements that are no longer used."))
+        } else {
+            terms.unrecordable.clone()
+        };
+        if let Some(report) = refusal {
+            self.note_refusal(terms, &text, Way::Parse, text.plain(), &report, out);
             return self.refuse_extended(Box::new(report), &terms.reserved, out);
         }
         out.to_upstream.pass(range);
-        let statement = Rc::new(Statement { facts: terms.policy.read(parse.sql), knowledge: RefCell::default() });
+        let statement =
+            Rc::new(Statement { facts: terms.policy.read(parse.sql), text, noted: Cell::default(), knowledge: RefCell::default() });
+        self.unnoted.push(Unnoted::Statement(Rc::clone(&statement)));
         self.statements.sent(parse.statement, Rc::clone(&statement), self.expected.segment());
         self.expected.push(Expected::Parse { name: significant(parse.statement).into(), statement });
     }
 
     fn bind(&mut self, terms: &Terms, bind: Bind<'_>, range: Range<usize>, out: &mut Output) {
-        if self.portals.len() >= PORTALS && !bind.portal.is_empty() {
-            let report = Report::error("54000", format!("more than {PORTALS} open portals on one connection"));
-            return self.refuse_extended(Box::new(report), &terms.reserved, out);
-        }
         let statement = named(&self.statements, bind.statement);
-        match terms.policy.judge(Request::Bind { facts: statement.as_ref().map(|statement| &statement.facts) }) {
+        let unknown;
+        let text = match &statement {
+            Some(statement) => &statement.text,
+            None => {
+                unknown = terms.recorder.made_in_sql("a statement", bind.statement);
+                &unknown
+            }
+        };
+        let given = terms.recorder.given(text, &bind);
+        let decision = if self.portals.len() >= PORTALS && !bind.portal.is_empty() {
+            Decision::Refuse(Box::new(Report::error("54000", format!("more than {PORTALS} open portals on one connection"))))
+        } else {
+            terms.judge(Request::Bind { facts: statement.as_ref().map(|statement| &statement.facts) })
+        };
+        match decision {
             Decision::Allow(permit) => {
                 out.to_upstream.pass_permitted(permit, range);
-                let formats = ResultFormats::of(&bind.result_formats);
-                let portal = Rc::new(Portal { statement, formats, knowledge: RefCell::default() });
+                let portal = Rc::new(Portal {
+                    text: text.clone(),
+                    statement,
+                    formats: ResultFormats::of(&bind.result_formats),
+                    given,
+                    noted: Cell::default(),
+                    begun: Cell::default(),
+                    knowledge: RefCell::default(),
+                });
+                self.unnoted.push(Unnoted::Portal(Rc::clone(&portal)));
                 self.portals.sent(bind.portal, Rc::clone(&portal), self.expected.segment());
                 self.expected.push(Expected::Bind { name: significant(bind.portal).into(), portal });
             }
-            Decision::Refuse(report) => self.refuse_extended(report, &terms.reserved, out),
+            Decision::Refuse(report) => {
+                self.note_refusal(terms, text, Way::Bind, given, &report, out);
+                self.refuse_extended(report, &terms.reserved, out);
+            }
         }
     }
 
@@ -222,13 +279,45 @@ impl Linked {
     fn execute(&mut self, terms: &Terms, execute: Execute<'_>, range: Range<usize>, out: &mut Output) {
         let portal = named(&self.portals, execute.portal);
         let statement = portal.as_ref().and_then(|portal| portal.statement.as_ref());
-        match terms.policy.judge(Request::Execute { facts: statement.map(|statement| &statement.facts) }) {
-            Decision::Allow(permit) => self.send_execute(permit, portal, execute, range, out),
-            Decision::Refuse(report) => self.refuse_extended(report, &terms.reserved, out),
+        match terms.judge(Request::Execute { facts: statement.map(|statement| &statement.facts) }) {
+            Decision::Allow(permit) => self.send_execute(terms, permit, portal, execute, range, out),
+            Decision::Refuse(report) => {
+                let text =
+                    portal.as_ref().map_or_else(|| terms.recorder.made_in_sql("a cursor", execute.portal), |portal| portal.text.clone());
+                let given = portal.map_or_else(|| text.plain(), |portal| portal.given);
+                self.note_refusal(terms, &text, Way::Execute, given, &report, out);
+                self.refuse_extended(report, &terms.reserved, out);
+            }
         }
     }
 
-    fn send_execute(&mut self, permit: Permit, portal: Option<Rc<Portal>>, execute: Execute<'_>, range: Range<usize>, out: &mut Output) {
+    /// Notes that a portal is run; what it was made of in the same step is noted with it.
+    fn note_execution(&self, terms: &Terms, portal: Option<&Rc<Portal>>, name: &[u8], out: &mut Output) -> Execution {
+        let Some(portal) = portal else {
+            let text = terms.recorder.made_in_sql("a cursor", name);
+            let circumstances = self.circumstances(Way::Fetch, text.plain());
+            return self.account.begun(&text, circumstances, self.now, out);
+        };
+        let way = if portal.begun.replace(true) { Way::Fetch } else { Way::Execute };
+        let execution = self.account.begun(&portal.text, self.circumstances(way, portal.given), self.now, out);
+        for noted in [Some(&portal.noted), portal.statement.as_ref().map(|statement| &statement.noted)].into_iter().flatten() {
+            if noted.get().is_none() {
+                noted.set(Some(execution.number));
+            }
+        }
+        execution
+    }
+
+    fn send_execute(
+        &mut self,
+        terms: &Terms,
+        permit: Permit,
+        portal: Option<Rc<Portal>>,
+        execute: Execute<'_>,
+        range: Range<usize>,
+        out: &mut Output,
+    ) {
+        let execution = self.note_execution(terms, portal.as_ref(), execute.portal, out);
         // Rows are never met without their columns: where the client did not ask for them, we do. A portal not made by Bind is
         // a cursor made in SQL, which may be another one at each turn.
         if portal.as_ref().is_none_or(|portal| portal.knowledge() == Knowledge::Unknown) {
@@ -238,7 +327,7 @@ impl Linked {
             self.expected.push(Expected::Describe { about, shown: false });
         }
         out.to_upstream.pass_permitted(permit, range);
-        self.expected.push(Expected::Execute { portal, refusal: None });
+        self.expected.push(Expected::Execute { portal, refusal: None, execution });
         self.executed = true;
     }
 

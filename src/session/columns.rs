@@ -1,9 +1,10 @@
 //! The columns of a result, known before its first row: whoever looks at rows needs their types, also where the client never
 //! asked for them.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use super::recording::{Given, Noted, Text};
 use crate::gate::Facts;
 use crate::wire::backend::RowDescription;
 use crate::wire::read::Formats;
@@ -40,9 +41,11 @@ pub enum Knowledge {
 }
 
 /// A prepared statement.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Statement {
     pub facts: Facts,
+    pub text: Text,
+    pub noted: Noted,
     pub knowledge: RefCell<Knowledge>,
 }
 
@@ -51,7 +54,12 @@ pub struct Statement {
 pub struct Portal {
     /// Missing where the statement was not prepared through the protocol.
     pub statement: Option<Rc<Statement>>,
+    pub text: Text,
     pub formats: ResultFormats,
+    pub given: Given,
+    pub noted: Noted,
+    /// It was run before.
+    pub begun: Cell<bool>,
     pub knowledge: RefCell<Knowledge>,
 }
 

@@ -7,6 +7,7 @@ use crate::wire::report::Report;
 
 use super::columns::{Portal, Statement};
 use super::names::Segment;
+use super::recording::Execution;
 
 /// Entries a client may have in flight before its bytes wait: far above what drivers pipeline, far below what hurts.
 const BOUND: usize = 16_384;
@@ -29,6 +30,7 @@ pub enum Expected {
     Execute {
         portal: Option<Rc<Portal>>,
         refusal: Option<Box<Report>>,
+        execution: Execution,
     },
     CloseStatement {
         name: Box<[u8]>,
@@ -42,6 +44,7 @@ pub enum Expected {
     },
     Query {
         refusal: Option<Box<Report>>,
+        execution: Execution,
     },
     /// CopyDone or CopyFail sent before it was known whether a COPY runs. Nothing answers it.
     CopyEnd,
@@ -61,7 +64,7 @@ pub enum About {
 impl Expected {
     /// The text that takes the place of the server's error.
     pub fn refusal(&self) -> Option<&Report> {
-        if let Self::Refused(report) | Self::Execute { refusal: Some(report), .. } | Self::Query { refusal: Some(report) } = self {
+        if let Self::Refused(report) | Self::Execute { refusal: Some(report), .. } | Self::Query { refusal: Some(report), .. } = self {
             return Some(report);
         }
         None
@@ -105,6 +108,10 @@ impl Queue {
             self.segment = self.segment.wrapping_add(1);
         }
         self.items.push_back(item);
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Expected> {
+        self.items.iter()
     }
 
     pub fn head(&self) -> Option<&Expected> {

@@ -3,7 +3,9 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Instant;
 
+use crate::audit::event::{Outcome, Way, Word};
 use crate::wire::backend::TransactionStatus;
 use crate::wire::frontend::tag;
 use crate::wire::report::Report;
@@ -14,6 +16,7 @@ use super::columns::{Columns, Knowledge, Portal, Statement};
 use super::expected::{Expected, Queue};
 use super::names::Names;
 use super::output::Output;
+use super::recording::{Account, Circumstances, Tally, code_word, outcome_of};
 
 /// The linked state. Fields are for this module, `client` and `upstream` only.
 #[derive(Debug)]
@@ -40,10 +43,24 @@ pub struct Linked {
     pub(super) process_id: i32,
     /// The client's next message waits until what it names is certain.
     pub(super) waiting: bool,
-    /// The server said that it ends the connection.
-    pub(super) farewell: bool,
+    /// The server said that it ends the connection, and by which code.
+    pub(super) farewell: Option<Word>,
     /// The client said that it ends the connection.
     pub(super) leaving: bool,
+    pub(super) account: Rc<Account>,
+    /// What was sent in this step to be prepared or bound, and is noted on its own unless it is executed in the same step.
+    pub(super) unnoted: Vec<Unnoted>,
+    /// What flowed in the execution that is answered now.
+    pub(super) tally: Tally,
+    /// What the host last said the time is.
+    pub(super) now: Instant,
+}
+
+/// Something that the server may have looked at, and that was not executed.
+#[derive(Debug)]
+pub enum Unnoted {
+    Statement(Rc<Statement>),
+    Portal(Rc<Portal>),
 }
 
 /// Which of the client's messages are listened to.
@@ -77,7 +94,7 @@ pub enum Remainder {
 }
 
 impl Linked {
-    pub fn new(process_id: i32, parameters: Parameters) -> Self {
+    pub fn new(process_id: i32, parameters: Parameters, account: Rc<Account>, now: Instant) -> Self {
         Self {
             statements: Names::default(),
             portals: Names::default(),
@@ -93,8 +110,12 @@ impl Linked {
             parameters,
             process_id,
             waiting: false,
-            farewell: false,
+            farewell: None,
             leaving: false,
+            account,
+            unnoted: Vec::new(),
+            tally: Tally::default(),
+            now,
         }
     }
 
@@ -106,8 +127,8 @@ impl Linked {
         self.leaving
     }
 
-    pub fn heard_farewell(&self) -> bool {
-        self.farewell
+    pub fn farewell(&self) -> Option<Word> {
+        self.farewell.clone()
     }
 
     pub fn takes_client_bytes(&self) -> bool {
@@ -188,7 +209,7 @@ impl Linked {
         });
         self.heed = Heed::NoCopyData;
         self.copy = Copy::InEnded;
-        if let Some(Expected::Execute { refusal, .. } | Expected::Query { refusal }) = self.expected.head_mut() {
+        if let Some(Expected::Execute { refusal, .. } | Expected::Query { refusal, .. }) = self.expected.head_mut() {
             *refusal = Some(report);
         }
     }
@@ -205,8 +226,71 @@ impl Linked {
         }
     }
 
-    /// The server skips to the next Sync: what stood before it did not happen.
-    pub(super) fn skip_to_sync(&mut self) {
+    /// Notes what was sent in this step and not executed with it.
+    pub(super) fn note_unexecuted(&mut self, out: &mut Output) {
+        let in_transaction = self.has_open_work();
+        for unnoted in std::mem::take(&mut self.unnoted) {
+            let (text, way, given, noted) = match &unnoted {
+                Unnoted::Statement(statement) => (&statement.text, Way::Parse, statement.text.plain(), &statement.noted),
+                Unnoted::Portal(portal) => (&portal.text, Way::Bind, portal.given, &portal.noted),
+            };
+            if noted.get().is_none() {
+                noted.set(Some(self.account.prepared(text, Circumstances { way, given, in_transaction }, out)));
+            }
+        }
+    }
+
+    /// The execution at the head came to an end. A text that holds several statements has one for each: what flowed is summed up, and
+    /// the last one stands.
+    pub(super) fn note_end(&mut self, outcome: Outcome, code: Option<Word>, out: &mut Output) {
+        let Some(Expected::Execute { execution, .. } | Expected::Query { execution, .. }) = self.expected.head_mut() else { return };
+        execution.ended = true;
+        self.account.ended(*execution, &self.tally, outcome, code, self.now, out);
+    }
+
+    /// The server said that something failed: the execution at the head, or what was sent to prepare one. Returns the number under
+    /// which it was noted.
+    pub(super) fn note_failure(&mut self, code: &[u8], out: &mut Output) -> Option<u64> {
+        let (outcome, word) = (outcome_of(code), code_word(code));
+        let noted = match self.expected.head()? {
+            Expected::Parse { statement, .. } => statement.noted.get()?,
+            Expected::Bind { portal, .. } => portal.noted.get()?,
+            Expected::Execute { execution, refusal, .. } | Expected::Query { execution, refusal } => {
+                let number = execution.number;
+                match refusal.as_ref().map(|report| report.code.clone()) {
+                    Some(code) => self.note_end(Outcome::Stopped, Some(code), out),
+                    None => self.note_end(outcome, word, out),
+                }
+                return Some(number);
+            }
+            Expected::Describe { .. }
+            | Expected::CloseStatement { .. }
+            | Expected::ClosePortal { .. }
+            | Expected::Sync { .. }
+            | Expected::CopyEnd
+            | Expected::Refused(_)
+            | Expected::Local(_) => return None,
+        };
+        self.account.ended_at_once(noted, outcome, word, out);
+        Some(noted)
+    }
+
+    /// The connection ends: how what is in flight will end is not known any more.
+    pub(super) fn note_unknown(&mut self, out: &mut Output) {
+        let mut tally = std::mem::take(&mut self.tally);
+        for item in self.expected.iter() {
+            if let Expected::Execute { execution, .. } | Expected::Query { execution, .. } = item
+                && !execution.ended
+            {
+                self.account.ended(*execution, &tally, Outcome::Unknown, None, self.now, out);
+                // Only what stands first has a course.
+                tally = Tally::default();
+            }
+        }
+    }
+
+    /// The server skips to the next Sync: what stood before it did not happen. What was noted as `failed` has its end.
+    pub(super) fn skip_to_sync(&mut self, failed: Option<u64>, out: &mut Output) {
         loop {
             match self.expected.head() {
                 Some(Expected::Sync { .. }) => return,
@@ -217,6 +301,11 @@ impl Linked {
                 Some(_) => {
                     if let Some(item) = self.expected.pop() {
                         self.undo(&item);
+                        if let Expected::Execute { execution, .. } | Expected::Query { execution, .. } = item
+                            && failed != Some(execution.number)
+                        {
+                            self.account.ended_at_once(execution.number, Outcome::Skipped, None, out);
+                        }
                     }
                 }
             }

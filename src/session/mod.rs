@@ -8,12 +8,14 @@ mod expected;
 mod linked;
 mod names;
 pub mod output;
+pub mod recording;
 mod upstream;
 
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::audit::event::{Way, Word};
 use crate::gate::{Decision, Policy, Request};
 use crate::wire::backend::{TransactionStatus, tag};
 use crate::wire::frame;
@@ -24,6 +26,7 @@ use crate::wire::{ProtocolError, write};
 
 use linked::Linked;
 use output::{Demand, Output};
+use recording::{Account, Circumstances, Recorder, Text};
 
 /// The settings that a server reported: name and value, as ParameterStatus brought them.
 pub type Parameters = Arc<[(Box<[u8]>, Box<[u8]>)]>;
@@ -39,6 +42,29 @@ pub struct Terms {
     pub process_id: i32,
     /// The name that no client can guess, whose Describe always fails.
     pub reserved: Rc<[u8]>,
+    pub recorder: Rc<Recorder>,
+    /// The number of the record that says who this is.
+    pub session: u64,
+    /// Why nothing can be recorded now: then nothing is sent that a server would look at.
+    pub unrecordable: Option<Report>,
+}
+
+impl Terms {
+    pub fn judge(&self, request: Request<'_>) -> Decision {
+        match &self.unrecordable {
+            Some(report) => Decision::Refuse(Box::new(report.clone())),
+            None => self.policy.judge(request),
+        }
+    }
+
+    /// Notes that a statement was not sent. Where that cannot be recorded it is counted at least.
+    fn note_refusal(&self, account: &Account, text: &Text, circumstances: Circumstances, report: &Report, out: &mut Output) {
+        if self.unrecordable.is_some() {
+            out.unrecorded = out.unrecorded.saturating_add(1);
+        } else {
+            account.refused(text, circumstances, report.code.clone(), out);
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -61,6 +87,9 @@ pub struct LinkReport {
 pub struct Session {
     terms: Terms,
     stage: Stage,
+    account: Rc<Account>,
+    /// What the client was told when it was let go, or the server said when it left.
+    last_code: Option<Word>,
     /// What the client believes the server reported.
     told: Parameters,
     /// End as soon as nothing is open.
@@ -90,7 +119,25 @@ struct Unlinked {
 impl Session {
     /// A signed-in client that was greeted with `told`.
     pub fn new(terms: Terms, told: Parameters, now: Instant) -> Self {
-        Self { terms, stage: Stage::Unlinked(Unlinked::default()), told, draining: false, quiet_since: Some(now) }
+        let account = Rc::new(Account::new(terms.session));
+        let stage = Stage::Unlinked(Unlinked::default());
+        Self { terms, stage, account, last_code: None, told, draining: false, quiet_since: Some(now) }
+    }
+
+    /// Says whether anything can be recorded, and if not, what to tell a client that sends a statement.
+    pub fn recordable(&mut self, trouble: Option<Report>) {
+        self.terms.unrecordable = trouble;
+    }
+
+    /// Nothing more happens in it.
+    fn over(&mut self, out: &mut Output) {
+        if let Stage::Linked(linked) = &mut self.stage {
+            linked.note_unknown(out);
+        }
+        if !self.is_over() {
+            self.stage = Stage::Over;
+            self.account.signed_out(self.last_code.take(), out);
+        }
     }
 
     pub fn is_over(&self) -> bool {
@@ -124,6 +171,11 @@ impl Session {
         false
     }
 
+    /// Whether what the client was sent, or will be by what is handed out already, ends with the end of a message.
+    pub fn client_is_between_messages(&self) -> bool {
+        !matches!(&self.stage, Stage::Linked(linked) if !linked.client_is_between_messages())
+    }
+
     /// Whether client bytes would be taken now.
     pub fn takes_client_bytes(&self) -> bool {
         match &self.stage {
@@ -145,10 +197,11 @@ impl Session {
     /// or when the output was full and no longer is.
     pub fn client(&mut self, input: &[u8], now: Instant, out: &mut Output) -> usize {
         let mut taken = 0;
+        self.tick(now);
         let result = loop {
             match &mut self.stage {
                 Stage::Unlinked(_) if out.is_full() => break Ok(()),
-                Stage::Unlinked(unlinked) => match unlinked.step(&self.terms, input, &mut taken, out) {
+                Stage::Unlinked(unlinked) => match unlinked.step(&self.terms, &self.account, input, &mut taken, out) {
                     Ok(Step::More) => {}
                     Ok(Step::Wait) => break Ok(()),
                     Ok(Step::Link) => {
@@ -157,7 +210,7 @@ impl Session {
                         break Ok(());
                     }
                     Ok(Step::Over) => {
-                        self.stage = Stage::Over;
+                        self.over(out);
                         break Ok(());
                     }
                     Err(error) => break Err(error),
@@ -176,6 +229,7 @@ impl Session {
     /// Takes bytes from the server; returns how many are done with.
     pub fn upstream(&mut self, input: &[u8], now: Instant, out: &mut Output) -> usize {
         let mut taken = 0;
+        self.tick(now);
         if let Stage::Linked(linked) = &mut self.stage
             && let Err(error) = linked.upstream(&self.terms, input, &mut taken, out)
         {
@@ -200,7 +254,7 @@ impl Session {
             }
         }
         self.told = Arc::clone(&report.parameters);
-        self.stage = Stage::Linked(Box::new(Linked::new(report.process_id, report.parameters)));
+        self.stage = Stage::Linked(Box::new(Linked::new(report.process_id, report.parameters, Rc::clone(&self.account), now)));
         self.after(now, out);
     }
 
@@ -232,26 +286,26 @@ impl Session {
 
     /// The client is gone without a goodbye: what it ran is cancelled and the link is given up.
     pub fn client_gone(&mut self, out: &mut Output) {
-        match &self.stage {
+        if let Stage::Linked(linked) = &self.stage {
             // It said goodbye before: the server finishes what it was given.
-            Stage::Linked(linked) if linked.is_leaving() => {}
-            Stage::Linked(linked) => {
-                if linked.is_busy() {
-                    out.demand(Demand::Cancel);
-                } else if linked.upstream_is_between_messages() {
-                    out.to_upstream.make(|bytes| write::message(bytes, crate::wire::frontend::tag::TERMINATE, |_| ()));
-                }
-                self.stage = Stage::Over;
+            if linked.is_leaving() {
+                return;
             }
-            Stage::Unlinked(_) | Stage::Linking | Stage::Over => self.stage = Stage::Over,
+            if linked.is_busy() {
+                out.demand(Demand::Cancel);
+            } else if linked.upstream_is_between_messages() {
+                out.to_upstream.make(|bytes| write::message(bytes, crate::wire::frontend::tag::TERMINATE, |_| ()));
+            }
         }
+        self.over(out);
     }
 
     /// The server's side is closed.
     pub fn upstream_gone(&mut self, out: &mut Output) {
         let Stage::Linked(linked) = &self.stage else { return };
-        if linked.is_leaving() || linked.heard_farewell() {
-            self.stage = Stage::Over;
+        if linked.is_leaving() || linked.farewell().is_some() {
+            self.last_code = linked.farewell();
+            self.over(out);
             return;
         }
         let report = Report::fatal("08006", "the database server closed the connection unexpectedly")
@@ -281,7 +335,8 @@ impl Session {
             }
             Stage::Unlinked(_) | Stage::Linking => out.to_client.make(|bytes| report.write(bytes)),
         }
-        self.stage = Stage::Over;
+        self.last_code = Some(report.code.clone());
+        self.over(out);
     }
 
     /// When `elapsed` is to be called next.
@@ -300,6 +355,12 @@ impl Session {
             Report::fatal("57P05", "terminating connection due to idle-session timeout")
         };
         self.end(&report, out);
+    }
+
+    fn tick(&mut self, now: Instant) {
+        if let Stage::Linked(linked) = &mut self.stage {
+            linked.now = now;
+        }
     }
 
     fn patience(&self) -> Option<Duration> {
@@ -340,7 +401,7 @@ enum Step {
 }
 
 impl Unlinked {
-    fn step(&mut self, terms: &Terms, input: &[u8], taken: &mut usize, out: &mut Output) -> Result<Step, ProtocolError> {
+    fn step(&mut self, terms: &Terms, account: &Account, input: &[u8], taken: &mut usize, out: &mut Output) -> Result<Step, ProtocolError> {
         let rest = input.get(*taken..).unwrap_or_default();
         let Some(head) = frame::head(rest, &terms.frontend)? else { return Ok(Step::Wait) };
         // Bytes of a COPY that does not run are ignored, as the server does; a long message of them is left to a link.
@@ -360,15 +421,13 @@ impl Unlinked {
             Frontend::Flush | Frontend::CopyData(_) | Frontend::CopyDone | Frontend::CopyFail(_) => None,
             _ if self.skipping => None,
             Frontend::FunctionCall => Some(Box::new(function_call())),
-            Frontend::Query(sql) => {
-                match (self.refuse_next.take(), terms.policy.judge(Request::Query { facts: &terms.policy.read(sql) })) {
-                    (Some(report), _) | (None, Decision::Refuse(report)) => Some(report),
-                    // Judged again with the link at hand.
-                    (None, Decision::Allow(_)) => return Ok(Step::Link),
-                }
-            }
+            Frontend::Query(sql) => match (self.refuse_next.take(), terms.judge(Request::Query { facts: &terms.policy.read(sql) })) {
+                (Some(report), _) | (None, Decision::Refuse(report)) => Some(report),
+                // Judged again with the link at hand.
+                (None, Decision::Allow(_)) => return Ok(Step::Link),
+            },
             Frontend::Parse(_) | Frontend::Bind(_) | Frontend::Describe(_) | Frontend::Execute(_) | Frontend::Close(_) => {
-                match self.refuse_next.take() {
+                match self.refuse_next.take().or_else(|| terms.unrecordable.clone().map(Box::new)) {
                     Some(report) => Some(report),
                     None => return Ok(Step::Link),
                 }
@@ -376,6 +435,10 @@ impl Unlinked {
         };
         *taken = taken.saturating_add(head.total());
         if let Some(report) = refusal {
+            if let Some((text, way)) = refused_text(terms, message) {
+                let circumstances = Circumstances { way, given: text.plain(), in_transaction: false };
+                terms.note_refusal(account, &text, circumstances, &report, out);
+            }
             out.to_client.make(|bytes| report.write(bytes));
             if matches!(message, Frontend::Query(_) | Frontend::FunctionCall) {
                 out.to_client.make(|bytes| ready(bytes, TransactionStatus::Idle));
@@ -384,6 +447,26 @@ impl Unlinked {
             }
         }
         Ok(Step::More)
+    }
+}
+
+/// What the record says of a message that was refused without a link. Without one nothing was prepared, so the others name nothing.
+fn refused_text(terms: &Terms, message: Frontend<'_>) -> Option<(Text, Way)> {
+    match message {
+        Frontend::Query(sql) => Some((terms.recorder.read(sql), Way::Query)),
+        Frontend::Parse(parse) => Some((terms.recorder.read(parse.sql), Way::Parse)),
+        Frontend::FunctionCall => Some((terms.recorder.made_in_sql("a function call", b""), Way::FunctionCall)),
+        Frontend::Bind(_)
+        | Frontend::Describe(_)
+        | Frontend::Execute(_)
+        | Frontend::Close(_)
+        | Frontend::Sync
+        | Frontend::Flush
+        | Frontend::Terminate
+        | Frontend::CopyData(_)
+        | Frontend::CopyDone
+        | Frontend::CopyFail(_)
+        | Frontend::Password(_) => None,
     }
 }
 

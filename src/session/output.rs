@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use crate::audit::Note;
 use crate::gate::Permit;
 
 /// Bytes made here that may wait in one lane before the client's next message waits too: a few hundred refusals, so that short
@@ -105,12 +106,16 @@ pub enum Demand {
     Cancel,
 }
 
-/// The outcome of one call. The host owns it, carries it out and clears it.
+/// The outcome of one call. The host owns it, puts its notes on the record, carries it out and clears it.
 #[derive(Debug, Default)]
 pub struct Output {
     pub to_client: Lane,
     pub to_upstream: Lane,
     pub demands: Vec<Demand>,
+    /// What is to be on the record before any of the bytes leaves.
+    pub notes: Vec<Note>,
+    /// Statements refused because nothing can be recorded.
+    pub unrecorded: u64,
 }
 
 impl Output {
@@ -123,6 +128,8 @@ impl Output {
         self.to_client.clear();
         self.to_upstream.clear();
         self.demands.clear();
+        self.notes.clear();
+        self.unrecorded = 0;
     }
 
     pub(super) fn demand(&mut self, demand: Demand) {

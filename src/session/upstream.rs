@@ -4,6 +4,7 @@
 use std::ops::Range;
 use std::rc::Rc;
 
+use crate::audit::event::Outcome;
 use crate::wire::ProtocolError;
 use crate::wire::backend::{Backend, Fields, Notification, TransactionStatus, tag};
 use crate::wire::frame;
@@ -14,6 +15,7 @@ use super::columns::{Knowledge, columns};
 use super::expected::Expected;
 use super::linked::{Copy, Heed, Linked, Remainder};
 use super::output::Output;
+use super::recording::{Tally, code_word};
 
 const UNASKED: ProtocolError = ProtocolError("an answer that nothing asked for");
 
@@ -38,6 +40,8 @@ impl Linked {
                 // Rows are not held whole: they go on as they come.
                 tag::DATA_ROW => {
                     self.row_is_due()?;
+                    self.tally.rows = self.tally.rows.saturating_add(1);
+                    self.tally.bytes = self.tally.bytes.saturating_add(long(head.body));
                     self.from_upstream = Remainder::Pass(head.total());
                     continue;
                 }
@@ -45,6 +49,7 @@ impl Linked {
                     if self.copy != Copy::Out {
                         return Err(UNASKED);
                     }
+                    self.tally.bytes = self.tally.bytes.saturating_add(long(head.body));
                     self.from_upstream = Remainder::Pass(head.total());
                     continue;
                 }
@@ -80,8 +85,8 @@ impl Linked {
             }
             (_, Backend::NotificationResponse(_)) => true,
             (_, Backend::ErrorResponse(fields)) => return self.error(fields, range, out),
-            (_, Backend::ReadyForQuery(status)) => self.ready(status)?,
-            (Some(_), asked) => self.result(asked)?,
+            (_, Backend::ReadyForQuery(status)) => self.ready(status, out)?,
+            (Some(_), asked) => self.result(asked, out)?,
             (None, _) => return Err(UNASKED),
         };
         if shown {
@@ -91,7 +96,7 @@ impl Linked {
     }
 
     /// An answer to what stands at the head. False when the client must not see it.
-    fn result(&mut self, message: Backend<'_>) -> Result<bool, ProtocolError> {
+    fn result(&mut self, message: Backend<'_>, out: &mut Output) -> Result<bool, ProtocolError> {
         match (self.expected.head().ok_or(UNASKED)?, message) {
             (Expected::Parse { .. }, Backend::ParseComplete) => {
                 if let Some(Expected::Parse { name, statement }) = self.expected.pop() {
@@ -125,10 +130,13 @@ impl Linked {
             (Expected::Query { .. }, Backend::RowDescription(row)) => self.described = Some(columns(&row)),
             (Expected::Execute { .. } | Expected::Query { .. }, Backend::CommandComplete(text)) => {
                 self.command_complete(text);
-                self.result_ended();
+                self.tally.completed(text);
+                self.result_ended(Outcome::Completed, out);
             }
-            (Expected::Execute { .. } | Expected::Query { .. }, Backend::EmptyQueryResponse) => self.result_ended(),
-            (Expected::Execute { .. }, Backend::PortalSuspended) => self.result_ended(),
+            (Expected::Execute { .. } | Expected::Query { .. }, Backend::EmptyQueryResponse) => {
+                self.result_ended(Outcome::Completed, out);
+            }
+            (Expected::Execute { .. }, Backend::PortalSuspended) => self.result_ended(Outcome::Suspended, out),
             (Expected::Execute { .. } | Expected::Query { .. }, Backend::CopyInResponse(_)) => self.copy_in(),
             (Expected::Execute { .. } | Expected::Query { .. }, Backend::CopyOutResponse(_)) => self.copy = Copy::Out,
             (Expected::Execute { .. } | Expected::Query { .. }, Backend::CopyDone) if self.copy == Copy::Out => self.copy = Copy::None,
@@ -138,13 +146,16 @@ impl Linked {
     }
 
     /// One command of the head is done; with Execute that is all of it.
-    fn result_ended(&mut self) {
+    fn result_ended(&mut self, outcome: Outcome, out: &mut Output) {
+        self.note_end(outcome, None, out);
+
         if std::mem::replace(&mut self.copy, Copy::None) == Copy::InEnded {
             // The COPY went well, so the server ignored them.
             self.doubtful_syncs = 0;
         }
         if let Some(Expected::Execute { .. }) = self.expected.head() {
             self.expected.pop();
+            self.tally = Tally::default();
         }
     }
 
@@ -166,15 +177,20 @@ impl Linked {
     }
 
     fn error(&mut self, fields: Fields<'_>, range: Range<usize>, out: &mut Output) -> Result<(), ProtocolError> {
+        let code = fields.get(b'C').unwrap_or_default();
         if fields.ends_connection() {
-            self.farewell = true;
+            // What is in flight ends with it, and this is the last that is heard of it.
+            self.note_failure(code, out);
+            self.farewell = Some(code_word(code).unwrap_or_default());
             out.to_client.pass(range);
             return Ok(());
         }
-        match self.expected.head().ok_or(UNASKED)?.refusal() {
+        let head = self.expected.head().ok_or(UNASKED)?;
+        match head.refusal() {
             Some(report) => out.to_client.make(|bytes| report.write(bytes)),
             None => out.to_client.pass(range),
         }
+        let failed = self.note_failure(code, out);
         let copy = std::mem::replace(&mut self.copy, Copy::None);
         match self.expected.head() {
             // Each goes on to its own ReadyForQuery.
@@ -185,9 +201,9 @@ impl Linked {
                 if name.is_empty() {
                     self.statements.forget_unnamed();
                 }
-                self.skip_to_sync();
+                self.skip_to_sync(failed, out);
             }
-            _ => self.skip_to_sync(),
+            _ => self.skip_to_sync(failed, out),
         }
         // Data that is still to come is dropped up to its end, as the server would.
         if self.heed == Heed::All && matches!(copy, Copy::In { .. }) {
@@ -197,9 +213,13 @@ impl Linked {
     }
 
     /// ReadyForQuery. False when the client must not see it.
-    fn ready(&mut self, status: TransactionStatus) -> Result<bool, ProtocolError> {
+    fn ready(&mut self, status: TransactionStatus, out: &mut Output) -> Result<bool, ProtocolError> {
         let shown = match self.expected.head() {
-            Some(Expected::Query { .. }) => {
+            Some(Expected::Query { execution, .. }) => {
+                if !execution.ended {
+                    self.note_end(Outcome::Completed, None, out);
+                }
+                self.tally = Tally::default();
                 // A simple query drops the unnamed statement and uses the unnamed portal.
                 self.statements.forget_unnamed();
                 self.expected.pop();
@@ -229,6 +249,10 @@ impl Linked {
         }
         Ok(shown)
     }
+}
+
+fn long(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
 }
 
 /// A notification from the session's own link carries the process id that the client knows.

@@ -1,4 +1,286 @@
-//! The agent's own comment tags: `/* key='value' */`, as sqlcommenter writes them. They are claims, and are shown as such.
+//! The agent's own comment tags: `/* key='value' */` at the beginning or the end of a statement, as sqlcommenter writes them. They
+//! are claims, and are shown as such; one that may hold personal data is not shown. It knows nothing of what the tags mean.
 
-/// Calls `found` with the name and the value of each tag.
-pub fn read(_sql: &[u8], _found: impl FnMut(&str, &str)) {}
+use std::borrow::Cow;
+
+use memchr::memmem;
+use percent_encoding::percent_decode_str;
+
+use super::scan::{Scanner, Token};
+
+/// More tags are not read: a trace and what names a task are a handful.
+pub const MOST: usize = 16;
+/// A tag with a longer name is not read.
+pub const LONGEST_NAME: usize = 64;
+/// A longer value is cut.
+pub const LONGEST_VALUE: usize = 128;
+
+/// What is recorded in place of a claim that does not pass the screen.
+pub const SCREENED: &str = "…";
+
+/// A claim of more words is text, not a name.
+const MOST_WORDS: usize = 8;
+
+/// So many digits in a row may be a number that belongs to a person.
+const DIGITS: usize = 5;
+
+/// Calls `found` with the name and the value of each tag, both screened. What cannot be read has none.
+pub fn read(sql: &[u8], mut found: impl FnMut(&str, &str)) {
+    // Nearly every statement ends here.
+    if memmem::find(sql, b"/*").is_none() {
+        return;
+    }
+    let Ok(text) = std::str::from_utf8(sql) else { return };
+    let Some((leading, trailing)) = outer_comments(text) else { return };
+    let mut left = MOST;
+    for comment in [leading, trailing].into_iter().flatten() {
+        let body = comment.strip_prefix("/*").and_then(|comment| comment.strip_suffix("*/")).unwrap_or_default();
+        tags(body, |name, value| {
+            if left > 0 {
+                left -= 1;
+                found(name, value);
+            }
+        });
+    }
+}
+
+/// The first block comment before everything else, and the last one behind everything else but semicolons.
+fn outer_comments(text: &str) -> Option<(Option<&str>, Option<&str>)> {
+    let mut scanner = Scanner::new(text);
+    let (mut leading, mut trailing) = (None, None);
+    let mut begun = false;
+    while let Some((token, place)) = scanner.step().ok()? {
+        match token {
+            Token::Block if begun => trailing = Some(scanner.text(place)),
+            Token::Block => leading = leading.or_else(|| Some(scanner.text(place))),
+            Token::Line | Token::Mark(b';') => {}
+            Token::Word | Token::Quoted | Token::Text | Token::Number | Token::Parameter => (begun, trailing) = (true, None),
+            Token::Operator | Token::Cast | Token::Dots | Token::Mark(_) => (begun, trailing) = (true, None),
+        }
+    }
+    Some((leading, trailing))
+}
+
+/// A comment in which anything else stands is a remark, and has no tags.
+fn tags(body: &str, mut found: impl FnMut(&str, &str)) {
+    let pairs = || Pairs { rest: body.trim_matches(is_space) };
+    if pairs().all(|pair| pair.is_some()) {
+        for (name, value) in pairs().flatten() {
+            let (name, value) = (decoded(name), decoded(&unescaped(value)).into_owned());
+            if !name.is_empty() && name.len() <= LONGEST_NAME {
+                let value = screened(&value);
+                found(&screened(&name), value.get(..value.floor_char_boundary(LONGEST_VALUE)).unwrap_or_default());
+            }
+        }
+    }
+}
+
+fn is_space(character: char) -> bool {
+    character.is_ascii_whitespace()
+}
+
+/// `name='value'`, between commas. `None` for what is not that, and then the end.
+struct Pairs<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Iterator for Pairs<'a> {
+    type Item = Option<(&'a str, &'a str)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = std::mem::take(&mut self.rest);
+        if rest.is_empty() {
+            return None;
+        }
+        let pair = pair(rest);
+        if let Some((_, _, behind)) = pair {
+            self.rest = behind;
+        }
+        Some(pair.map(|(name, value, _)| (name, value)))
+    }
+}
+
+fn pair(text: &str) -> Option<(&str, &str, &str)> {
+    let (name, behind) = text.split_once("='")?;
+    let name = name.trim_matches(is_space);
+    if name.contains(|character: char| is_space(character) || matches!(character, '\'' | ',' | '=')) {
+        return None;
+    }
+    let mut escaped = false;
+    let end = behind.find(|character| {
+        let ends = character == '\'' && !escaped;
+        escaped = character == '\\' && !escaped;
+        ends
+    })?;
+    let (value, behind) = behind.split_at_checked(end)?;
+    let behind = behind.strip_prefix('\'')?.trim_start_matches(is_space);
+    let next = match behind.strip_prefix(',') {
+        Some(next) => next.trim_start_matches(is_space),
+        None if behind.is_empty() => "",
+        None => return None,
+    };
+    Some((name, value, next))
+}
+
+/// `\'` is a quote: sqlcommenter escapes what URL encoding leaves.
+fn unescaped(value: &str) -> Cow<'_, str> {
+    if value.contains('\\') { value.replace("\\'", "'").into() } else { value.into() }
+}
+
+fn decoded(text: &str) -> Cow<'_, str> {
+    percent_decode_str(text).decode_utf8_lossy()
+}
+
+/// Whether a claim may be kept as it is, while nothing looks for personal data in it.
+pub fn passes(value: &str) -> bool {
+    is_identifier(value)
+        || !value.contains('@')
+            && !value.contains(char::is_control)
+            && value.split_whitespace().nth(MOST_WORDS).is_none()
+            && !has_run_of_digits(value)
+}
+
+/// The claim, or what stands for one that does not pass.
+pub fn screened(value: &str) -> Cow<'_, str> {
+    if passes(value) { value.into() } else { SCREENED.into() }
+}
+
+/// Digits count as a run across what people put between the digits of one number.
+fn has_run_of_digits(value: &str) -> bool {
+    let mut run = 0_usize;
+    for character in value.chars() {
+        if character.is_numeric() {
+            run += 1;
+        } else if !matches!(character, ' ' | '-' | '.' | '/' | '(' | ')' | '+') {
+            run = 0;
+        }
+        if run >= DIGITS {
+            return true;
+        }
+    }
+    false
+}
+
+/// A trace's or a run's number: a `traceparent`, a UUID, hexadecimal digits or a ULID, of a length that no number of a person has.
+fn is_identifier(value: &str) -> bool {
+    let hexadecimal = |text: &str, length: usize| text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let groups = |lengths: &[usize]| {
+        let mut parts = value.split('-');
+        lengths.iter().all(|length| parts.next().is_some_and(|part| hexadecimal(part, *length))) && parts.next().is_none()
+    };
+    // Sixteen digits without a letter among them are a card's.
+    let lettered = value.bytes().any(|byte| byte.is_ascii_alphabetic());
+    let ulid = value.len() == 26 && value.bytes().all(|byte| byte.is_ascii_alphanumeric()) && lettered;
+    groups(&[2, 32, 16, 2])
+        || groups(&[8, 4, 4, 4, 12])
+        || lettered && [16, 32, 40, 64].iter().any(|length| hexadecimal(value, *length))
+        || ulid
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn tags_of(sql: &str) -> Vec<(String, String)> {
+        let mut tags = Vec::new();
+        read(sql.as_bytes(), |name, value| tags.push((name.to_owned(), value.to_owned())));
+        tags
+    }
+
+    fn check(sql: &str, expected: &[(&str, &str)]) {
+        let expected: Vec<_> = expected.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        assert_eq!(tags_of(sql), expected, "{sql}");
+    }
+
+    #[test]
+    fn tags_are_read_at_the_beginning_and_the_end() {
+        check("SELECT 1 /*action='%2Fparam*d',controller='index'*/", &[("action", "/param*d"), ("controller", "index")]);
+        check("/* task='clean%20up' , run='7' */ SELECT 1 ; -- so", &[("task", "clean up"), ("run", "7")]);
+        check("/*a='1'*/ SELECT 1 /*b='2'*/;", &[("a", "1"), ("b", "2")]);
+        check(r"SELECT 1 /*a='it\'s',b%20c='d'*/", &[("a", "it's"), ("b c", "d")]);
+        check("/*a='1'*/", &[("a", "1")]);
+        check("/*a='1',for='ann%40example.com',ann%40example.com='2'*/", &[("a", "1"), ("for", "…"), ("…", "2")]);
+        check("SELECT 1 /*a=''*/", &[("a", "")]);
+    }
+
+    #[test]
+    fn what_only_looks_like_a_tag_is_none() {
+        for sql in [
+            "SELECT '/*a=''1''*/'",
+            "SELECT '/*a=\"1\"*/ ' -- /*b='2'*/",
+            "SELECT /*a='1'*/ 1",
+            "SELECT $$/*a='1'*/$$",
+            "SELECT 1 /* see what='this' does */",
+            "SELECT 1 /* a='1', and more */",
+            "SELECT 1 /* a='1 */",
+            "SELECT 1 /* a=1 */",
+            "SELECT 1 /* /* a='1' */ */",
+            "SELECT 'open /*a='1'*/",
+            "SELECT 1 /*='1'*/",
+        ] {
+            check(sql, &[]);
+        }
+    }
+
+    #[test]
+    fn tags_are_bounded() {
+        let many: Vec<String> = (0..40).map(|at| format!("k{at}='v'")).collect();
+        assert_eq!(tags_of(&format!("SELECT 1 /*{}*/", many.join(","))).len(), MOST);
+        let long = format!("SELECT 1 /*{}='v',a='{}'*/", "k".repeat(LONGEST_NAME + 1), "é".repeat(LONGEST_VALUE));
+        assert_eq!(tags_of(&long), [("a".to_owned(), "é".repeat(LONGEST_VALUE / 2))]);
+    }
+
+    #[test]
+    fn a_claim_is_kept_unless_it_may_be_personal() {
+        for kept in [
+            "billing-bot",
+            "nightly report 2024",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "9f3c5548-1454-429e-8697-8debe82ce7ff",
+            "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+            "b7ad6b7169203331",
+            "/orders/list",
+            "psql",
+            "",
+            "one two three four five six seven eight",
+        ] {
+            assert_eq!(screened(kept), kept);
+        }
+        for hidden in [
+            "ann@example.com",
+            "4111111111111111",
+            "4111 1111 1111 1111",
+            "+1 (555) 010-2233",
+            "123-45-6789",
+            "order 12345",
+            "one two three four five six seven eight nine",
+            "a\u{1b}[31m",
+            "00-4111111111111111-01",
+        ] {
+            assert_eq!(screened(hidden), SCREENED, "{hidden}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_written_is_read(pairs in prop::collection::vec(("[a-z]{1,9}", "[ -~é]{0,60}"), 1..8), at_end: bool) {
+            let encode = |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+            let body: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}='{}'", encode(value))).collect();
+            let body = body.join(", ");
+            let sql = if at_end { format!("SELECT 'x' /*{body}*/") } else { format!("/* {body} */ SELECT 'x'") };
+            let screened: Vec<_> = pairs.iter().map(|(name, value)| (name.clone(), screened(value).into_owned())).collect();
+            prop_assert_eq!(tags_of(&sql), screened);
+        }
+
+        #[test]
+        fn any_text_is_read_within_the_bounds(text in "(/\\*)?[a-z'=,\\\\% */é]{0,60}(\\*/)?") {
+            let tags = tags_of(&text);
+            prop_assert!(tags.len() <= MOST);
+            for (name, value) in tags {
+                prop_assert!(name.len() <= LONGEST_NAME && value.len() <= LONGEST_VALUE);
+            }
+        }
+    }
+}

@@ -105,6 +105,11 @@ impl<'a> Values<'a> {
         self.count == 0
     }
 
+    /// As they came.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = Option<&'a [u8]>> + use<'a> {
         let mut reader = Reader::new(self.bytes);
         (0..self.count).map_while(move |_| reader.value().ok())
@@ -119,6 +124,11 @@ impl<'a> Formats<'a> {
     pub(super) fn read(reader: &mut Reader<'a>) -> Result<Self, ProtocolError> {
         let count = reader.count()?;
         reader.bytes(count.saturating_mul(2)).map(Self)
+    }
+
+    /// As they came.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.0
     }
 
     pub fn iter(&self) -> impl Iterator<Item = i16> + use<'a> {

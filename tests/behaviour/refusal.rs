@@ -8,12 +8,16 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
+use pgsluice::audit::Digester;
+use pgsluice::audit::event::SignedIn;
 use pgsluice::gate::Policy;
 use pgsluice::host::config::{Flags, Sources, url};
+use pgsluice::host::journal::{Journal, Options};
 use pgsluice::host::link::{Canceller, Connector, Minor, Request};
 use pgsluice::host::relay::{Cancelled, Relay, Server, Taken};
 use pgsluice::host::secret::Secret;
 use pgsluice::host::stream::{Keepalive, Stream};
+use pgsluice::session::recording::Recorder;
 use pgsluice::session::{LinkReport, Session, Terms, Timeouts};
 use pgsluice::wire::report::Report;
 
@@ -97,6 +101,22 @@ impl Refusing {
 
 fn serve(stream: std::net::TcpStream, links: Links) {
     stream.set_nonblocking(true).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path(), Options::default()).unwrap();
+    let who = SignedIn {
+        agent_id: 1,
+        agent: "agent".to_owned(),
+        owner: "owner".to_owned(),
+        environment: None,
+        database: links.database.clone(),
+        role: "tester".to_owned(),
+        address: None,
+        tls: false,
+        process_id: 1,
+        policy: None,
+        body: None,
+    };
+    let scribe = journal.session(who).unwrap();
     let terms = Terms {
         policy: Arc::new(Policy::refusing(&["drop"]).with_copy_in_limit(20)),
         frontend: pgsluice::wire::limits::ClientLimits::default(),
@@ -104,6 +124,9 @@ fn serve(stream: std::net::TcpStream, links: Links) {
         timeouts: Timeouts::default(),
         process_id: 1,
         reserved: Rc::from(&b"reserved for refusals"[..]),
+        recorder: Rc::new(Recorder::new(Digester::new(&[1; 32]))),
+        session: scribe.session(),
+        unrecordable: None,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let local = tokio::task::LocalSet::new();
@@ -111,7 +134,7 @@ fn serve(stream: std::net::TcpStream, links: Links) {
         let stream = tokio::net::TcpStream::from_std(stream).unwrap();
         let (_control, heard) = tokio::sync::mpsc::unbounded_channel();
         let session = Session::new(terms, Arc::from([]), Instant::now());
-        Relay::new(session, stream, &[], &[], links, heard).run().await;
+        Relay::new(session, scribe, stream, &[], &[], links, heard).run().await;
     }));
 }
 

@@ -45,7 +45,7 @@ impl Agent {
 
 /// A name that PostgreSQL would take, and that looks like what it is: SASLprep refuses control characters and text that
 /// changes direction, and would change invisible ones.
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     !text.is_empty() && text.len() <= MAX_NAME && stringprep::saslprep(text).is_ok_and(|prepared| prepared == text) && text.trim() == text
 }
 

@@ -1,5 +1,5 @@
 //! Adding, listing, rotating, revoking: what the commands do to the state database. Passwords are made here and handed
-//! out once.
+//! out once. Each change puts its event into the outbox in the same transaction; `by` is who acts.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,9 +10,10 @@ use ipnet::IpNet;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use super::{MAX_NETWORKS, is_name, is_words};
+use crate::audit::event::{AgentChanged, Change};
 use crate::host::scram::{self, Verifier};
 use crate::host::secret::Secret;
-use crate::host::state::{State, StateError};
+use crate::host::state::{State, StateError, outbox};
 
 /// 192 bits: guessing is hopeless, so the verifier's few iterations do not matter.
 const PASSWORD: usize = 24;
@@ -87,9 +88,9 @@ impl AgentStore {
     }
 
     /// The password is in nobody's keeping after this.
-    pub fn add(&mut self, agent: &NewAgent, now: SystemTime) -> Result<Secret, AgentError> {
+    pub fn add(&mut self, agent: &NewAgent, by: &str, now: SystemTime) -> Result<Secret, AgentError> {
         agent.check()?;
-        let now = milliseconds(now)?;
+        let created = milliseconds(now)?;
         let (password, verifier) = new_password()?;
         self.write(|transaction| {
             if find(transaction, &agent.name)?.is_some() {
@@ -97,38 +98,40 @@ impl AgentStore {
             }
             let sql = "INSERT INTO agents (name, owner, database, role, environment, verifier, created, epoch)
                        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, (SELECT coalesce(max(epoch), 0) + 1 FROM agents WHERE name = ?1))";
-            let row = params![agent.name, agent.owner, agent.database, agent.role, agent.environment, verifier.to_string(), now];
+            let row = params![agent.name, agent.owner, agent.database, agent.role, agent.environment, verifier.to_string(), created];
             transaction.execute(sql, row)?;
             let id = transaction.last_insert_rowid();
             for network in &agent.networks {
                 let row = (id, network.trunc().to_string());
                 transaction.execute("INSERT OR IGNORE INTO agent_networks (agent, network) VALUES (?1, ?2)", row)?;
             }
-            Ok(Ok(()))
+            put(transaction, Change::Added, Found { id, database: None, owner: agent.owner.clone() }, &agent.name, by, now)
         })?;
         Ok(password)
     }
 
     /// The old password opens no new session; the sessions that are open go on.
-    pub fn rotate(&mut self, name: &str, now: SystemTime) -> Result<(Secret, Option<String>), AgentError> {
-        let now = milliseconds(now)?;
+    pub fn rotate(&mut self, name: &str, by: &str, now: SystemTime) -> Result<(Secret, Option<String>), AgentError> {
+        let rotated = milliseconds(now)?;
         let (password, verifier) = new_password()?;
         let database = self.write(|transaction| {
-            let Some((id, database)) = find(transaction, name)? else { return Ok(Err(AgentError::Unknown(name.to_owned()))) };
+            let Some(found) = find(transaction, name)? else { return Ok(Err(AgentError::Unknown(name.to_owned()))) };
             let sql = "UPDATE agents SET verifier = ?2, rotated = ?3, epoch = epoch + 1 WHERE id = ?1";
-            transaction.execute(sql, (id, verifier.to_string(), now))?;
-            Ok(Ok(database))
+            transaction.execute(sql, (found.id, verifier.to_string(), rotated))?;
+            let database = found.database.clone();
+            Ok(put(transaction, Change::Changed, found, name, by, now)?.map(|()| database))
         })?;
         Ok((password, database))
     }
 
     /// The row stays for the record; the verifier goes.
-    pub fn revoke(&mut self, name: &str, now: SystemTime) -> Result<(), AgentError> {
-        let now = milliseconds(now)?;
+    pub fn revoke(&mut self, name: &str, by: &str, now: SystemTime) -> Result<(), AgentError> {
+        let revoked = milliseconds(now)?;
         self.write(|transaction| {
-            let Some((id, _)) = find(transaction, name)? else { return Ok(Err(AgentError::Unknown(name.to_owned()))) };
-            transaction.execute("UPDATE agents SET verifier = '', revoked = ?2, epoch = epoch + 1 WHERE id = ?1", (id, now))?;
-            Ok(Ok(()))
+            let Some(found) = find(transaction, name)? else { return Ok(Err(AgentError::Unknown(name.to_owned()))) };
+            let sql = "UPDATE agents SET verifier = '', revoked = ?2, epoch = epoch + 1 WHERE id = ?1";
+            transaction.execute(sql, (found.id, revoked))?;
+            put(transaction, Change::Removed, found, name, by, now)
         })
     }
 
@@ -188,9 +191,28 @@ const LIST: &str = "
         strftime('%Y-%m-%dT%H:%M:%SZ', revoked / 1000, 'unixepoch') AS revoked
     FROM agents WHERE ?1 OR revoked IS NULL ORDER BY name, id";
 
-fn find(transaction: &Transaction<'_>, name: &str) -> rusqlite::Result<Option<(i64, Option<String>)>> {
-    let sql = "SELECT id, database FROM agents WHERE name = ?1 AND revoked IS NULL";
-    transaction.query_row(sql, [name], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+struct Found {
+    id: i64,
+    database: Option<String>,
+    owner: String,
+}
+
+fn find(transaction: &Transaction<'_>, name: &str) -> rusqlite::Result<Option<Found>> {
+    let sql = "SELECT id, database, owner FROM agents WHERE name = ?1 AND revoked IS NULL";
+    transaction.query_row(sql, [name], |row| Ok(Found { id: row.get(0)?, database: row.get(1)?, owner: row.get(2)? })).optional()
+}
+
+/// Puts the event of a change down; on an inner error the change must not be committed.
+fn put(
+    transaction: &Transaction<'_>,
+    change: Change,
+    Found { id, owner, .. }: Found,
+    name: &str,
+    by: &str,
+    now: SystemTime,
+) -> rusqlite::Result<Result<(), AgentError>> {
+    let event = AgentChanged { change, agent_id: id, agent: name.to_owned(), owner, by: by.to_owned() };
+    Ok(outbox::put(transaction, now, &event.into())?.map_err(|error| StateError::from(error).into()))
 }
 
 fn new_password() -> Result<(Secret, Verifier), StateError> {

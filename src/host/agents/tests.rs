@@ -38,7 +38,7 @@ fn an_added_agent_is_found_with_everything_and_its_password_fits() {
         networks: vec!["10.1.2.3/8".parse().unwrap(), "fd00::/8".parse().unwrap()],
         ..named("bot")
     };
-    let password = house.store.add(&new, at(0)).unwrap();
+    let password = house.store.add(&new, "eve", at(0)).unwrap();
     assert_eq!(password.expose().len(), 32);
     let agent = directory.lookup("bot").unwrap().unwrap();
     assert_eq!((agent.owner.as_str(), agent.database.as_deref(), agent.role.as_deref()), ("ann", Some("shop"), Some("reader")));
@@ -54,20 +54,20 @@ fn an_added_agent_is_found_with_everything_and_its_password_fits() {
 fn a_rotation_changes_the_password_and_a_revocation_ends_the_agent() {
     let mut house = house();
     let directory = AgentDirectory::open(&house.state).unwrap();
-    let first = house.store.add(&named("bot"), at(10)).unwrap();
-    let (second, database) = house.store.rotate("bot", at(20)).unwrap();
+    let first = house.store.add(&named("bot"), "eve", at(10)).unwrap();
+    let (second, database) = house.store.rotate("bot", "eve", at(20)).unwrap();
     assert_eq!(database, None);
     let agent = directory.lookup("bot").unwrap().unwrap();
     assert!(agent.verifier.fits(&second) && !agent.verifier.fits(&first));
     assert_eq!(agent.epoch, 2);
-    house.store.revoke("bot", at(30)).unwrap();
+    house.store.revoke("bot", "eve", at(30)).unwrap();
     assert_eq!(directory.lookup("bot").unwrap(), None);
-    assert!(matches!(house.store.revoke("bot", at(31)), Err(AgentError::Unknown(_))));
-    assert!(matches!(house.store.rotate("bot", at(31)), Err(AgentError::Unknown(_))));
+    assert!(matches!(house.store.revoke("bot", "eve", at(31)), Err(AgentError::Unknown(_))));
+    assert!(matches!(house.store.rotate("bot", "eve", at(31)), Err(AgentError::Unknown(_))));
 
-    house.store.add(&named("bot"), at(40)).unwrap();
+    house.store.add(&named("bot"), "eve", at(40)).unwrap();
     assert_eq!(directory.lookup("bot").unwrap().unwrap().epoch, 4);
-    assert!(matches!(house.store.add(&named("bot"), at(41)), Err(AgentError::Exists(_))));
+    assert!(matches!(house.store.add(&named("bot"), "eve", at(41)), Err(AgentError::Exists(_))));
     let listed = house.store.list(true).unwrap();
     let times: Vec<_> = listed.iter().map(|agent| (agent.created.as_str(), agent.rotated.as_deref(), agent.revoked.as_deref())).collect();
     assert_eq!(
@@ -88,17 +88,17 @@ fn who_was_revoked_is_gone_also_when_nobody_knew_of_it_before() {
         assert_eq!(live, expected);
     };
     live(&[]);
-    house.store.add(&named("bot"), at(0)).unwrap();
+    house.store.add(&named("bot"), "eve", at(0)).unwrap();
     live(&[1]);
-    house.store.rotate("bot", at(1)).unwrap();
+    house.store.rotate("bot", "eve", at(1)).unwrap();
     live(&[1]);
     // Revoked and added again, and that twice, between two looks.
     for time in [2, 4] {
-        house.store.revoke("bot", at(time)).unwrap();
-        house.store.add(&named("bot"), at(time + 1)).unwrap();
+        house.store.revoke("bot", "eve", at(time)).unwrap();
+        house.store.add(&named("bot"), "eve", at(time + 1)).unwrap();
     }
     live(&[3]);
-    house.store.revoke("bot", at(6)).unwrap();
+    house.store.revoke("bot", "eve", at(6)).unwrap();
     live(&[]);
 }
 
@@ -118,8 +118,8 @@ fn unknown_names_have_verifiers_of_their_own_that_outlive_the_process() {
 #[test]
 fn an_agent_that_cannot_be_read_cannot_log_in_and_does_not_lock_out_the_others() {
     let mut house = house();
-    house.store.add(&NewAgent { networks: vec!["10.0.0.0/8".parse().unwrap()], ..named("broken") }, at(0)).unwrap();
-    house.store.add(&named("bot"), at(0)).unwrap();
+    house.store.add(&NewAgent { networks: vec!["10.0.0.0/8".parse().unwrap()], ..named("broken") }, "eve", at(0)).unwrap();
+    house.store.add(&named("bot"), "eve", at(0)).unwrap();
     house.state.connect().unwrap().execute("UPDATE agent_networks SET network = 'somewhere'", ()).unwrap();
     let directory = AgentDirectory::open(&house.state).unwrap();
     assert_eq!(directory.lookup("broken").unwrap(), None);
@@ -130,7 +130,7 @@ fn an_agent_that_cannot_be_read_cannot_log_in_and_does_not_lock_out_the_others()
 fn lookups_from_many_threads_see_a_revocation_as_soon_as_it_is_made() {
     let mut house = house();
     let directory = AgentDirectory::open(&house.state).unwrap();
-    house.store.add(&named("bot"), at(0)).unwrap();
+    house.store.add(&named("bot"), "eve", at(0)).unwrap();
     let revoked = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
         for _ in 0..4 {
@@ -145,7 +145,7 @@ fn lookups_from_many_threads_see_a_revocation_as_soon_as_it_is_made() {
                 }
             });
         }
-        house.store.revoke("bot", at(1)).unwrap();
+        house.store.revoke("bot", "eve", at(1)).unwrap();
         revoked.store(true, std::sync::atomic::Ordering::SeqCst);
     });
 }
@@ -154,13 +154,13 @@ fn lookups_from_many_threads_see_a_revocation_as_soon_as_it_is_made() {
 fn names_are_checked() {
     let mut house = house();
     for good in ["a", "Billing Agent", "bot@team", "émile", &"x".repeat(63)] {
-        house.store.add(&named(good), at(0)).unwrap();
+        house.store.add(&named(good), "eve", at(0)).unwrap();
     }
     for bad in ["", " a", "a ", "a\nb", "a\0b", "\u{202e}evil", "zero\u{200b}width", "e\u{301}", "non\u{a0}breaking", &"x".repeat(64)] {
-        assert!(matches!(house.store.add(&named(bad), at(0)), Err(AgentError::Name(_))), "{bad:?}");
+        assert!(matches!(house.store.add(&named(bad), "eve", at(0)), Err(AgentError::Name(_))), "{bad:?}");
     }
     let owner = NewAgent { owner: "\u{1b}[31m".to_owned(), ..named("b") };
-    assert!(matches!(house.store.add(&owner, at(0)), Err(AgentError::Words(_))));
+    assert!(matches!(house.store.add(&owner, "eve", at(0)), Err(AgentError::Words(_))));
     let role = NewAgent { role: Some(String::new()), ..named("b") };
-    assert!(matches!(house.store.add(&role, at(0)), Err(AgentError::Name(_))));
+    assert!(matches!(house.store.add(&role, "eve", at(0)), Err(AgentError::Name(_))));
 }

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::path::PathBuf;
 use std::time::SystemTime;
 
 use clap::{Args, Subcommand};
 use ipnet::IpNet;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{Failure, File, StateFolder, sources};
+use super::{Failure, Place};
 use crate::host::agents::{AgentStore, Listed, NewAgent};
-use crate::host::config::{Flags, Local};
+use crate::host::config::Local;
+use crate::host::ledger::Ledger;
+use crate::host::people::{self, Acting, Capability};
 use crate::host::secret::Secret;
 use crate::host::state::{ListenerRecord, State};
 
@@ -78,27 +79,26 @@ pub(super) struct Named {
     place: Place,
 }
 
-#[derive(Debug, Args)]
-struct Place {
-    #[command(flatten)]
-    state: StateFolder,
-    #[command(flatten)]
-    file: File,
-}
-
 struct Desk {
     local: Local,
     state: State,
     store: AgentStore,
+    acting: Acting,
 }
 
 impl Desk {
-    fn open(place: Place, environment: BTreeMap<String, String>) -> Result<Self, Failure> {
-        let flags = Flags { state: place.state.state.map(PathBuf::from), ..Flags::default() };
-        let local = Local::load(&sources(place.file, flags, environment))?;
+    /// For whoever administers.
+    fn open(place: Place, environment: &BTreeMap<String, String>) -> Result<Self, Failure> {
+        let local = place.local(environment)?;
         let state = State::open(&local.state)?;
+        let acting = people::acting(&state, environment)?;
+        acting.require(Capability::Administer)?;
         let store = AgentStore::open(&state)?;
-        Ok(Self { local, state, store })
+        Ok(Self { local, state, store, acting })
+    }
+
+    fn settle(&self) -> Result<(), Failure> {
+        Ok(Ledger::open(&self.state)?.settle()?)
     }
 
     /// The last line of standard output, for scripts that take it whole.
@@ -122,24 +122,29 @@ impl Desk {
 pub(super) fn run(command: Agent, environment: BTreeMap<String, String>) -> Result<(), Failure> {
     let now = SystemTime::now();
     match command {
-        Agent::Add(command) => add(command, environment, now),
-        Agent::List(command) => list(command, environment),
+        Agent::Add(command) => add(command, &environment, now),
+        Agent::List(command) => list(command, &environment),
         Agent::Rotate(Named { name, place }) => {
-            let mut desk = Desk::open(place, environment)?;
-            let (password, database) = desk.store.rotate(&name, now)?;
+            let mut desk = Desk::open(place, &environment)?;
+            let (password, database) = desk.store.rotate(&name, &desk.acting.by(), now)?;
             eprintln!("pgsluice: the old password opens no new session; open sessions go on. The new URL is shown once:");
-            desk.print_url(&name, &password, database.as_deref())
+            // The password first: it is shown once, whatever else fails.
+            let printed = desk.print_url(&name, &password, database.as_deref());
+            desk.settle().and(printed)
         }
         Agent::Revoke(Named { name, place }) => {
-            Desk::open(place, environment)?.store.revoke(&name, now)?;
-            Ok(writeln!(std::io::stdout(), "revoked {name}: it cannot log in, and its open sessions end")?)
+            let mut desk = Desk::open(place, &environment)?;
+            desk.store.revoke(&name, &desk.acting.by(), now)?;
+            let printed = writeln!(std::io::stdout(), "revoked {name}: it cannot log in, and its open sessions end");
+            desk.settle().and(printed.map_err(Failure::from))
         }
     }
 }
 
-fn add(command: Add, environment: BTreeMap<String, String>, now: SystemTime) -> Result<(), Failure> {
-    let owner = command.owner.map_or_else(|| current_user(&environment), Ok)?;
+fn add(command: Add, environment: &BTreeMap<String, String>, now: SystemTime) -> Result<(), Failure> {
     let mut desk = Desk::open(command.place, environment)?;
+    let you = people::current_user(environment).map(|_| desk.acting.name.clone());
+    let owner = command.owner.or(you).ok_or(Failure::NoOwner)?;
     let agent = NewAgent {
         name: command.name,
         owner,
@@ -148,23 +153,24 @@ fn add(command: Add, environment: BTreeMap<String, String>, now: SystemTime) -> 
         environment: command.environment,
         networks: command.from,
     };
-    let password = desk.store.add(&agent, now)?;
+    let password = desk.store.add(&agent, &desk.acting.by(), now)?;
     if let (Some(role), Some(known)) = (&agent.role, &desk.local.roles)
         && !known.contains(role)
     {
         eprintln!("pgsluice: the configuration has no [upstream.roles.{role}]: add it with the role's password before this agent connects");
     }
     eprintln!("pgsluice: added {}, owner {}. Its DATABASE_URL is shown once:", agent.name, agent.owner);
-    desk.print_url(&agent.name, &password, agent.database.as_deref())
+    let printed = desk.print_url(&agent.name, &password, agent.database.as_deref());
+    desk.settle().and(printed)
 }
 
-fn list(command: List, environment: BTreeMap<String, String>) -> Result<(), Failure> {
-    let desk = Desk::open(command.place, environment)?;
+fn list(command: List, environment: &BTreeMap<String, String>) -> Result<(), Failure> {
+    let store = AgentStore::open(&State::open(&command.place.local(environment)?.state)?)?;
     let mut out = std::io::stdout();
     if command.json {
-        return Ok(writeln!(out, "{}", desk.store.list_json(command.all)?)?);
+        return Ok(writeln!(out, "{}", store.list_json(command.all)?)?);
     }
-    let agents = desk.store.list(command.all)?;
+    let agents = store.list(command.all)?;
     if agents.is_empty() {
         eprintln!("pgsluice: no agents yet: `pgsluice agent add NAME`");
         return Ok(());
@@ -188,8 +194,13 @@ fn table(agents: &[Listed]) -> String {
             or_dash(&agent.revoked),
         ]
     }));
-    let mut widths = [0; 9];
-    for row in &rows {
+    aligned(&rows)
+}
+
+/// Columns as wide as their widest cell.
+pub(super) fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
+    let mut widths = [0; N];
+    for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = cell.chars().count().max(*width);
         }
@@ -216,24 +227,6 @@ fn connection_url(name: &str, password: &Secret, listener: &ListenerRecord, data
     let tls = if listener.tls_required { "?sslmode=require" } else { "" };
     let slash = if database.is_empty() && listener.tls_required { "/" } else { "" };
     format!("postgresql://{}:{}@{host}:{}{database}{slash}{tls}", escape(name), escape(password.expose()), listener.port).into()
-}
-
-/// The human behind `sudo`, else who the system says runs this, else who the environment says.
-pub(super) fn current_user(environment: &BTreeMap<String, String>) -> Result<String, Failure> {
-    let named = |name| environment.get(name).filter(|user: &&String| !user.is_empty()).cloned();
-    named("SUDO_USER").or_else(system_user).or_else(|| named("USER")).or_else(|| named("LOGNAME")).ok_or(Failure::NoOwner)
-}
-
-/// Who owns this process, by the system's list of users.
-fn system_user() -> Option<String> {
-    use std::os::unix::fs::MetadataExt as _;
-    let own = std::fs::metadata("/proc/self").ok()?.uid().to_string();
-    let users = std::fs::read_to_string("/etc/passwd").ok()?;
-    users.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let (name, _, number) = (fields.next()?, fields.next()?, fields.next()?);
-        (number == own).then(|| name.to_owned())
-    })
 }
 
 /// A single address is a network of one.

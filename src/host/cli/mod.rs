@@ -3,6 +3,7 @@
 
 mod agent;
 mod audit;
+mod people;
 mod terminal;
 
 use std::collections::BTreeMap;
@@ -14,13 +15,16 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use super::agents::AgentError;
-use super::config::{Config, ConfigError, Flags, Sources};
+use super::config::{Config, ConfigError, Flags, Local, Sources};
 use super::demo::{self, DemoError};
 use super::journal::reader::ReadError;
 use super::journal::{JournalError, Unwritable};
+use super::ledger::LedgerError;
+use super::people::PeopleError;
 use super::secret::Secret;
 use super::serve::{self, ServeError};
 use super::state::{State, StateError};
+use super::when::NoTime;
 use crate::audit::event::Unreadable;
 
 const DEFAULT_FILE: &str = "pgsluice.toml";
@@ -47,6 +51,9 @@ enum Command {
     /// Add, list, rotate and revoke agents
     #[command(subcommand)]
     Agent(agent::Agent),
+    /// Add, list and remove the people who read the audit, decide and administer
+    #[command(subcommand)]
+    People(people::People),
     /// Read the record, check it, and look after it
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -86,6 +93,22 @@ struct StateFolder {
     state: Option<String>,
 }
 
+/// Where a command works that needs no server.
+#[derive(Debug, Args)]
+struct Place {
+    #[command(flatten)]
+    state: StateFolder,
+    #[command(flatten)]
+    file: File,
+}
+
+impl Place {
+    fn local(self, environment: &BTreeMap<String, String>) -> Result<Local, ConfigError> {
+        let flags = Flags { state: self.state.state.map(PathBuf::from), ..Flags::default() };
+        Local::load(&sources(self.file, flags, environment.clone()))
+    }
+}
+
 #[derive(Debug, Clone, Args)]
 struct File {
     /// The configuration file [default: ./pgsluice.toml if there is one] [env: PGSLUICE_CONFIG]
@@ -102,6 +125,10 @@ enum Failure {
     #[error(transparent)]
     Agent(#[from] AgentError),
     #[error(transparent)]
+    People(#[from] PeopleError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error(transparent)]
     Serve(#[from] ServeError),
     #[error(transparent)]
     Demo(#[from] DemoError),
@@ -115,6 +142,22 @@ enum Failure {
     Unreadable(#[from] Unreadable),
     #[error("there is no record in {folder}: give the state folder with --state DIR", folder = .0.display())]
     NoRecord(PathBuf),
+    #[error("the record is not sound: {0}")]
+    Unsound(String),
+    #[error("the checkpoints in {file}: {reason}", file = file.display())]
+    Checkpoints { file: PathBuf, reason: String },
+    #[error("{0}")]
+    NoSuchRecord(String),
+    #[error("record {0} has no body, and no text of a statement goes with it: there is nothing to erase")]
+    NothingToErase(u64),
+    #[error("what was forwarded goes up to record {delivered}, and record {last} would go: wait, or give --force")]
+    Undelivered { delivered: u64, last: u64 },
+    #[error("a period begins before it ends, and ends before now")]
+    NoPeriod,
+    #[error("cannot write {file}: {reason}", file = file.display())]
+    File { file: PathBuf, reason: std::io::Error },
+    #[error(transparent)]
+    When(#[from] NoTime),
     #[error("cannot write to standard output: {0}")]
     Output(#[from] std::io::Error),
     #[error("who you are is not known to the system: give --owner HUMAN")]
@@ -131,6 +174,7 @@ pub fn main() -> ExitCode {
     let outcome = match line.command {
         Command::Serve(command) => serve(command, environment),
         Command::Agent(command) => agent::run(command, environment),
+        Command::People(command) => people::run(command, &environment),
         Command::Audit(command) => audit::run(command, environment),
         Command::CheckConfig(command) => check_config(&command, environment),
         Command::Demo(command) => demo::run(command.once).map_err(Failure::from),

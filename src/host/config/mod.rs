@@ -1,6 +1,7 @@
 //! The configuration: `pgsluice.toml`, `PGSLUICE_*` and flags become one checked value, or a list of everything that is
 //! wrong. Nothing checked here is checked again elsewhere; nothing here opens a socket.
 
+mod audit;
 mod error;
 mod limits;
 mod listener;
@@ -12,10 +13,12 @@ mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use audit::{Anchor, Audit, CheckpointSink, Collector, Forward, KeepSql, SigningSecret, Syslog, Webhook, bare, host};
 pub use error::{ConfigError, Origin, Problem};
 pub use limits::Limits;
 pub use listener::{ClientTls, Keepalive, Listener, ServerCertificate};
@@ -37,6 +40,9 @@ pub struct Config {
     pub capacity: Capacity,
     pub limits: Limits,
     pub databases: BTreeMap<String, Database>,
+    pub audit: Audit,
+    /// Where the health page is, if anywhere.
+    pub health_listen: Option<SocketAddr>,
     pub log: Log,
     /// Threads that run sessions.
     pub workers: NonZeroUsize,
@@ -109,13 +115,29 @@ impl Config {
         let capacity = Capacity::read(&mut reader);
         let limits = Limits::read(&mut reader);
         let databases = databases(&mut reader);
+        let audit = Audit::read(&mut reader);
+        let health_listen = reader.optional("health_listen");
         let log = Log { level: reader.get("log_level", LogLevel("info".to_owned())), format: reader.get("log_format", LogFormat::Full) };
         let workers = reader.get("workers", workers());
         let drain_timeout = reader.get("drain_timeout", Duration::from_secs(30));
         let (shown, warnings) = reader.finish()?;
         // Every way to have none has noted a problem.
-        let (Some(state), Some(server)) = (state, server) else { return Err(ConfigError::new(None, Vec::new())) };
-        Ok(Self { state, listener, server, capacity, limits, databases, log, workers, drain_timeout, warnings, shown })
+        let (Some(state), Some(server), Some(audit)) = (state, server, audit) else { return Err(ConfigError::new(None, Vec::new())) };
+        Ok(Self {
+            state,
+            listener,
+            server,
+            capacity,
+            limits,
+            databases,
+            audit,
+            health_listen,
+            log,
+            workers,
+            drain_timeout,
+            warnings,
+            shown,
+        })
     }
 
     /// What a reload cannot change, among what differs.
@@ -123,10 +145,21 @@ impl Config {
         let fixed = [
             ("state", self.state == new.state),
             ("listen_addr, listen_port", self.listener.addresses == new.listener.addresses),
+            ("health_listen", self.health_listen == new.health_listen),
             ("workers", self.workers == new.workers),
             ("log_format", self.log.format == new.log.format),
         ];
-        fixed.into_iter().filter(|(_, same)| !same).map(|(name, _)| name).collect()
+        fixed.into_iter().chain(self.audit.fixed(&new.audit)).filter(|(_, same)| !same).map(|(name, _)| name).collect()
+    }
+
+    /// The names of the settings that differ.
+    pub fn changed(&self, new: &Self) -> Vec<String> {
+        let of = |config: &Self| -> BTreeMap<String, String> {
+            config.shown.iter().map(|shown| (shown.name.clone(), shown.value.clone())).collect()
+        };
+        let (old, new) = (of(self), of(new));
+        let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+        names.into_iter().filter(|name| old.get(*name) != new.get(*name)).cloned().collect()
     }
 
     /// The environment that the record names for statements in this database.

@@ -18,6 +18,8 @@ const MAX_FILE: u64 = 1 << 20;
 const MAX_SECRET_FILE: u64 = 64 << 10;
 /// Tables within tables: the deepest setting has three names above it.
 const MAX_DEPTH: usize = 8;
+/// Tables in one list: more places than anybody sends a record to.
+const MAX_LIST: usize = 64;
 
 /// `[upstream.roles.reader] password` is `["upstream", "roles", "reader", "password"]`: a role's own name may hold dots.
 pub(super) type Keys = Vec<String>;
@@ -56,11 +58,13 @@ pub(super) struct Given {
     pub origin: Origin,
 }
 
-/// The file's settings and tables by path.
+/// The file's settings and tables by path. The tables of a list `[[audit.forward]]` are `audit.forward.1` and so on.
 #[derive(Debug, Default)]
 pub(super) struct Raw {
     pub settings: BTreeMap<Keys, Given>,
     pub tables: BTreeMap<Keys, Origin>,
+    /// How many tables each list has.
+    pub lists: BTreeMap<Keys, usize>,
 }
 
 impl Raw {
@@ -111,8 +115,21 @@ impl Flat<'_> {
         }
     }
 
+    fn list(&mut self, at: &mut Keys, list: &[Spanned<DeValue<'_>>]) {
+        for (index, item) in list.iter().enumerate() {
+            at.push(index.saturating_add(1).to_string());
+            self.value(at, item.span().start, item);
+            at.pop();
+        }
+    }
+
     fn value(&mut self, at: &mut Keys, key: usize, value: &Spanned<DeValue<'_>>) {
         let text = match value.get_ref() {
+            DeValue::Array(list) if at.len() < MAX_DEPTH && list.len() <= MAX_LIST && list.iter().all(|item| item.get_ref().is_table()) => {
+                self.raw.tables.insert(at.clone(), self.lines.origin(key));
+                self.raw.lists.insert(at.clone(), list.len());
+                return self.list(at, list);
+            }
             DeValue::Table(table) if at.len() < MAX_DEPTH => {
                 self.raw.tables.insert(at.clone(), self.lines.origin(key));
                 return self.table(at, table);

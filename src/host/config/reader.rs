@@ -32,6 +32,7 @@ pub(super) struct Reader<'a> {
     asked: BTreeSet<Keys>,
     variables: BTreeSet<String>,
     tables: BTreeSet<Keys>,
+    lists: BTreeSet<Keys>,
     problems: Vec<Problem>,
     pub warnings: Vec<String>,
     shown: Vec<Shown>,
@@ -62,6 +63,7 @@ impl<'a> Reader<'a> {
             asked: BTreeSet::new(),
             variables: ["PGSLUICE_CONFIG".to_owned()].into(),
             tables: BTreeSet::new(),
+            lists: BTreeSet::new(),
             problems: Vec::new(),
             warnings: Vec::new(),
             shown: Vec::new(),
@@ -71,6 +73,10 @@ impl<'a> Reader<'a> {
     /// The value that counts: flag over environment over file.
     pub fn given(&mut self, name: &str) -> Option<Given> {
         let keys = path(name);
+        // By its number in a list, a variable would soon speak of another table than was meant.
+        if (1..keys.len()).filter_map(|length| keys.get(..length)).any(|prefix| self.lists.contains(prefix)) {
+            return self.in_file(keys);
+        }
         let variable = format!("{PREFIX}{}", name.replace('.', "_").to_ascii_uppercase());
         let from_flag = self.flags.get(&keys).cloned();
         let from_environment = self
@@ -173,6 +179,32 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A secret where it stands, from a file (`…_file`) or from the environment (`…_env`).
+    pub fn secret(&mut self, name: &str, given: Given) -> Option<Secret> {
+        if name.ends_with("_file") {
+            return self.secret_file(name, &given);
+        }
+        if name.ends_with("_env") {
+            let variable = self.checked::<String>(name, &given)?;
+            let secret = self.variable(&variable);
+            if secret.is_none() {
+                // Unless it looks like a variable's name, it may be the secret itself, in the wrong place.
+                let is_name = variable.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
+                let shown = if is_name { format!(" {variable}") } else { String::new() };
+                self.fail(Some(&given.origin), format!("{name}: the environment variable{shown} is not set"));
+            }
+            return secret;
+        }
+        if given.text.expose().is_empty() {
+            self.fail(Some(&given.origin), format!("{name} is empty; leave it out if there is none"));
+            return None;
+        }
+        if matches!(given.origin, Origin::File { .. }) {
+            self.secret_in_file();
+        }
+        Some(given.text)
+    }
+
     pub fn variable(&mut self, name: &str) -> Option<Secret> {
         self.variables.insert(name.to_owned());
         self.sources.environment.get(name).filter(|text| !text.is_empty()).map(|text| Secret::new(text.clone()))
@@ -189,6 +221,18 @@ impl<'a> Reader<'a> {
         }
         self.tables.insert(table);
         names
+    }
+
+    /// Declares a list of tables, `[[audit.forward]]`, and says where each is: `audit.forward.1` and so on. Lists stand in the
+    /// file alone.
+    pub fn list(&mut self, list: &str) -> Vec<String> {
+        let keys = path(list);
+        let count = self.raw.lists.get(&keys).copied().unwrap_or(0);
+        let places: Vec<String> = (1..=count).map(|number| format!("{list}.{number}")).collect();
+        self.tables.extend(places.iter().map(|place| path(place)));
+        self.tables.insert(keys.clone());
+        self.lists.insert(keys);
+        places
     }
 
     pub fn show(&mut self, name: impl Into<String>, value: String, origin: Option<Origin>) {
@@ -227,7 +271,7 @@ impl<'a> Reader<'a> {
         let Some(file) = &self.sources.file else { return };
         let Ok(found) = std::fs::metadata(file) else { return };
         let text =
-            format!("{} holds a password and can be read by other users: chmod 600 it, or keep the password in a *_file", file.display());
+            format!("{} holds a secret and can be read by other users: chmod 600 it, or keep the secret in a *_file", file.display());
         if found.permissions().mode() & 0o077 != 0 && !self.warnings.contains(&text) {
             self.warnings.push(text);
         }
@@ -239,11 +283,27 @@ impl<'a> Reader<'a> {
             parents.extend((1..keys.len()).filter_map(|length| keys.get(..length)).map(<[String]>::to_vec));
         }
         let mut found: BTreeMap<Keys, Problem> = BTreeMap::new();
+        // A list where there should be a table, or the other way: one problem, not one for each key in it.
+        let mut mistaken: BTreeSet<Keys> = BTreeSet::new();
         let settings = self.raw.settings.iter().map(|(keys, given)| (keys, &given.origin, false));
         let tables = self.raw.tables.iter().map(|(keys, origin)| (keys, origin, true));
         // Tables first: an unknown table is one problem, at its own place, not one for each key in it.
         for (keys, origin, is_table) in tables.chain(settings) {
-            if (is_table && parents.contains(keys)) || (!is_table && self.asked.contains(keys)) {
+            if is_table && self.lists.contains(keys) != self.raw.lists.contains_key(keys) && parents.contains(keys) {
+                let name = keys.join(".");
+                let text = if self.lists.contains(keys) {
+                    format!("{name} is a list: write [[{name}]]")
+                } else {
+                    format!("{name} is no list: write [{name}]")
+                };
+                found.insert(keys.clone(), Problem { origin: Some(origin.at_key()), text });
+                mistaken.insert(keys.clone());
+                continue;
+            }
+            if (is_table && parents.contains(keys))
+                || (!is_table && self.asked.contains(keys))
+                || (1..keys.len()).filter_map(|length| keys.get(..length)).any(|prefix| mistaken.contains(prefix))
+            {
                 continue;
             }
             let unknown = (1..=keys.len())
@@ -253,6 +313,7 @@ impl<'a> Reader<'a> {
             let text = match &unknown {
                 Some(unknown) => format!("unknown key {}{}", unknown.join("."), suggestion(unknown, &self.asked, &parents)),
                 None if is_table => format!("{} takes a value, not a table", keys.join(".")),
+                None if self.lists.contains(keys) => format!("{0} is a list of tables: write [[{0}]]", keys.join(".")),
                 None => format!("{0} is a table: write [{0}]", keys.join(".")),
             };
             found.entry(unknown.unwrap_or_else(|| keys.clone())).or_insert(Problem { origin: Some(origin.at_key()), text });

@@ -107,7 +107,7 @@ impl Beside {
     fn read(reader: &mut Reader<'_>) -> Self {
         let ways = ["upstream.password", "upstream.password_file"];
         let ways = ways.into_iter().map(|name| (name.to_owned(), reader.given(name))).collect();
-        let password = reader.one_of(ways).and_then(|(name, given)| password(reader, &name, given));
+        let password = reader.one_of(ways).and_then(|(name, given)| reader.secret(&name, given));
         Self {
             password,
             sslmode: reader.optional("upstream.sslmode"),
@@ -229,33 +229,10 @@ fn roles(reader: &mut Reader<'_>) -> BTreeMap<String, Credential> {
             })
             .collect();
         // A role without a password logs in by certificate, or the server trusts it.
-        let password = reader.one_of(ways).and_then(|(name, given)| password(reader, &name, given));
+        let password = reader.one_of(ways).and_then(|(name, given)| reader.secret(&name, given));
         let shown = if password.is_some() { "(has a password)" } else { "(no password)" };
         reader.show(format!("upstream.roles.{role}"), shown.to_owned(), None);
         roles.insert(role.clone(), Credential { user: role, password });
     }
     roles
-}
-
-fn password(reader: &mut Reader<'_>, name: &str, given: Given) -> Option<Secret> {
-    if name.ends_with("_file") {
-        return reader.secret_file(name, &given);
-    }
-    if name.ends_with("_env") {
-        let variable = reader.checked::<String>(name, &given)?;
-        let password = reader.variable(&variable);
-        if password.is_none() {
-            // Unless it looks like a variable's name, it may be the password itself, in the wrong place.
-            let is_name = variable.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
-            let shown = if is_name { format!(" {variable}") } else { String::new() };
-            reader.fail(Some(&given.origin), format!("{name}: the environment variable{shown} is not set"));
-        }
-        return password;
-    }
-    if given.text.expose().is_empty() {
-        reader.fail(Some(&given.origin), format!("{name}: the password is empty; leave it out if there is none"));
-        return None;
-    }
-    warn_if_readable(reader, &given, true);
-    Some(given.text)
 }

@@ -1,6 +1,7 @@
 //! How one value is written and shown: durations, sizes, numbers, words. Each kind says what it expects; none knows
 //! which setting it is for.
 
+use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -194,6 +195,20 @@ impl Setting for NonZeroUsize {
 
     fn parse(text: &str) -> Option<Self> {
         text.parse().ok().filter(|number: &Self| number.get() <= MOST_WORKERS)
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Setting for SocketAddr {
+    fn wanted() -> String {
+        "an IP address and a port such as 127.0.0.1:8432 or [::1]:8432".to_owned()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok()
     }
 
     fn show(&self) -> String {

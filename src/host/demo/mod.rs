@@ -72,7 +72,7 @@ pub fn run(once: bool) -> Result<(), DemoError> {
         environment: Some("demo".to_owned()),
         networks: Vec::new(),
     };
-    let password = AgentStore::open(&state)?.add(&agent, SystemTime::now())?;
+    let password = AgentStore::open(&state)?.add(&agent, &agent.owner, SystemTime::now())?;
     let url = format!("postgresql://demo-agent:{}@{address}/{}", password.expose(), cluster::DATABASE);
     writeln!(out, "Adding an agent …\n  its DATABASE_URL is all it needs:\n\n    {url}\n")?;
     writeln!(out, "A query, as the agent sends it:\n\n{}", query(&cluster, &url, address)?)?;

@@ -1,20 +1,22 @@
 //! The journal: the one writer of the record. It gives each event its number and its time, ties it to the one before, and puts it
 //! where the end of the process cannot lose it, before it returns. What the events mean is not known here.
 
-mod files;
+pub mod files;
 pub mod keys;
 pub mod reader;
 mod writer;
 
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::audit::event::{Continued, SignedIn};
-use crate::audit::{Digest, Event, Note};
+use crate::audit::event::{Continued, Encoded, SignedIn};
+use crate::audit::{Digest, Event, Kind, Note};
 use crate::wire::report::Report;
 use writer::Writer;
 
@@ -71,17 +73,26 @@ impl Unwritable {
 /// The journal, open for writing. There is one in a process.
 #[derive(Debug)]
 pub struct Journal {
+    /// Of its folder: there is one writer.
+    _lock: File,
     writer: Mutex<Writer>,
     /// The number of the last record.
     end: watch::Sender<u64>,
+    /// Statements refused since nothing could be recorded.
+    refused: AtomicU64,
 }
 
 impl Journal {
     /// Opens the journal in a state folder, or begins one; what a crash left is put right first.
     pub fn open(state: &Path, options: Options) -> Result<Arc<Self>, JournalError> {
+        let folder = state.join("journal");
+        let failed = |reason| JournalError::Io { folder: folder.clone(), reason };
+        fs::create_dir_all(&folder).map_err(failed)?;
+        let lock = File::open(&folder).map_err(failed)?;
+        lock.try_lock().map_err(|_| JournalError::Taken { folder: folder.clone() })?;
         let writer = Writer::open(state, options)?;
         let end = watch::Sender::new(writer.last_seq());
-        Ok(Arc::new(Self { writer: Mutex::new(writer), end }))
+        Ok(Arc::new(Self { _lock: lock, writer: Mutex::new(writer), end, refused: AtomicU64::new(0) }))
     }
 
     fn lock(&self) -> MutexGuard<'_, Writer> {
@@ -91,6 +102,13 @@ impl Journal {
     /// Records one event; returns its number.
     pub fn record(&self, event: impl Into<Event>) -> Result<u64, Unwritable> {
         let seq = self.lock().append(&event.into())?;
+        self.end.send_replace(seq);
+        Ok(seq)
+    }
+
+    /// Records an event that was encoded elsewhere; returns its number.
+    pub fn record_encoded(&self, kind: Kind, encoded: &Encoded) -> Result<u64, Unwritable> {
+        let seq = self.lock().append_encoded(kind, encoded)?;
         self.end.send_replace(seq);
         Ok(seq)
     }
@@ -145,6 +163,16 @@ impl Scribe {
     pub fn journal(&self) -> &Arc<Journal> {
         &self.journal
     }
+
+    /// Statements were refused because nothing could be recorded.
+    pub fn refused(&self, count: u64) {
+        if count > 0 {
+            self.journal.refused.fetch_add(count, Ordering::Relaxed);
+        }
+    }
+
+    /// What could not be recorded when it happened, and is when the journal can be written again.
+    pub fn owe(&self, _notes: impl IntoIterator<Item = Note>) {}
 
     /// Records what happened, in order. When this has returned, the end of the process does not lose it. On an error nothing that
     /// depends on these records may leave the process.

@@ -10,7 +10,7 @@ use super::files;
 use crate::audit::event::{Kind, Unreadable};
 use crate::audit::record::{Body, LONGEST, Record};
 use crate::audit::segment::{HEADER, Header, HeaderError};
-use crate::audit::{Event, Hash};
+use crate::audit::{Event, Hash, Origin};
 
 /// Read at once; grows to the longest record there is where it must.
 const CHUNK: usize = 1024 * 1024;
@@ -40,9 +40,19 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Whether it has a body now.
+    pub fn has_body(&self) -> bool {
+        self.body.is_some()
+    }
+
     /// `None` for a kind that a newer program wrote.
     pub fn event(&self) -> Result<Option<Event>, Unreadable> {
         Event::decode(self.kind, &self.facts, self.body.as_deref())
+    }
+
+    /// Where it comes from, if another process put it down.
+    pub fn origin(&self) -> Result<Option<Origin>, Unreadable> {
+        Origin::of(&self.facts)
     }
 }
 

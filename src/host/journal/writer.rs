@@ -12,7 +12,7 @@ use super::{JournalError, Options, Unwritable, files};
 use crate::audit::event::{Encoded, ShapeMet, ShapeText};
 use crate::audit::record::{self, Place, SALT};
 use crate::audit::segment::{HEADER, Header, Walk};
-use crate::audit::{Digest, Event, Hash, Shape};
+use crate::audit::{Digest, Event, Hash, Kind, Shape};
 
 /// Random bytes are taken from the system this many salts at a time.
 const SALTS: usize = 256;
@@ -108,18 +108,25 @@ impl Writer {
     }
 
     pub fn append(&mut self, event: &Event) -> Result<u64, Unwritable> {
-        self.encoded.facts.clear();
-        self.encoded.body.clear();
-        event.encode(&mut self.encoded);
-        let salt = if self.encoded.body.is_empty() { None } else { Some(self.salt()?) };
+        let mut encoded = std::mem::take(&mut self.encoded);
+        encoded.facts.clear();
+        encoded.body.clear();
+        event.encode(&mut encoded);
+        let appended = self.append_encoded(event.kind(), &encoded);
+        self.encoded = encoded;
+        appended
+    }
+
+    pub fn append_encoded(&mut self, kind: Kind, encoded: &Encoded) -> Result<u64, Unwritable> {
+        let salt = if encoded.body.is_empty() { None } else { Some(self.salt()?) };
         self.bytes.clear();
         let place = Place { seq: self.next_seq, time: now(), previous: self.previous };
-        let body = salt.as_ref().map(|salt| (salt, self.encoded.body.as_slice()));
-        let hash = record::write(&mut self.bytes, event.kind().0, place, &self.encoded.facts, body).map_err(|_| Unwritable::Broken)?;
+        let body = salt.as_ref().map(|salt| (salt, encoded.body.as_slice()));
+        let hash = record::write(&mut self.bytes, kind.0, place, &encoded.facts, body).map_err(|_| Unwritable::Broken)?;
         let end = self.at.saturating_add(self.bytes.len());
         let Some(to) = self.memory.get_mut(self.at..end) else {
             self.rotate()?;
-            return self.append(event);
+            return self.append_encoded(kind, encoded);
         };
         to.copy_from_slice(&self.bytes);
         self.at = end;

@@ -16,9 +16,10 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Sleep;
 
+use crate::host::journal::{Scribe, Unwritable};
 use crate::session::output::{Demand, Lane, Output};
 use crate::session::{LinkReport, Session};
-use crate::wire::report::Report;
+use crate::wire::report::{Report, Severity};
 
 use received::Received;
 use sending::Progress;
@@ -83,12 +84,15 @@ type Connecting<S> = Pin<Box<dyn Future<Output = Result<Taken<<S as Server>::Str
 
 pub struct Relay<C, S: Server> {
     session: Session,
+    scribe: Scribe,
     server: S,
     control: UnboundedReceiver<Control>,
     client: Side<C>,
     link: Link<S>,
     output: Output,
     sleep: Option<Pin<Box<Sleep>>>,
+    /// The client's lane ended with the end of a message when it was last empty.
+    whole: bool,
     /// Whoever asked for the cancel that is about to be carried out.
     cancelled: Option<Cancelled>,
     /// The end of the time for last words, once the session is over.
@@ -175,17 +179,27 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Side<T> {
 
 impl<C: AsyncRead + AsyncWrite + Unpin, S: Server> Relay<C, S> {
     /// `received` came behind the handshake; `greeting` is sent first.
-    pub fn new(session: Session, client: C, received: &[u8], greeting: &[u8], server: S, control: UnboundedReceiver<Control>) -> Self {
+    pub fn new(
+        session: Session,
+        scribe: Scribe,
+        client: C,
+        received: &[u8],
+        greeting: &[u8],
+        server: S,
+        control: UnboundedReceiver<Control>,
+    ) -> Self {
         let mut output = Output::default();
         output.to_client.say(greeting);
         Self {
             session,
+            scribe,
             server,
             control,
             client: Side::new(client, received),
             link: Link::None,
             output,
             sleep: None,
+            whole: true,
             cancelled: None,
             over_since: None,
         }
@@ -212,13 +226,17 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server> Relay<C, S> {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         // One reading of the clock serves all that this wake-up brought.
         let now = Instant::now();
+        self.session.recordable(self.scribe.journal().trouble().map(Unwritable::report));
         loop {
             let mut moved = self.hear_control(now, context);
             moved |= self.poll_link(now, context);
             moved |= self.poll_client(now, context);
             moved |= self.poll_upstream(now, context);
+            self.record();
             self.carry_out_demands();
             moved |= self.send(context);
+            // What was found out while sending: that the client is gone.
+            self.record();
             if self.session.is_over() {
                 self.carry_out_demands();
                 if self.poll_over(now, context).is_ready() {
@@ -226,6 +244,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server> Relay<C, S> {
                 }
             } else {
                 moved |= self.poll_deadline(now, context);
+                self.record();
             }
             if !moved {
                 return Poll::Pending;
@@ -304,6 +323,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server> Relay<C, S> {
         let mut moved = side.poll_receive(wanted, context);
         if side.fresh && free {
             side.fresh = false;
+            self.whole = self.session.client_is_between_messages();
             side.taken = self.session.upstream(side.received.bytes(), now, &mut self.output);
             moved = true;
             if side.taken > 0 {
@@ -316,6 +336,23 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server> Relay<C, S> {
             moved = true;
         }
         moved
+    }
+
+    /// Puts on the record what the machine noted. Nothing of this step leaves before that, and nothing at all if it cannot be done.
+    fn record(&mut self) {
+        self.scribe.refused(std::mem::take(&mut self.output.unrecorded));
+        let Err(trouble) = self.scribe.write(&self.output.notes) else { return self.output.notes.clear() };
+        self.output.to_upstream.clear();
+        self.output.to_client.clear();
+        let severe = Report { severity: Severity::Fatal, ..trouble.report() };
+        // Inside a message there is no place for another.
+        if self.whole && self.client.progress.is_between_lanes() {
+            self.session.end(&severe, &mut self.output);
+        } else {
+            self.session.client_gone(&mut self.output);
+            self.client.deaf = true;
+        }
+        self.scribe.owe(self.output.notes.drain(..));
     }
 
     fn carry_out_demands(&mut self) {

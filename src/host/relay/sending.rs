@@ -18,6 +18,11 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// Whether nothing of a lane was sent yet.
+    pub fn is_between_lanes(&self) -> bool {
+        self.sent == 0
+    }
+
     /// Sends until the lane is empty. `received` is what the lane's ranges speak of.
     pub fn poll_send(
         &mut self,

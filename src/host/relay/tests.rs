@@ -7,7 +7,11 @@ use tokio::io::{DuplexStream, duplex};
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::*;
+use crate::audit::Digester;
+use crate::audit::event::SignedIn;
 use crate::gate::Policy;
+use crate::host::journal::{Journal, Options};
+use crate::session::recording::Recorder;
 use crate::session::{Terms, Timeouts};
 use crate::wire::frame;
 use crate::wire::frontend::tag;
@@ -32,6 +36,26 @@ fn report() -> LinkReport {
     LinkReport { process_id: 1, parameters: Arc::from([]) }
 }
 
+/// A scribe whose journal is gone with the test.
+fn scribe() -> Scribe {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path(), Options::default()).unwrap();
+    let who = SignedIn {
+        agent_id: 1,
+        agent: "agent".to_owned(),
+        owner: "owner".to_owned(),
+        environment: None,
+        database: "shop".to_owned(),
+        role: "reader".to_owned(),
+        address: None,
+        tls: false,
+        process_id: 7,
+        policy: None,
+        body: None,
+    };
+    journal.session(who).unwrap()
+}
+
 /// A relay whose streams hold few bytes, and the far ends of both.
 fn relay() -> (Relay<DuplexStream, OneLink>, DuplexStream, DuplexStream) {
     const NARROW: usize = 100;
@@ -42,6 +66,9 @@ fn relay() -> (Relay<DuplexStream, OneLink>, DuplexStream, DuplexStream) {
         timeouts: Timeouts::default(),
         process_id: 7,
         reserved: Rc::from(&b"reserved"[..]),
+        recorder: Rc::new(Recorder::new(Digester::new(&[1; 32]))),
+        session: 1,
+        unrecordable: None,
     };
     let (client, ours) = duplex(NARROW);
     let (server, link) = duplex(NARROW);
@@ -49,7 +76,7 @@ fn relay() -> (Relay<DuplexStream, OneLink>, DuplexStream, DuplexStream) {
     let session = Session::new(terms, Arc::from([]), Instant::now());
     // A session lives on when nobody is left to tell it something.
     drop(control);
-    (Relay::new(session, ours, &[], &[], OneLink(Some(link).into()), heard), client, server)
+    (Relay::new(session, scribe(), ours, &[], &[], OneLink(Some(link).into()), heard), client, server)
 }
 
 fn script(tag: u8, body: &[u8], times: usize) -> Vec<u8> {

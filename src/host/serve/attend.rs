@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 
 use super::house::{House, Running};
 use super::upstreams::Upstreams;
+use crate::audit::event::{Claims, Denied, SignedIn, Word, Words};
 use crate::gate::settings;
 use crate::host::agents::Agent;
 use crate::host::arrival::{Admitted, Arrival, Departure, Keeper, Offered, arrive};
@@ -18,9 +19,11 @@ use crate::host::greetings::{Manner, Reported};
 use crate::host::registry::{LONG_SECRET, Registration, SHORT_SECRET};
 use crate::host::relay::Relay;
 use crate::host::stream::{Socket, Stream};
+use crate::session::recording::Recorder;
 use crate::session::{Session, Terms, Timeouts};
+use crate::sql::tags;
 use crate::wire::backend::{TransactionStatus, tag};
-use crate::wire::report::Report;
+use crate::wire::report::{Report, Severity};
 use crate::wire::startup::CancelKey;
 use crate::wire::{authentication, write};
 
@@ -60,11 +63,8 @@ impl Keeper for AgentKeeper<'_> {
     }
 }
 
-pub async fn attend(house: Arc<House>, stream: TcpStream) {
-    let Some(place) = house.at_the_door() else {
-        tracing::warn!("a connection was closed: too many are waiting to sign in");
-        return;
-    };
+pub async fn attend(house: Arc<House>, recorder: Rc<Recorder>, stream: TcpStream) {
+    let mut place = house.arrivals.enter();
     let running = house.running();
     let socket = Socket::Tcp(stream);
     if let Err(error) = socket.prepare(&running.keepalive) {
@@ -74,7 +74,13 @@ pub async fn attend(house: Arc<House>, stream: TcpStream) {
     let from = socket.peer().map(|address| address.ip());
     // Boxed: what a login needs must not be part of every session that lives.
     let keeper = AgentKeeper { house: &house, met: RefCell::default() };
-    let arrival = Box::pin(arrive(socket, from, &running.door, &keeper)).await;
+    let arrival = tokio::select! {
+        arrival = Box::pin(arrive(socket, from, &running.door, &keeper)) => arrival,
+        () = place.sent_away() => {
+            tracing::debug!(from = from.map(tracing::field::display), "a connection was closed: too many are about to sign in");
+            return;
+        }
+    };
     drop(place);
     let met = keeper.met.into_inner();
     match arrival {
@@ -85,22 +91,30 @@ pub async fn attend(house: Arc<House>, stream: TcpStream) {
             tokio::time::timeout(LAST_WORD, finished.recv()).await.ok();
             drop(stream);
         }
-        Arrival::Left(why) => log_departure(&why, from),
+        Arrival::Left(why) => {
+            if let Departure::Denied { name } = &why {
+                record_denial(&house, name, from, met.as_ref(), "28P01".into());
+            }
+            log_departure(&why, from);
+        }
         Arrival::Admitted(admitted) => {
             if let Some(from) = from {
                 house.login_succeeded(from, &admitted.agent);
             }
             let Admitted { mut stream, buffered, agent, database, parameters, minor, .. } = *admitted;
             let refusal = match receive(&house, &running, met.as_ref(), database, &parameters) {
-                Ok(upstreams) => match begin(&house, &running, upstreams, minor, stream, &buffered).await {
-                    Ok(()) => return,
-                    Err((report, back)) => {
-                        stream = back;
-                        report
+                Ok(upstreams) => {
+                    match begin(&house, &running, upstreams, Guest { recorder, from, minor, stream, buffered: &buffered }).await {
+                        Ok(()) => return,
+                        Err((report, back)) => {
+                            stream = back;
+                            report
+                        }
                     }
-                },
+                }
                 Err(report) => report,
             };
+            record_denial(&house, &agent, from, met.as_ref(), refusal.code.clone());
             tracing::info!(agent, code = %refusal.code, message = ?refusal.message, "session refused");
             let mut words = Vec::new();
             refusal.write(&mut words);
@@ -110,6 +124,35 @@ pub async fn attend(house: Arc<House>, stream: TcpStream) {
             };
             tokio::time::timeout(LAST_WORD, say).await.ok();
         }
+    }
+}
+
+/// Nobody is let in, so nothing hangs on its being recorded.
+fn record_denial(house: &House, name: &str, from: Option<IpAddr>, met: Option<&Arc<Agent>>, code: Word) {
+    let body = Some(Box::new(Words { text: name.to_owned() }));
+    let denied = Denied { address: from.map(|from| from.to_string()), code, agent: met.map(|agent| agent.name.clone()), body };
+    if let Err(error) = house.journal.record(denied) {
+        tracing::error!(%error, "a denied sign-in is not on the record");
+    }
+}
+
+/// Who begins a session, for the record.
+fn who(upstreams: &Upstreams, running: &Running, from: Option<IpAddr>, tls: bool, process_id: i32) -> SignedIn {
+    let Manner { database, settings, .. } = &upstreams.manner;
+    let agent = &upstreams.agent;
+    let application = settings.iter().find(|(name, _)| name == "application_name").map(|(_, value)| tags::screened(value).into_owned());
+    SignedIn {
+        agent_id: agent.id,
+        agent: agent.name.clone(),
+        owner: agent.owner.clone(),
+        environment: agent.environment.clone().or_else(|| running.config.environment(database).map(str::to_owned)),
+        database: database.clone(),
+        role: upstreams.credential.user.clone(),
+        address: from.map(|from| from.to_string()),
+        tls,
+        process_id,
+        policy: None,
+        body: application.map(|application| Box::new(Claims { application: Some(application) })),
     }
 }
 
@@ -168,15 +211,19 @@ fn allowed_database(agent: &Agent, asked: Option<String>, default: &str) -> Resu
     }
 }
 
-/// Greets the client and runs its session. A client that cannot be greeted is given back with the reason.
-async fn begin(
-    house: &Arc<House>,
-    running: &Arc<Running>,
-    upstreams: Upstreams,
+/// A client that signed in, and what its session is to be made of.
+struct Guest<'a> {
+    recorder: Rc<Recorder>,
+    from: Option<IpAddr>,
     minor: u16,
     stream: Stream,
-    buffered: &[u8],
-) -> Result<(), (Report, Stream)> {
+    /// What came behind the login.
+    buffered: &'a [u8],
+}
+
+/// Greets the client and runs its session. A client that cannot be greeted is given back with the reason.
+async fn begin(house: &Arc<House>, running: &Arc<Running>, upstreams: Upstreams, guest: Guest<'_>) -> Result<(), (Report, Stream)> {
+    let Guest { recorder, from, minor, stream, buffered } = guest;
     let no_key = |_| Report::fatal("58000", "no random bytes could be had for a cancel key");
     let secret_length = if minor >= 2 { LONG_SECRET } else { SHORT_SECRET };
     let (registration, control) = match house.registry.register(upstreams.agent.id, &upstreams.agent.name, secret_length).map_err(no_key) {
@@ -188,7 +235,7 @@ async fn begin(
         Err(report) => return Err((report, stream)),
     };
     // Only the server knows how to greet a client of a manner not met before; the link is then this session's.
-    let (reported, taken) = match house.greetings.of(&upstreams.manner) {
+    let (reported, taken) = match running.greetings.of(&upstreams.manner) {
         Some(reported) => (reported, None),
         None => match Box::pin(upstreams.take()).await {
             Ok(taken) => (Arc::clone(&taken.report.parameters), Some(taken)),
@@ -196,6 +243,10 @@ async fn begin(
         },
     };
     let greeting = greeting(&reported, &registration);
+    let scribe = match house.journal.session(who(&upstreams, running, from, stream.is_tls(), registration.process_id)) {
+        Ok(scribe) => scribe,
+        Err(trouble) => return Err((Report { severity: Severity::Fatal, ..trouble.report() }, stream)),
+    };
     let terms = Terms {
         policy: Arc::clone(&running.policy),
         frontend: running.config.limits.client,
@@ -206,10 +257,13 @@ async fn begin(
         },
         process_id: registration.process_id,
         reserved,
+        recorder,
+        session: scribe.session(),
+        unrecordable: None,
     };
     tracing::debug!(agent = upstreams.agent.name, database = ?upstreams.manner.database, "session begins");
     let session = Session::new(terms, reported, Instant::now());
-    let mut relay = Relay::new(session, stream, buffered, &greeting, upstreams, control);
+    let mut relay = Relay::new(session, scribe, stream, buffered, &greeting, upstreams, control);
     if let Some(taken) = taken {
         relay = relay.with_link(taken, Instant::now());
     }

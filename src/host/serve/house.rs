@@ -1,17 +1,21 @@
 //! What all connections share: the configuration in force, who the agents are, who is connected.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use super::ServeError;
+use super::door::Arrivals;
 use super::errands::Errands;
+use crate::audit::event::{ConfigChanged, Started};
+use crate::audit::{Digest, Digester};
 use crate::gate::Policy;
 use crate::host::agents::AgentDirectory;
 use crate::host::arrival::Door;
 use crate::host::config::{ClientTls, Config, Sources};
 use crate::host::greetings::Greetings;
+use crate::host::journal::keys::Keys;
+use crate::host::journal::{Journal, Unwritable};
 use crate::host::limits::{Bounds, Limits};
 use crate::host::link::{Connector, Minor};
 use crate::host::log::LogHandle;
@@ -23,8 +27,6 @@ use crate::host::tls::{Acceptor, TlsError};
 
 /// Sessions that may wait for a link at once; each holds what its client sent.
 const WAITING: usize = 4096;
-/// Connections that may be about to sign in at once. A storm of real ones is served in turn; each takes a few milliseconds.
-const ARRIVING: usize = 1024;
 /// "No limit" as a time: nothing here lives longer.
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -33,23 +35,13 @@ pub struct House {
     running: RwLock<Arc<Running>>,
     sources: Sources,
     log: LogHandle,
+    pub journal: Arc<Journal>,
+    pub digester: Digester,
     pub directory: AgentDirectory,
     pub throttle: Mutex<Throttle>,
     pub registry: Arc<Registry>,
-    pub greetings: Greetings,
     pub errands: Errands,
-    /// Connections that are not signed in yet.
-    arriving: AtomicUsize,
-}
-
-/// A connection that is not signed in yet.
-#[derive(Debug)]
-pub struct AtTheDoor(Arc<House>);
-
-impl Drop for AtTheDoor {
-    fn drop(&mut self) {
-        self.0.arriving.fetch_sub(1, Ordering::Relaxed);
-    }
+    pub arrivals: Arc<Arrivals>,
 }
 
 /// A configuration and what was made from it. A session keeps the one it began with.
@@ -61,6 +53,8 @@ pub struct Running {
     pub limits: Limits,
     pub policy: Arc<Policy>,
     pub keepalive: Keepalive,
+    /// What servers reported under this configuration.
+    pub greetings: Greetings,
 }
 
 impl Running {
@@ -87,34 +81,40 @@ impl Running {
             waiting: WAITING,
             patience: config.capacity.wait.unwrap_or(FOREVER),
         });
-        Ok(Self { config, door, connector, limits, policy: Arc::new(Policy::allow_all()), keepalive })
+        Ok(Self { config, door, connector, limits, policy: Arc::new(Policy::allow_all()), keepalive, greetings: Greetings::default() })
     }
 }
 
 impl House {
-    pub fn open(config: Config, sources: Sources, state: &State, log: LogHandle) -> Result<Self, ServeError> {
+    pub fn open(config: Config, sources: Sources, state: &State, log: LogHandle, journal: Arc<Journal>) -> Result<Self, ServeError> {
         Ok(Self {
+            digester: Keys::load(state.folder())?.digester,
+            journal,
             running: RwLock::new(Arc::new(Running::make(config)?)),
             sources,
             log,
             directory: AgentDirectory::open(state)?,
             throttle: Mutex::default(),
             registry: Arc::default(),
-            greetings: Greetings::default(),
             errands: Errands::default(),
-            arriving: AtomicUsize::new(0),
+            arrivals: Arc::default(),
         })
+    }
+
+    pub fn record_start(&self) -> Result<(), Unwritable> {
+        let config = Some(self.digest_of(&self.running().config));
+        self.journal.record(Started { version: env!("CARGO_PKG_VERSION").to_owned(), config, policy: None })?;
+        Ok(())
+    }
+
+    /// The digest of a configuration, secrets apart.
+    fn digest_of(&self, config: &Config) -> Digest {
+        self.digester.digest(config.to_string().as_bytes())
     }
 
     /// The configuration in force now.
     pub fn running(&self) -> Arc<Running> {
         Arc::clone(&self.running.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// A place before the door, unless too many stand there: whoever says nothing must not take the sockets of those who do.
-    pub fn at_the_door(self: &Arc<Self>) -> Option<AtTheDoor> {
-        let place = AtTheDoor(Arc::clone(self));
-        (self.arriving.fetch_add(1, Ordering::Relaxed) < ARRIVING).then_some(place)
     }
 
     /// Takes the configuration anew, whole or not at all.
@@ -123,9 +123,18 @@ impl House {
             Ok(config) => Running::make(config).map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         };
+        let running = self.running();
+        let (config, changed, refused) = match &made {
+            Ok(new) => (self.digest_of(&new.config), running.config.changed(&new.config), false),
+            Err(_) => (self.digest_of(&running.config), Vec::new(), true),
+        };
+        if let Err(error) = self.journal.record(ConfigChanged { config, changed, refused }) {
+            tracing::error!(%error, "configuration not reloaded: the old one stays in force");
+            return;
+        }
         match made {
             Ok(new) => {
-                let fixed = self.running().config.needs_restart(&new.config);
+                let fixed = running.config.needs_restart(&new.config);
                 if !fixed.is_empty() {
                     tracing::warn!(settings = fixed.join("; "), "these take effect after a restart only");
                 }
@@ -133,7 +142,6 @@ impl House {
                     tracing::warn!(%error, "the log level stays as it was");
                 }
                 *self.running.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
-                self.greetings.forget();
                 tracing::info!("configuration reloaded");
             }
             Err(error) => tracing::error!(%error, "configuration not reloaded: the old one stays in force"),

@@ -2,6 +2,7 @@
 //! drains. What one connection goes through is in `attend`.
 
 mod attend;
+mod door;
 mod errands;
 mod house;
 mod upstreams;
@@ -18,6 +19,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::config::{ClientTls, Config, Sources};
+use super::journal::{Journal, JournalError, Options, Unwritable};
+use super::ledger::{Keeper, Ledger, LedgerError};
 use super::log::LogHandle;
 use super::state::{ListenerRecord, State, StateError};
 use super::tls::TlsError;
@@ -43,6 +46,12 @@ pub enum ServeError {
     Tls(#[from] TlsError),
     #[error(transparent)]
     State(#[from] StateError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    Unwritable(#[from] Unwritable),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     #[error("the system gave no thread, event loop or signal handler: {0}")]
     System(#[from] io::Error),
 }
@@ -50,14 +59,20 @@ pub enum ServeError {
 /// Runs until it is told to stop. `sources` are asked again on SIGHUP; `ready` is told each address that takes connections.
 pub fn run(config: Config, sources: Sources, state: State, log: LogHandle, ready: impl Fn(SocketAddr)) -> Result<(), ServeError> {
     let workers = config.workers;
-    let house = Arc::new(House::open(config, sources, &state, log)?);
+    let journal = Journal::open(state.folder(), Options::default())?;
+    let house = Arc::new(House::open(config, sources, &state, log, journal)?);
+    house.record_start()?;
+    let keeper = Keeper::start(Ledger::open(&state)?, Arc::clone(&house.journal))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let workers = Workers::start(workers, &house)?;
         serve(&house, &state, &workers, ready).await?;
         workers.finish().await;
-        Ok(())
-    })
+        Ok::<_, ServeError>(())
+    })?;
+    // What commands did until now is to be recorded before the journal closes.
+    drop(keeper);
+    Ok(())
 }
 
 async fn serve(house: &Arc<House>, state: &State, workers: &Workers, ready: impl Fn(SocketAddr)) -> Result<(), ServeError> {

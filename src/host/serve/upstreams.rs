@@ -73,7 +73,7 @@ impl Upstreams {
             error.for_agent()
         })?;
         let reported: Arc<[_]> = link.parameters.into();
-        self.house.greetings.remember(&self.manner, &reported);
+        self.running.greetings.remember(&self.manner, &reported);
         let process_id = link.canceller.as_ref().map_or(0, |canceller| canceller.process_id);
         // Notices of the login are for the client, before anything else.
         let mut received: Vec<u8> = link.notices.concat();

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::num::NonZeroUsize;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -12,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::attend::attend;
 use super::house::House;
+use crate::session::recording::Recorder;
 
 pub struct Workers {
     workers: Vec<Worker>,
@@ -69,10 +71,11 @@ impl Workers {
 }
 
 async fn receive(mut arrived: mpsc::UnboundedReceiver<std::net::TcpStream>, house: Arc<House>) {
+    let recorder = Rc::new(Recorder::new(house.digester.clone()));
     while let Some(stream) = arrived.recv().await {
         match TcpStream::from_std(stream) {
             Ok(stream) => {
-                tokio::task::spawn_local(attend(Arc::clone(&house), stream));
+                tokio::task::spawn_local(attend(Arc::clone(&house), Rc::clone(&recorder), stream));
             }
             Err(error) => tracing::warn!(%error, "a connection could not be taken"),
         }

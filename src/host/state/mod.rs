@@ -1,6 +1,8 @@
 //! The state folder and the database in it: opening, migrating, and what the running server leaves for the commands
 //! beside it. It knows tables and files; what an agent is belongs to `agents`.
 
+pub mod outbox;
+
 use std::fs::{self, File, OpenOptions};
 use std::net::IpAddr;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
@@ -14,7 +16,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const LOCK_TRIES: u32 = 500;
 const FILE: &str = "state.db";
 /// Each entry lifts `user_version` by one; an entry that was released is never changed.
-const MIGRATIONS: [&str; 1] = [include_str!("001.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("001.sql"), include_str!("002.sql")];
 
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
@@ -30,6 +32,8 @@ pub enum StateError {
     Damaged { file: PathBuf },
     #[error("the state database {file}: {reason}", file = file.display())]
     Database { file: PathBuf, reason: rusqlite::Error },
+    #[error(transparent)]
+    Outbox(#[from] outbox::OutboxError),
     #[error("the system gave no random bytes")]
     Random,
 }
@@ -137,6 +141,12 @@ impl State {
         } else {
             StateError::Folder { folder: self.folder.clone(), reason }
         }
+    }
+
+    /// How often this state was restored from a backup. Holds, tickets and grants carry the epoch that they were made in; in any
+    /// other they are void, for what was spent after the backup was made is not known any more.
+    pub fn epoch(&self) -> Result<u32, StateError> {
+        self.connect()?.query_row("SELECT number FROM epoch", (), |row| row.get(0)).map_err(|error| self.error(error))
     }
 
     pub fn record_listener(&self, listener: &ListenerRecord) -> Result<(), StateError> {

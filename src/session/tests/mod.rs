@@ -6,9 +6,11 @@ mod refusal;
 mod server;
 mod transparency;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Instant;
 
+use crate::audit::{Digester, Event, Note, event};
 use crate::gate::Policy;
 use crate::wire::backend::{Backend, tag as backend};
 use crate::wire::frame;
@@ -17,6 +19,7 @@ use crate::wire::limits::{ClientLimits, ServerLimits};
 use crate::wire::write::message;
 
 use super::output::{Demand, Output};
+use super::recording::Recorder;
 use super::{LinkReport, Session, Terms, Timeouts};
 use server::Server;
 
@@ -123,6 +126,9 @@ pub fn terms(policy: Policy) -> Terms {
         timeouts: Timeouts::default(),
         process_id: server::PROCESS_ID,
         reserved: Rc::from(&b"pgsluice-0123456789abcdef"[..]),
+        recorder: Rc::new(Recorder::new(Digester::new(&[1; 32]))),
+        session: 1,
+        unrecordable: None,
     }
 }
 
@@ -151,6 +157,47 @@ pub struct Bench {
     unsent: Vec<u8>,
     now: Instant,
     pub outcome: Outcome,
+    ledger: Ledger,
+}
+
+/// What the notes of a session must add up to, whatever it does.
+#[derive(Debug, Default)]
+struct Ledger {
+    begun: BTreeMap<u64, Vec<event::Outcome>>,
+    prepared: BTreeSet<u64>,
+    signed_out: usize,
+    /// Messages sent up that make the server run something, or look at it.
+    sent: usize,
+}
+
+impl Ledger {
+    fn note(&mut self, notes: &[Note]) {
+        for note in notes {
+            assert_eq!(self.signed_out, 0, "nothing is noted behind the end: {note:?}");
+            match &note.event {
+                Event::Begun(begun) => assert!(self.begun.insert(begun.statement.number, Vec::new()).is_none()),
+                Event::Prepared(prepared) => assert!(self.prepared.insert(prepared.statement.number)),
+                Event::Ended(ended) => match self.begun.get_mut(&ended.number) {
+                    Some(outcomes) => outcomes.push(ended.outcome),
+                    None => assert!(self.prepared.remove(&ended.number), "an end without a beginning: {ended:?}"),
+                },
+                Event::SignedOut(_) => self.signed_out += 1,
+                Event::Refused(_) => {}
+                event => panic!("a session does not note {event:?}"),
+            }
+        }
+    }
+
+    /// Every execution that was sent was noted, and each has an end; only a text of several statements has more than one.
+    fn check(&self, over: bool) {
+        assert_eq!(self.begun.len(), self.sent, "{self:?}");
+        for (number, outcomes) in &self.begun {
+            assert!(!over || !outcomes.is_empty(), "execution {number} has no end");
+            let (_, before) = outcomes.split_last().unwrap_or((&event::Outcome::Completed, &[]));
+            assert!(before.iter().all(|outcome| *outcome == event::Outcome::Completed), "execution {number}: {outcomes:?}");
+        }
+        assert_eq!(self.signed_out, usize::from(over));
+    }
 }
 
 impl Bench {
@@ -165,6 +212,7 @@ impl Bench {
             unsent: Vec::new(),
             now,
             outcome: Outcome::default(),
+            ledger: Ledger::default(),
         }
     }
 
@@ -195,6 +243,12 @@ impl Bench {
 
     pub fn finish(mut self) -> Outcome {
         self.outcome.over = self.session.is_over() || self.server.closed;
+        self.ledger.sent = executions(&self.outcome.to_server);
+        self.ledger.check(self.session.is_over());
+        // However far it came: when the client goes, everything has an end.
+        self.session.client_gone(&mut self.out);
+        self.ledger.note(&self.out.notes);
+        self.ledger.check(self.session.is_over());
         self.outcome.committed = self.server.committed;
         self.outcome.ran = self.server.ran;
         self.outcome
@@ -226,6 +280,7 @@ impl Bench {
 
     fn carry(&mut self, from_client: &[u8], from_server: &[u8]) -> bool {
         let mut moved = false;
+        self.ledger.note(&self.out.notes);
         for bytes in self.out.to_upstream.bytes(from_client) {
             self.outcome.to_server.extend_from_slice(bytes);
             self.server.receive(bytes);
@@ -244,6 +299,16 @@ impl Bench {
         }
         moved
     }
+}
+
+/// Messages among these that make a server run something.
+fn executions(mut bytes: &[u8]) -> usize {
+    let mut count = 0;
+    while let Ok(Some(head)) = frame::head(bytes, &ClientLimits::default()) {
+        count += usize::from(head.tag == tag::QUERY || head.tag == tag::EXECUTE);
+        bytes = bytes.get(head.total()..).unwrap_or_default();
+    }
+    count
 }
 
 fn error_code(body: &[u8]) -> Option<&[u8]> {

@@ -6,8 +6,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use pgsluice::audit::Digester;
 use pgsluice::gate::Policy;
 use pgsluice::session::output::{Demand, Lane, Output, Piece};
+use pgsluice::session::recording::Recorder;
 use pgsluice::session::{LinkReport, Parameters, Session, Terms, Timeouts};
 use pgsluice::wire::backend::Backend;
 use pgsluice::wire::frame::{self, Caps};
@@ -116,7 +118,17 @@ impl Run {
             frontend = ClientLimits { query: LOW, parse: LOW, bind: LOW, copy_data: LOW, ..frontend };
             backend = ServerLimits { data_row: LOW, copy_data: LOW, row_description: LOW, ..backend };
         }
-        let terms = Terms { policy: Arc::new(policy), frontend, backend, timeouts, process_id: 5, reserved: Rc::from(&b"reserved"[..]) };
+        let terms = Terms {
+            policy: Arc::new(policy),
+            frontend,
+            backend,
+            timeouts,
+            process_id: 5,
+            reserved: Rc::from(&b"reserved"[..]),
+            recorder: Rc::new(Recorder::new(Digester::new(&[1; 32]))),
+            session: 1,
+            unrecordable: None,
+        };
         Self {
             session: Session::new(terms, Arc::from([]), now),
             out: Output::default(),

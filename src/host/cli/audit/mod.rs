@@ -1,20 +1,33 @@
 //! `pgsluice audit …`: reads the record and looks after it, with the server running or not. What a record says is shown by
 //! `render`; what makes it sound is known to `crate::audit` alone.
 
+mod erase;
+mod export;
+mod prune;
 mod render;
+mod show;
+mod signoff;
 mod tail;
+mod verify;
 
 use std::collections::BTreeMap;
+use std::fs::File as Segment;
+use std::io::Read as _;
 use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
 
-use super::{Failure, File, StateFolder, agent, sources};
+use super::{Failure, File, StateFolder, sources};
 use crate::audit::Event;
 use crate::audit::event::{AuditRead, Words};
+use crate::audit::segment::{HEADER, Header};
 use crate::host::config::{Flags, Local};
-use crate::host::journal::{Journal, Options};
+use crate::host::journal::{JournalError, files};
+use crate::host::ledger::Ledger;
+use crate::host::people::{self, Acting, Capability};
 use crate::host::state::State;
+use crate::host::when;
 
 /// More of what was asked for is not kept.
 const MOST_WORDS: usize = 4096;
@@ -24,11 +37,36 @@ pub(super) enum Audit {
     /// Show the last records, and with -f those that come
     #[command(after_help = "Example:\n  pgsluice audit tail -f")]
     Tail(tail::Tail),
+    /// Show one record whole, with what belongs to it
+    #[command(after_help = "Example:\n  pgsluice audit show 4711")]
+    Show(show::Show),
+    /// Write out the records of a time
+    #[command(after_help = "Example:\n  pgsluice audit export --format csv --since 2026-01-01 --until 2026-02-01 --out january.csv")]
+    Export(export::Export),
+    /// Check that the record is what was written, whole and in order
+    #[command(after_help = "Example:\n  pgsluice audit verify --checkpoint /mnt/elsewhere/checkpoints.jsonl\n\n\
+                      Ends with 1 when something is wrong, and names the first bad record. Works on a copy: --state DIR.")]
+    Verify(verify::Verify),
+    /// Say that you looked a period through
+    #[command(after_help = "Example:\n  pgsluice audit signoff --from 2026-01-01 --to 2026-02-01 --note 'two questions, both answered'")]
+    Signoff(signoff::SignOff),
+    /// Take what somebody wrote out of a record; that it was there, and that it was erased, stays
+    #[command(after_help = "Example:\n  pgsluice audit erase 4711 --reason 'request of the person, ticket 12'")]
+    Erase(erase::Erase),
+    /// Take whole segments off the record's beginning
+    #[command(after_help = "Example:\n  pgsluice audit prune --before 365d --yes")]
+    Prune(prune::Prune),
 }
 
 pub(super) fn run(command: Audit, environment: BTreeMap<String, String>) -> Result<(), Failure> {
     match command {
         Audit::Tail(command) => tail::run(&command, environment),
+        Audit::Show(command) => show::run(&command, environment),
+        Audit::Export(command) => export::run(&command, environment),
+        Audit::Signoff(command) => signoff::run(command, environment),
+        Audit::Erase(command) => erase::run(&command, environment),
+        Audit::Prune(command) => prune::run(&command, environment),
+        Audit::Verify(command) => verify::run(command, environment),
     }
 }
 
@@ -50,30 +88,91 @@ impl Place {
     }
 }
 
+/// A time that is asked for.
+#[derive(Debug, Clone, Args)]
+struct Span {
+    /// From this time on: 2026-01-01, 2026-01-01T12:00:00Z, 15m, 2h, 7d
+    #[arg(long, value_name = "WHEN")]
+    since: Option<String>,
+    /// Up to before this time
+    #[arg(long, value_name = "WHEN")]
+    until: Option<String>,
+}
+
+impl Span {
+    /// Microseconds since 1970.
+    fn read(&self) -> Result<(u64, u64), Failure> {
+        let now = now();
+        let since = self.since.as_deref().map_or(Ok(0), |text| when::parse(text, now))?;
+        let until = self.until.as_deref().map_or(Ok(u64::MAX), |text| when::parse(text, now))?;
+        Ok((since, until))
+    }
+}
+
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
+
 /// Somebody at work on the record.
 struct Desk {
     folder: PathBuf,
     state: State,
-    by: String,
+    acting: Acting,
 }
 
 impl Desk {
     fn open(place: &Place, environment: BTreeMap<String, String>) -> Result<Self, Failure> {
-        let by = agent::current_user(&environment)?;
-        let folder = place.folder(environment)?;
-        Ok(Self { state: State::open(&folder)?, folder, by })
+        let folder = place.folder(environment.clone())?;
+        let state = State::open(&folder)?;
+        let acting = people::acting(&state, &environment)?;
+        Ok(Self { state, folder, acting })
+    }
+
+    /// Who acts, as the record names them, if they may.
+    fn by(&self, what: Capability) -> Result<String, Failure> {
+        self.acting.require(what)?;
+        Ok(self.acting.by())
+    }
+
+    /// The folder of the segments.
+    fn journal(&self) -> PathBuf {
+        self.folder.join("journal")
+    }
+
+    fn failed(&self, reason: std::io::Error) -> Failure {
+        JournalError::Io { folder: self.journal(), reason }.into()
+    }
+
+    /// What the segments say of themselves, in their order.
+    fn headers(&self) -> Result<Vec<Header>, Failure> {
+        let folder = self.journal();
+        let header = |first: u64| {
+            let mut bytes = [0; HEADER];
+            Segment::open(folder.join(files::segment_name(first)))
+                .and_then(|mut file| file.read_exact(&mut bytes))
+                .map_err(|reason| self.failed(reason))?;
+            Header::read(&bytes).map_err(|error| self.failed(std::io::Error::other(format!("segment {first}: {error}"))))
+        };
+        files::segments(&folder).map_err(|reason| self.failed(reason))?.into_iter().map(header).collect()
+    }
+
+    /// The first record of the last segment that began before `time`: what came later stands behind it.
+    fn first_at(&self, time: u64) -> Result<u64, Failure> {
+        let headers = self.headers()?;
+        let before = headers.iter().rev().find(|header| header.time <= time).or(headers.first());
+        Ok(before.map_or(1, |header| header.first_seq))
     }
 
     /// To be called before anything is shown: reading the record is itself on the record.
     fn reads(&self, what: &'static str) -> Result<(), Failure> {
         let asked: String = std::env::args().skip(1).collect::<Vec<_>>().join(" ").chars().take(MOST_WORDS).collect();
-        record(&self.state, AuditRead { by: self.by.clone(), what: what.into(), body: Some(Box::new(Words { text: asked })) })
+        let by = self.by(Capability::ReadAudit)?;
+        record(&self.state, AuditRead { by, what: what.into(), body: Some(Box::new(Words { text: asked })) })
     }
 }
 
 /// Puts an event into the record; when it returns the event is on disk.
 fn record(state: &State, event: impl Into<Event>) -> Result<(), Failure> {
-    let journal = Journal::open(state.folder(), Options::default())?;
-    journal.record(event)?;
-    Ok(())
+    Ok(Ledger::open(state)?.record(SystemTime::now(), event)?)
 }

@@ -1,0 +1,85 @@
+//! Who came, who was not let in, and who left.
+
+use minicbor::{Decode, Encode};
+use serde::Serialize;
+
+use super::{Word, Words};
+use crate::audit::digest::Digest;
+
+/// An agent's session began. Its number is this record's.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct SignedIn {
+    #[n(0)]
+    pub agent_id: i64,
+    #[n(1)]
+    pub agent: String,
+    #[n(2)]
+    pub owner: String,
+    #[n(3)]
+    pub environment: Option<String>,
+    #[n(4)]
+    pub database: String,
+    /// The upstream role.
+    #[n(5)]
+    pub role: String,
+    #[n(6)]
+    pub address: Option<String>,
+    #[n(7)]
+    pub tls: bool,
+    /// As the client was told it.
+    #[n(8)]
+    pub process_id: i32,
+    #[n(9)]
+    pub policy: Option<Digest>,
+    #[cbor(skip)]
+    pub body: Option<Box<Claims>>,
+}
+
+/// What a client says of itself, unproven.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct Claims {
+    #[n(0)]
+    pub application: Option<String>,
+}
+
+/// A session that began in an earlier segment goes on in this one: each segment can be read alone.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct Continued {
+    #[n(0)]
+    pub session: u64,
+    #[n(1)]
+    pub who: SignedIn,
+    #[cbor(skip)]
+    pub body: Option<Box<Claims>>,
+}
+
+/// A session ended.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct SignedOut {
+    #[n(0)]
+    pub session: u64,
+    #[n(1)]
+    pub executions: u64,
+    /// What the client was told, where pgsluice or the server ended it.
+    #[n(2)]
+    pub code: Option<Word>,
+}
+
+/// Nobody was let in. The body is the name that was given.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct Denied {
+    #[n(0)]
+    pub address: Option<String>,
+    #[n(1)]
+    pub code: Word,
+    /// The agent of that name, where there is one.
+    #[n(2)]
+    pub agent: Option<String>,
+    #[cbor(skip)]
+    pub body: Option<Box<Words>>,
+}

@@ -1,0 +1,59 @@
+//! Points of time as people write and read them. Inside they are microseconds since 1970, UTC.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no time: write 2026-03-01T12:00:00Z, 2026-03-01 (its beginning, UTC), or how long ago: 15m, 2h, 7d")]
+pub struct NoTime(String);
+
+const UNITS: [(char, u64); 5] = [('s', 1), ('m', 60), ('h', 3600), ('d', 86_400), ('w', 604_800)];
+
+/// Reads a point of time; `now` is what "ago" counts from.
+pub fn parse(text: &str, now: u64) -> Result<u64, NoTime> {
+    let wrong = || NoTime(text.to_owned());
+    if text == "now" {
+        return Ok(now);
+    }
+    for (unit, seconds) in UNITS {
+        if let Some(Ok(count)) = text.strip_suffix(unit).map(str::parse::<u64>) {
+            let ago = count.checked_mul(seconds).and_then(|seconds| seconds.checked_mul(1_000_000)).ok_or_else(wrong)?;
+            return now.checked_sub(ago).ok_or_else(wrong);
+        }
+    }
+    let date = || text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
+    let timestamp = text.parse::<Timestamp>().ok().or_else(date).ok_or_else(wrong)?;
+    u64::try_from(timestamp.as_microsecond()).map_err(|_| wrong())
+}
+
+/// RFC 3339, UTC, with milliseconds.
+pub fn show(time: u64) -> String {
+    let timestamp = i64::try_from(time).ok().and_then(|time| Timestamp::from_microsecond(time).ok());
+    timestamp.map_or_else(|| format!("{time} µs"), |timestamp| format!("{timestamp:.3}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_and_shown() {
+        let now = 1_700_000_000_000_000;
+        for (text, shown) in [
+            ("now", "2023-11-14T22:13:20.000Z"),
+            ("15m", "2023-11-14T21:58:20.000Z"),
+            ("2h", "2023-11-14T20:13:20.000Z"),
+            ("7d", "2023-11-07T22:13:20.000Z"),
+            ("2023-01-02", "2023-01-02T00:00:00.000Z"),
+            ("2023-01-02T03:04:05.678901Z", "2023-01-02T03:04:05.678Z"),
+            ("2023-01-02T03:04:05+02:00", "2023-01-02T01:04:05.000Z"),
+        ] {
+            assert_eq!(parse(text, now).map(show), Ok(shown.to_owned()), "{text}");
+        }
+        for text in ["", "soon", "5", "5y", "-5m", "2023-13-01", "2023-01-02T03:04:05", "1969-01-01", "99999999999999999999d", "99999999d"]
+        {
+            assert!(parse(text, now).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! What is noted about statements: which text, which parameters, how it went. It keeps no text but the shape's, and no value.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::audit::event::{Begun, Ended, Outcome, Prepared, Refused, Sent, SignedOut, Statement, Tag, Verdict, Way, Word};
+use crate::audit::{Digest, Digester, Event, Note, Shape};
+use crate::sql::{shape, tags};
+
+use super::output::Output;
+use crate::wire::frontend::Bind;
+
+/// Shapes remembered at once by one thread: more than an application has, and a few megabytes.
+const SHAPES: usize = 4096;
+
+/// Reads texts for the record. One for all sessions of a thread.
+#[derive(Debug)]
+pub struct Recorder {
+    digester: Digester,
+    known: RefCell<HashMap<Box<str>, Arc<Shape>>>,
+    scratch: RefCell<String>,
+}
+
+/// What the record says of a statement's text.
+#[derive(Debug, Clone)]
+pub struct Text {
+    shape: Arc<Shape>,
+    digest: Digest,
+    length: u32,
+    tags: Option<Rc<[Tag]>>,
+}
+
+impl Recorder {
+    pub fn new(digester: Digester) -> Self {
+        Self { digester, known: RefCell::default(), scratch: RefCell::default() }
+    }
+
+    pub fn read(&self, sql: &[u8]) -> Text {
+        let mut tags = Vec::new();
+        tags::read(sql, |name, value| tags.push(Tag { name: name.to_owned(), value: tags::screened(value).into_owned() }));
+        Text {
+            shape: self.shape(sql),
+            digest: self.digester.digest(sql),
+            length: u32::try_from(sql.len()).unwrap_or(u32::MAX),
+            tags: (!tags.is_empty()).then(|| tags.into()),
+        }
+    }
+
+    /// A text that went to the server inside another statement, and is known by the name it has there.
+    pub fn made_in_sql(&self, what: &'static str, name: &[u8]) -> Text {
+        self.scratch.replace(format!("({what} made in SQL)"));
+        Text { shape: self.remembered(), digest: self.digester.digest(name), length: 0, tags: None }
+    }
+
+    fn shape(&self, sql: &[u8]) -> Arc<Shape> {
+        let mut scratch = self.scratch.borrow_mut();
+        scratch.clear();
+        shape::write(sql, &mut scratch);
+        drop(scratch);
+        self.remembered()
+    }
+
+    /// The shape whose text is in the scratch.
+    fn remembered(&self) -> Arc<Shape> {
+        let scratch = self.scratch.borrow();
+        let mut known = self.known.borrow_mut();
+        if let Some(shape) = known.get(scratch.as_str()) {
+            return Arc::clone(shape);
+        }
+        let text: Box<str> = scratch.as_str().into();
+        let shape = Arc::new(Shape { digest: self.digester.digest(text.as_bytes()), text: text.clone() });
+        // Who sends ever new shapes gains nothing from their being remembered.
+        if known.len() >= SHAPES {
+            known.clear();
+        }
+        known.insert(text, Arc::clone(&shape));
+        shape
+    }
+
+    /// A text given the parameters of a Bind.
+    pub fn given(&self, text: &Text, bind: &Bind<'_>) -> Given {
+        let parameters = u16::try_from(bind.parameters.len()).unwrap_or(u16::MAX);
+        if parameters == 0 {
+            return text.plain();
+        }
+        Given { digest: self.digester.with_parameters(text.digest, [bind.parameter_formats.bytes(), bind.parameters.bytes()]), parameters }
+    }
+}
+
+/// Under which number something was noted, if it was yet.
+pub type Noted = Cell<Option<u64>>;
+
+/// An execution in flight.
+#[derive(Debug, Clone, Copy)]
+pub struct Execution {
+    pub number: u64,
+    pub since: Instant,
+    /// An end of it was noted.
+    pub ended: bool,
+}
+
+/// What has flowed in the execution that is answered now.
+#[derive(Debug, Clone, Default)]
+pub struct Tally {
+    pub rows: u64,
+    pub bytes: u64,
+    pub received: u64,
+    affected: Option<u64>,
+    command: Option<Word>,
+    commands: u32,
+}
+
+impl Tally {
+    /// A command completed: `INSERT 0 5`, `CREATE TABLE`.
+    pub fn completed(&mut self, tag: &[u8]) {
+        self.commands = self.commands.saturating_add(1);
+        let tag = std::str::from_utf8(tag).unwrap_or_default();
+        let word = tag.trim_end_matches(|letter: char| letter.is_ascii_digit() || letter == ' ');
+        self.affected = match tag.rsplit(' ').next().and_then(|count| count.parse().ok()) {
+            Some(count) => Some(self.affected.unwrap_or(0_u64).saturating_add(count)),
+            None => self.affected,
+        };
+        self.command = Some(known_word(word));
+    }
+}
+
+/// The commands that most statements are cost no memory.
+fn known_word(word: &str) -> Word {
+    const KNOWN: [&str; 10] = ["SELECT", "INSERT", "UPDATE", "DELETE", "BEGIN", "COMMIT", "ROLLBACK", "SET", "FETCH", "COPY"];
+    KNOWN.into_iter().find(|known| *known == word).map_or_else(|| word.to_owned().into(), Word::Borrowed)
+}
+
+/// What is noted of one session.
+#[derive(Debug)]
+pub struct Account {
+    session: u64,
+    last_number: Cell<u64>,
+    executions: Cell<u64>,
+}
+
+/// What a Bind brought.
+#[derive(Debug, Clone, Copy)]
+pub struct Given {
+    /// Of the text and the parameters.
+    pub digest: Digest,
+    pub parameters: u16,
+}
+
+/// What of a statement is not in its text.
+#[derive(Debug, Clone, Copy)]
+pub struct Circumstances {
+    pub way: Way,
+    pub given: Given,
+    pub in_transaction: bool,
+}
+
+impl Text {
+    /// Without parameters.
+    pub fn plain(&self) -> Given {
+        Given { digest: self.digest, parameters: 0 }
+    }
+}
+
+impl Account {
+    pub fn new(session: u64) -> Self {
+        Self { session, last_number: Cell::new(0), executions: Cell::new(0) }
+    }
+
+    fn statement(&self, text: &Text, circumstances: Circumstances, verdict: Verdict) -> (Statement, Option<Box<Sent>>) {
+        self.last_number.update(|number| number.saturating_add(1));
+        let statement = Statement {
+            session: self.session,
+            number: self.last_number.get(),
+            way: circumstances.way,
+            shape: text.shape.digest,
+            digest: circumstances.given.digest,
+            length: text.length,
+            parameters: circumstances.given.parameters,
+            in_transaction: circumstances.in_transaction,
+            verdict,
+            effects: None,
+            rule: None,
+            policy: None,
+            hold: None,
+        };
+        let body = text.tags.as_ref().map(|tags| Box::new(Sent { tags: tags.to_vec(), ..Sent::default() }));
+        (statement, body)
+    }
+
+    fn note(out: &mut Output, event: impl Into<Event>, text: &Text) {
+        out.notes.push(Note { event: event.into(), shape: Some(Arc::clone(&text.shape)) });
+    }
+
+    /// A statement is on its way to be executed.
+    pub fn begun(&self, text: &Text, circumstances: Circumstances, now: Instant, out: &mut Output) -> Execution {
+        let (statement, body) = self.statement(text, circumstances, Verdict::Allowed);
+        self.executions.update(|count| count.saturating_add(1));
+        let number = statement.number;
+        Self::note(out, Begun { statement, body }, text);
+        Execution { number, since: now, ended: false }
+    }
+
+    /// A statement is on its way to be prepared or bound, and not executed with it.
+    pub fn prepared(&self, text: &Text, circumstances: Circumstances, out: &mut Output) -> u64 {
+        let (statement, body) = self.statement(text, circumstances, Verdict::Allowed);
+        let number = statement.number;
+        Self::note(out, Prepared { statement, body }, text);
+        number
+    }
+
+    /// A statement was not sent.
+    pub fn refused(&self, text: &Text, circumstances: Circumstances, code: Word, out: &mut Output) {
+        let (statement, body) = self.statement(text, circumstances, Verdict::Denied);
+        Self::note(out, Refused { statement, code, body }, text);
+    }
+
+    pub fn ended(&self, execution: Execution, tally: &Tally, outcome: Outcome, code: Option<Word>, now: Instant, out: &mut Output) {
+        let duration = now.saturating_duration_since(execution.since);
+        let ended = Ended {
+            duration: Some(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)),
+            rows: tally.rows,
+            bytes: tally.bytes,
+            received: tally.received,
+            affected: tally.affected,
+            command: tally.command.clone(),
+            commands: (tally.commands > 1).then_some(tally.commands),
+            ..self.end_of(execution.number, outcome, code)
+        };
+        // Several statements of one text whose answers came together have left nothing between them yet.
+        match out.notes.last_mut() {
+            Some(Note { event: Event::Ended(last), .. }) if last.number == ended.number => *last = ended,
+            Some(_) | None => out.notes.push(ended.into()),
+        }
+    }
+
+    /// Something that was noted by this number ended without a course of its own.
+    pub fn ended_at_once(&self, number: u64, outcome: Outcome, code: Option<Word>, out: &mut Output) {
+        out.notes.push(self.end_of(number, outcome, code).into());
+    }
+
+    fn end_of(&self, number: u64, outcome: Outcome, code: Option<Word>) -> Ended {
+        Ended {
+            session: self.session,
+            number,
+            outcome,
+            duration: None,
+            rows: 0,
+            bytes: 0,
+            received: 0,
+            affected: None,
+            command: None,
+            commands: None,
+            code,
+            masked: None,
+        }
+    }
+
+    pub fn signed_out(&self, code: Option<Word>, out: &mut Output) {
+        out.notes.push(SignedOut { session: self.session, executions: self.executions.get(), code }.into());
+    }
+}
+
+/// The outcome that an error of the server is.
+pub fn outcome_of(code: &[u8]) -> Outcome {
+    const QUERY_CANCELED: &[u8] = b"57014";
+    if code == QUERY_CANCELED { Outcome::Cancelled } else { Outcome::Failed }
+}
+
+/// A SQLSTATE as the server sent it: five letters or digits, or it is none.
+pub fn code_word(code: &[u8]) -> Option<Word> {
+    let text = std::str::from_utf8(code).ok()?;
+    (text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_alphanumeric())).then(|| text.to_owned().into())
+}
