@@ -17,6 +17,7 @@ use clap::{Args, Parser, Subcommand};
 use super::agents::AgentError;
 use super::config::{Config, ConfigError, Flags, Local, Sources};
 use super::demo::{self, DemoError};
+use super::index::IndexError;
 use super::journal::reader::ReadError;
 use super::journal::{JournalError, Unwritable};
 use super::ledger::LedgerError;
@@ -134,6 +135,8 @@ enum Failure {
     Demo(#[from] DemoError),
     #[error(transparent)]
     Journal(#[from] JournalError),
+    #[error(transparent)]
+    Index(#[from] IndexError),
     #[error(transparent)]
     Read(#[from] ReadError),
     #[error("{0}; nothing was done")]

@@ -2,35 +2,32 @@
 
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::indexer::{Cursor, Item};
 use super::IndexError;
 use crate::audit::event::Erased;
 use crate::audit::segment::{HEADER, Header};
 use crate::audit::{Digest, Event};
+use crate::host::journal::files;
 use crate::host::journal::reader::{Entry, Reader};
 
 fn segments(state: &Path) -> io::Result<Vec<u64>> {
-    let folder = match state.join("journal").read_dir() {
-        Ok(folder) => folder,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
-    let mut found = Vec::new();
-    for entry in folder {
-        let name = entry?.file_name();
-        found.extend(name.to_str().and_then(|name| name.strip_suffix(".seg")).and_then(|name| name.parse::<u64>().ok()));
+    match files::segments(&state.join("journal")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        found => found,
     }
-    found.sort_unstable();
-    Ok(found)
+}
+
+fn path(state: &Path, first: u64) -> PathBuf {
+    state.join("journal").join(files::segment_name(first))
 }
 
 /// The header of the first segment that is left; `None` where there is no journal yet.
 fn first(state: &Path) -> io::Result<Option<Header>> {
     let Some(first) = segments(state)?.first().copied() else { return Ok(None) };
     let mut bytes = [0; HEADER];
-    match File::open(state.join(format!("journal/{first:020}.seg"))).and_then(|mut file| file.read_exact(&mut bytes)) {
+    match File::open(path(state, first)).and_then(|mut file| file.read_exact(&mut bytes)) {
         Ok(()) => Header::read(&bytes).map(Some).map_err(io::Error::other),
         // It was made, or pruned, this moment.
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof) => Ok(None),
@@ -89,6 +86,6 @@ pub fn item(state: &Path, entry: &Entry) -> Result<Item, IndexError> {
 /// Bytes of segments, for people.
 pub fn bytes(state: &Path) -> u64 {
     let sizes = segments(state).unwrap_or_default().into_iter();
-    let file = |first: u64| state.join(format!("journal/{first:020}.seg")).metadata().map_or(0, |file| file.len());
+    let file = |first: u64| path(state, first).metadata().map_or(0, |file| file.len());
     sizes.map(file).sum()
 }
