@@ -473,7 +473,7 @@ fn a_restore_explains_lost_records_and_has_to_be_accepted() {
     let anchor = maker.anchor();
     (maker.segments, maker.next_seq, maker.previous, maker.epoch) = (segments, restored_seq + 1, restored_hash, 1);
     maker.rotate();
-    maker.put(EpochBegan { epoch: 1, restored_seq, restored_hash, backup_time: time, by: "ann".to_owned() });
+    maker.put(EpochBegan { epoch: 1, restored_seq, restored_hash, backup_time: time, by: "ann".to_owned(), branch: Digest::default() });
     maker.checkpoint();
     sound(&maker.check());
     only(&anchored(&maker.segments, &[anchor]), Problem::RolledBack, restored_seq + 1, anchor.seq);

@@ -43,7 +43,7 @@ pub struct Item {
 #[derive(Debug)]
 pub struct Indexer {
     file: PathBuf,
-    db: Connection,
+    pub(super) db: Connection,
     cursor: Cursor,
     dictionary: Dictionary,
     blocks: Blocks,

@@ -4,7 +4,6 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -216,38 +215,18 @@ pub fn reindex(state: &Path, mut tell: impl FnMut(Progress)) -> Result<(), Index
     }
 }
 
-/// Why the index is behind, if it is.
-#[derive(Debug, Clone, Default)]
-pub struct Health(Arc<Mutex<Option<String>>>);
-
-impl Health {
-    pub fn trouble(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Says it in the log when it begins and when it ends.
-    fn set(&self, trouble: Option<String>) {
-        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match (&*now, &trouble) {
-            (before, Some(error)) if before.as_ref() != Some(error) => tracing::error!(%error, "the index is behind; it is tried again"),
-            (Some(_), None) => tracing::info!("the index is built on"),
-            _ => {}
-        }
-        *now = trouble;
-    }
-}
-
 /// The thread that builds the index behind the journal.
 #[derive(Debug)]
 pub struct Follower {
     thread: Option<JoinHandle<()>>,
     stop: watch::Sender<bool>,
-    health: Health,
+    trouble: watch::Receiver<Option<String>>,
 }
 
 impl Follower {
-    pub fn health(&self) -> Health {
-        self.health.clone()
+    /// Why the index is behind, if it is.
+    pub fn trouble(&self) -> watch::Receiver<Option<String>> {
+        self.trouble.clone()
     }
 }
 
@@ -267,15 +246,15 @@ impl Drop for Follower {
 pub fn follow(state: &Path, end: watch::Receiver<u64>) -> io::Result<Follower> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let (stop, stopped) = watch::channel(false);
-    let health = Health::default();
-    let mut work = Work { state: state.to_owned(), health: health.clone(), end, stopped, runtime };
+    let (tell, trouble) = watch::channel(None);
+    let mut work = Work { state: state.to_owned(), trouble: tell, end, stopped, runtime };
     let thread = thread::Builder::new().name("index".to_owned()).spawn(move || work.run())?;
-    Ok(Follower { thread: Some(thread), stop, health })
+    Ok(Follower { thread: Some(thread), stop, trouble })
 }
 
 struct Work {
     state: PathBuf,
-    health: Health,
+    trouble: watch::Sender<Option<String>>,
     end: watch::Receiver<u64>,
     stopped: watch::Receiver<bool>,
     runtime: tokio::runtime::Runtime,
@@ -287,11 +266,25 @@ impl Work {
             match self.keep() {
                 Ok(()) => {}
                 Err(error) => {
-                    self.health.set(Some(error.to_string()));
+                    self.say(Some(error.to_string()));
                     self.pause(RETRY);
                 }
             }
         }
+    }
+
+    /// Says it in the log when it begins and when it ends.
+    fn say(&self, trouble: Option<String>) {
+        self.trouble.send_if_modified(|now| {
+            match (&*now, &trouble) {
+                (before, Some(error)) if before.as_ref() != Some(error) => tracing::error!(%error, "the index is behind; it is tried again"),
+                (Some(_), None) => tracing::info!("the index is built on"),
+                _ => {}
+            }
+            let differs = *now != trouble;
+            *now = trouble;
+            differs
+        });
     }
 
     fn is_over(&self) -> bool {
@@ -311,7 +304,7 @@ impl Work {
             let over = self.is_over();
             self.end.borrow_and_update();
             let count = keeper.advance()?;
-            self.health.set(None);
+            self.say(None);
             if request.exists() {
                 keeper = keeper.rebuild(|_| {})?;
                 fs::remove_file(&request).map_err(|reason| IndexError::Io { folder: self.state.clone(), reason })?;
@@ -346,5 +339,28 @@ impl Work {
                 () = tokio::time::sleep(time) => {}
             }
         });
+    }
+}
+
+#[cfg(test)]
+impl Keeper {
+    /// The disk is full when the index has grown by so many pages.
+    pub(super) fn allow_pages(&mut self, more: u64) {
+        let db = &self.indexer.db;
+        let count: u64 = db.pragma_query_value(None, "page_count", |row| row.get::<_, i64>(0)).map(super::from_sql).unwrap();
+        db.pragma_update_and_check(None, "max_page_count", super::to_sql(count + more), |_| Ok(())).unwrap();
+    }
+
+    pub(super) fn advance_by(&mut self, most: usize) -> Result<usize, IndexError> {
+        advance(&self.state, &mut self.indexer, &mut self.reader, most)
+    }
+
+    /// Takes in some records and is gone before they are committed.
+    pub(super) fn stop_within(&mut self, count: usize) {
+        self.advance_by(count / 2).unwrap();
+        for _ in 0..count / 2 {
+            let Some(entry) = self.reader.next().unwrap() else { break };
+            self.indexer.apply(&source::item(&self.state, &entry).unwrap()).unwrap();
+        }
     }
 }

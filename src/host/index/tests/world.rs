@@ -1,7 +1,11 @@
 //! Made-up traffic: agents, sessions, statements of some shapes, what else happens, erasures and prunings.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use crate::audit::event::*;
-use crate::audit::{Digest, Event, Hash};
+use crate::audit::{Digest, Event, Hash, Note, Shape};
+use crate::host::journal::{Journal, Scribe};
 use crate::host::index::filter::{self, Filter};
 use crate::host::index::indexer::Item;
 
@@ -230,5 +234,49 @@ impl World {
             before: random.some(4, |random| random.below(self.seq + 10)),
             limit: 1 + random.below(200) as usize,
         }
+    }
+}
+
+/// Traffic that goes through a journal.
+pub struct Live {
+    pub world: World,
+    pub random: Random,
+    scribes: HashMap<u64, Scribe>,
+    journal: Arc<Journal>,
+}
+
+impl Live {
+    pub fn new(journal: Arc<Journal>, seed: u64) -> Self {
+        Self { world: World::default(), random: Random(seed), scribes: HashMap::new(), journal }
+    }
+
+    pub fn write(&mut self, count: usize) {
+        for _ in 0..count {
+            match self.world.event(&mut self.random) {
+                Event::SignedIn(who) => {
+                    let scribe = self.journal.session(who).unwrap();
+                    self.world.sessions.push(scribe.session());
+                    self.scribes.insert(scribe.session(), scribe);
+                }
+                Event::SignedOut(out) => {
+                    let session = out.session;
+                    self.say(session, None, out.into());
+                    self.scribes.remove(&session);
+                }
+                Event::Ended(ended) => self.say(ended.session, None, ended.into()),
+                Event::Begun(event) => self.say(event.statement.session, Some(event.statement.shape), event.into()),
+                Event::Prepared(event) => self.say(event.statement.session, Some(event.statement.shape), event.into()),
+                Event::Refused(event) => self.say(event.statement.session, Some(event.statement.shape), event.into()),
+                Event::Held(event) => self.say(event.statement.session, Some(event.statement.shape), event.into()),
+                Event::ShapeMet(_) => {}
+                other => drop(self.journal.record(other).unwrap()),
+            }
+        }
+    }
+
+    fn say(&mut self, session: u64, shape: Option<Digest>, event: Event) {
+        let text = |digest: Digest| text(u64::from_be_bytes(digest.0[..8].try_into().unwrap())).into_boxed_str();
+        let shape = shape.map(|digest| Arc::new(Shape { digest, text: text(digest) }));
+        self.scribes.get_mut(&session).unwrap().write(&[Note { event, shape }]).unwrap();
     }
 }
