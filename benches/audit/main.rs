@@ -79,7 +79,10 @@ fn main() {
         assert!(free >= needed, "{} MiB are free, {} MiB are needed", free >> 20, needed >> 20);
     }
     let world = World::new(settings.shapes, settings.tables, settings.agents);
-    println!("## Index of {} executions, {} shapes, {} tables, {} agents\n", settings.executions, settings.shapes, settings.tables, settings.agents);
+    println!(
+        "## Index of {} executions, {} shapes, {} tables, {} agents\n",
+        settings.executions, settings.shapes, settings.tables, settings.agents
+    );
     if settings.journal {
         through_journal(&settings, &world);
     } else if !settings.searches_only {
@@ -92,8 +95,39 @@ fn main() {
     }
 }
 
-fn rate(what: &str, records: u64, took: Duration) {
-    println!("- {what}: {records} records in {:.1} s, {:.0} records/s", took.as_secs_f64(), records as f64 / took.as_secs_f64());
+/// Wall time, and beside it the processor's: on a machine that does other things as well the two differ.
+#[derive(Debug, Clone, Copy, Default)]
+struct Spent {
+    wall: Duration,
+    processor: Duration,
+}
+
+impl Spent {
+    fn on<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        let (start, processor) = (Instant::now(), processor());
+        let done = work();
+        self.wall += start.elapsed();
+        self.processor += processor_since(processor);
+        done
+    }
+}
+
+/// Of this process, in its own mode and the kernel's.
+fn processor() -> Duration {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+    Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second())
+}
+
+fn processor_since(start: Duration) -> Duration {
+    processor().saturating_sub(start)
+}
+
+fn rate(what: &str, records: u64, spent: Spent) {
+    let (wall, processor) = (spent.wall.as_secs_f64(), spent.processor.as_secs_f64());
+    let per_second = records as f64 / wall;
+    println!("- {what}: {records} records in {wall:.1} s ({processor:.1} s of processor time), {per_second:.0} records/s");
 }
 
 /// Without a journal: what is made up is not counted in the time.
@@ -104,7 +138,7 @@ fn straight(settings: &Settings, world: &World) {
     indexer.begin(journal);
     let mut traffic = Traffic::new(world, 7);
     let mut met = vec![false; world.shapes.len()];
-    let (mut seq, mut executions, mut took, mut worst) = (0, 0, Duration::ZERO, Duration::ZERO);
+    let (mut seq, mut executions, mut spent, mut worst) = (0, 0, Spent::default(), Duration::ZERO);
     let mut batch: Vec<Item> = Vec::new();
     let step = SPAN / settings.executions.max(1);
     let mut random = Random(3);
@@ -131,7 +165,11 @@ fn straight(settings: &Settings, world: &World) {
                     time += random.next() % (2 * step + 1);
                     if !std::mem::replace(&mut met[shape], true) {
                         let text = world.shapes[shape].text.clone();
-                        add(time, ShapeMet { shape: world.shapes[shape].digest, body: Some(Box::new(ShapeText { text })) }.into(), &mut batch);
+                        add(
+                            time,
+                            ShapeMet { shape: world.shapes[shape].digest, body: Some(Box::new(ShapeText { text })) }.into(),
+                            &mut batch,
+                        );
                     }
                     add(time, event.into(), &mut batch);
                 }
@@ -139,34 +177,34 @@ fn straight(settings: &Settings, world: &World) {
             }
         }
         if over || batch.len() as u64 >= BATCH {
-            let start = Instant::now();
-            batch.iter().for_each(|item| indexer.apply(item).unwrap());
-            indexer.commit().unwrap();
-            let one = start.elapsed();
-            (took, worst) = (took + one, worst.max(one));
+            let before = spent.wall;
+            spent.on(|| {
+                batch.iter().for_each(|item| indexer.apply(item).unwrap());
+                indexer.commit().unwrap();
+            });
+            worst = worst.max(spent.wall - before);
             batch.clear();
             if seq / 10_000_000 != (seq - BATCH.min(seq)) / 10_000_000 {
-                eprintln!("{executions} executions, {:.0} records/s so far", seq as f64 / took.as_secs_f64());
+                eprintln!("{executions} executions, {:.0} records/s so far", seq as f64 / spent.wall.as_secs_f64());
             }
         }
         if over {
             break;
         }
     }
-    let start = Instant::now();
-    indexer.close().unwrap();
-    rate("into the index", seq, took + start.elapsed());
+    spent.on(|| indexer.close().unwrap());
+    rate("into the index", seq, spent);
     println!("- the slowest batch of {BATCH} records: {:.0} ms", worst.as_secs_f64() * 1000.0);
 }
 
 fn through_journal(settings: &Settings, world: &World) {
     let folder = &settings.folder;
-    let start = Instant::now();
-    let last = write_journal(folder, world, settings.executions);
-    rate("into the journal", last, start.elapsed());
-    let start = Instant::now();
-    keep::catch_up(folder, |_| {}).unwrap();
-    rate("from the journal into the index", last, start.elapsed());
+    let mut spent = Spent::default();
+    let last = spent.on(|| write_journal(folder, world, settings.executions));
+    rate("made up and into the journal", last, spent);
+    let mut spent = Spent::default();
+    spent.on(|| keep::catch_up(folder, |_| {}).unwrap());
+    rate("from the journal into the index", last, spent);
     let stats = Index::open(folder).unwrap().stats().unwrap();
     assert_eq!((stats.executions, stats.last_seq), (settings.executions, last));
 }
@@ -174,9 +212,11 @@ fn through_journal(settings: &Settings, world: &World) {
 fn write_journal(folder: &Path, world: &World, executions: u64) -> u64 {
     let journal = Journal::open(folder, Options::default()).unwrap();
     let mut traffic = Traffic::new(world, 7);
-    let shapes: Vec<_> = world.shapes.iter().map(|shape| {
-        std::sync::Arc::new(pgsluice::audit::Shape { digest: shape.digest, text: shape.text.clone().into_boxed_str() })
-    }).collect();
+    let shapes: Vec<_> = world
+        .shapes
+        .iter()
+        .map(|shape| std::sync::Arc::new(pgsluice::audit::Shape { digest: shape.digest, text: shape.text.clone().into_boxed_str() }))
+        .collect();
     let mut scribes = std::collections::HashMap::new();
     let mut done = 0;
     let mut write = |next: Next, traffic: &mut Traffic<'_>| match next {
@@ -237,13 +277,19 @@ fn searches(folder: &Path, world: &World) {
         ("newest", vec![page(); QUERIES]),
         ("word, in one shape", ranks(world.shapes.len()).map(|at| word(format!("unique_{at}"))).collect()),
         ("word, in some shapes", ranks(20_000).map(|at| word(format!("c{at}"))).collect()),
-        ("word, in most shapes", all.clone().map(|at| word(["select", "where", "and", "order by", "from select", "unique"][at % 6].to_owned())).collect()),
+        (
+            "word, in most shapes",
+            all.clone().map(|at| word(["select", "where", "and", "order by", "from select", "unique"][at % 6].to_owned())).collect(),
+        ),
         ("words that begin so", all.clone().map(|at| word(format!("c{}*", 10 + at))).collect()),
         ("two words", all.clone().map(|at| word(format!("select c{}", at * 40))).collect()),
         ("word, nowhere", all.clone().map(|at| word(format!("missing{at}"))).collect()),
         ("agent", all.clone().map(|at| Filter { agent: agent(at), ..page() }).collect()),
         ("table", all.clone().map(|at| Filter { table: table(at), ..page() }).collect()),
-        ("table without its schema", tables.iter().map(|table| Filter { table: table.split('.').nth(1).map(str::to_owned), ..page() }).collect()),
+        (
+            "table without its schema",
+            tables.iter().map(|table| Filter { table: table.split('.').nth(1).map(str::to_owned), ..page() }).collect(),
+        ),
         ("errors", vec![Filter { errors: true, ..page() }; QUERIES]),
         ("masked, one kind", vec![Filter { masked: Some(Masked::Kind("iban".to_owned())), ..page() }; QUERIES]),
         ("slower than 20 s", vec![Filter { slow: Some(20_000_000), ..page() }; QUERIES]),
@@ -266,7 +312,10 @@ fn searches(folder: &Path, world: &World) {
     }
     cases.push(("word and agent", all.clone().map(|at| Filter { agent: agent(at), ..word(format!("c{}", at * 97)) }).collect()));
     cases.push(("frequent word and agent", all.clone().map(|at| Filter { agent: agent(at), ..word("select".to_owned()) }).collect()));
-    cases.push(("word, agent and table", all.clone().map(|at| Filter { agent: agent(QUERIES - 1 - at), table: table(at), ..word("update".to_owned()) }).collect()));
+    cases.push((
+        "word, agent and table",
+        all.clone().map(|at| Filter { agent: agent(QUERIES - 1 - at), table: table(at), ..word("update".to_owned()) }).collect(),
+    ));
     cases.push(("table and errors", all.clone().map(|at| Filter { table: table(at), errors: true, ..page() }).collect()));
     cases.push(("agent and slow", all.map(|at| Filter { agent: agent(at), slow: Some(5_000_000), ..page() }).collect()));
     for (name, filters) in cases {

@@ -72,7 +72,11 @@ pub struct World {
 }
 
 pub fn table(number: usize) -> String {
-    format!("{}.{}_{number}", ["public", "sales", "billing", "ops"][number % 4], ["orders", "customers", "events", "items", "logs"][number % 5])
+    format!(
+        "{}.{}_{number}",
+        ["public", "sales", "billing", "ops"][number % 4],
+        ["orders", "customers", "events", "items", "logs"][number % 5]
+    )
 }
 
 pub fn agent(number: usize) -> String {
@@ -220,7 +224,10 @@ impl<'a> Traffic<'a> {
             command: Some("SELECT".into()),
             commands: None,
             code: failed.then(|| ["42P01", "57014", "23505"][self.random.below(3)].into()),
-            masked: self.random.one_in(50).then(|| vec![Masked { kind: ["email", "iban", "phone", "card"][self.random.below(4)].to_owned(), count: rows }]),
+            masked: self
+                .random
+                .one_in(50)
+                .then(|| vec![Masked { kind: ["email", "iban", "phone", "card"][self.random.below(4)].to_owned(), count: rows }]),
         }
     }
 }

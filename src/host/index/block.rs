@@ -23,6 +23,9 @@ pub mod flags {
     pub const NIBBLE: u64 = 0b1111;
 }
 
+/// Masked values: how many of which kind.
+type Kinds = Vec<(u64, u64)>;
+
 /// One statement that was run, prepared or refused. Where a value may be missing it is kept one higher, and zero is none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Row {
@@ -50,7 +53,7 @@ pub struct Row {
     /// Values masked, all kinds together.
     pub masked: u64,
     /// The same by kind.
-    pub kinds: Vec<(u64, u64)>,
+    pub kinds: Kinds,
 }
 
 /// Columns that are looked at without the whole row.
@@ -96,7 +99,7 @@ impl Row {
         ]
     }
 
-    fn of(values: [u64; COLUMNS], kinds: Vec<(u64, u64)>) -> Self {
+    fn of(values: [u64; COLUMNS], kinds: Kinds) -> Self {
         let [
             seq,
             time,
@@ -299,14 +302,14 @@ impl<'a> Block<'a> {
     }
 
     /// Masked values of one row by kind.
-    pub fn kinds(&self, place: usize) -> Result<Vec<(u64, u64)>, Damaged> {
+    pub fn kinds(&self, place: usize) -> Result<Kinds, Damaged> {
         if self.get(MASKED, place) == 0 {
             return Ok(Vec::new());
         }
         Ok(self.all_kinds()?.into_iter().find(|(found, _)| *found == place).map(|(_, kinds)| kinds).unwrap_or_default())
     }
 
-    fn all_kinds(&self) -> Result<Vec<(usize, Vec<(u64, u64)>)>, Damaged> {
+    fn all_kinds(&self) -> Result<Vec<(usize, Kinds)>, Damaged> {
         let (mut bytes, mut all) = (self.kinds, Vec::new());
         while !bytes.is_empty() {
             let place = usize::try_from(take_number(&mut bytes)?).map_err(|_| Damaged)?;
@@ -343,6 +346,8 @@ impl<'a> Block<'a> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::wildcard_enum_match_arm, reason = "a test says so by failing")]
+
     use proptest::prelude::*;
 
     use super::*;

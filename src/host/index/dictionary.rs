@@ -50,9 +50,7 @@ impl Dictionary {
         }
         let found = db
             .prepare_cached("SELECT id, relations, text IS NOT NULL FROM shapes WHERE digest = ?1")?
-            .query_row([digest.0], |row| {
-                Ok(Shape { id: from_sql(row.get(0)?), relations: from_sql(row.get(1)?), has_text: row.get(2)? })
-            })
+            .query_row([digest.0], |row| Ok(Shape { id: from_sql(row.get(0)?), relations: from_sql(row.get(1)?), has_text: row.get(2)? }))
             .optional()?;
         let shape = if let Some(shape) = found {
             shape
@@ -144,7 +142,8 @@ impl Dictionary {
         if let Some(set) = self.relations_of.get(&shape) {
             return Ok(*set);
         }
-        let found = db.prepare_cached("SELECT relations FROM shapes WHERE id = ?1")?.query_row([to_sql(shape)], |row| row.get(0)).optional()?;
+        let found =
+            db.prepare_cached("SELECT relations FROM shapes WHERE id = ?1")?.query_row([to_sql(shape)], |row| row.get(0)).optional()?;
         let set = found.map_or(0, from_sql);
         keep(&mut self.relations_of, shape, set);
         Ok(set)
@@ -153,8 +152,10 @@ impl Dictionary {
     /// The relations of a set.
     pub fn members(&mut self, db: &Connection, set: u64) -> Result<&[u64], Trouble> {
         if !self.members.contains_key(&set) {
-            let found: Option<String> =
-                db.prepare_cached("SELECT members FROM relation_sets WHERE id = ?1")?.query_row([to_sql(set)], |row| row.get(0)).optional()?;
+            let found: Option<String> = db
+                .prepare_cached("SELECT members FROM relation_sets WHERE id = ?1")?
+                .query_row([to_sql(set)], |row| row.get(0))
+                .optional()?;
             let ids = found.unwrap_or_default().split(',').filter_map(|id| id.parse().ok()).collect();
             keep(&mut self.members, set, ids);
         }
@@ -216,6 +217,7 @@ pub const NO_RELATIONS: u64 = 1;
 /// Takes a shape's words out of the searched ones: they must be given as they were put in.
 pub fn unword_shape(db: &Connection, id: u64, text: &str) -> Result<(), Trouble> {
     let words = words::of(text).join(" ");
-    db.prepare_cached("INSERT INTO shape_words (shape_words, rowid, words) VALUES ('delete', ?1, ?2)")?.execute(params![to_sql(id), words])?;
+    db.prepare_cached("INSERT INTO shape_words (shape_words, rowid, words) VALUES ('delete', ?1, ?2)")?
+        .execute(params![to_sql(id), words])?;
     Ok(())
 }

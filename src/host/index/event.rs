@@ -29,7 +29,9 @@ impl Told {
     pub fn of(event: &Event) -> Option<Self> {
         let about = |about: String| Self { about, ..Self::default() };
         Some(match event {
-            Event::ShapeMet(_) | Event::Begun(_) | Event::Ended(_) | Event::Prepared(_) | Event::Refused(_) | Event::Continued(_) => return None,
+            Event::ShapeMet(_) | Event::Begun(_) | Event::Ended(_) | Event::Prepared(_) | Event::Refused(_) | Event::Continued(_) => {
+                return None;
+            }
             Event::Started(event) => about(format!("version {}", event.version)),
             Event::Stopped(event) => about(format!("after {} executions", event.executions)),
             Event::Recovered(event) => {
@@ -48,20 +50,23 @@ impl Told {
             },
             Event::SignedOut(event) => Self {
                 session: Some(event.session),
-                ..about(format!("after {} executions{}", event.executions, event.code.as_deref().map(|code| format!(", {code}")).unwrap_or_default()))
+                ..about(format!(
+                    "after {} executions{}",
+                    event.executions,
+                    event.code.as_deref().map(|code| format!(", {code}")).unwrap_or_default()
+                ))
             },
             Event::Denied(event) => Self {
                 agent: event.agent.clone(),
                 words: text(event.body.as_deref()),
                 ..about(format!("{} from {}", event.code, event.address.as_deref().unwrap_or("here")))
             },
-            Event::ConfigChanged(event) => {
-                about(format!("{}{}", if event.refused { "refused: " } else { "" }, event.changed.join(", ")))
-            }
+            Event::ConfigChanged(event) => about(format!("{}{}", if event.refused { "refused: " } else { "" }, event.changed.join(", "))),
             Event::PolicyChanged(event) => about(format!("{} by {}", event.policy, or_nobody(event.by.as_deref()))),
-            Event::AgentChanged(event) => {
-                Self { agent: Some(event.agent.clone()), ..about(format!("{:?} by {}, owner {}", event.change, event.by, event.owner).to_lowercase()) }
-            }
+            Event::AgentChanged(event) => Self {
+                agent: Some(event.agent.clone()),
+                ..about(format!("{:?} by {}, owner {}", event.change, event.by, event.owner).to_lowercase())
+            },
             Event::PersonChanged(event) => about(format!("{:?} {} as {} by {}", event.change, event.person, event.role, event.by)),
             Event::AuditRead(event) => Self { words: text(event.body.as_deref()), ..about(format!("{} by {}", event.what, event.by)) },
             Event::SignedOff(event) => Self { words: text(event.body.as_deref()), ..about(format!("up to {} by {}", event.seq, event.by)) },
@@ -76,9 +81,7 @@ impl Told {
                 words: text(event.body.as_deref()),
                 ..about(format!("hold {} {:?} by {}", event.hold, event.decision, or_nobody(event.by.as_deref())).to_lowercase())
             },
-            Event::Spent(event) => {
-                Self { session: Some(event.session), hold: Some(event.hold), ..about(format!("hold {}", event.hold)) }
-            }
+            Event::Spent(event) => Self { session: Some(event.session), hold: Some(event.hold), ..about(format!("hold {}", event.hold)) },
             Event::Revealed(event) => {
                 Self { hold: Some(event.hold), words: text(event.body.as_deref()), ..about(format!("hold {} by {}", event.hold, event.by)) }
             }
@@ -92,7 +95,12 @@ impl Told {
 
     /// What it can be found by.
     pub fn searched(&self, kind: Kind) -> Vec<String> {
-        let parts = [&kind.to_string().replace('-', "_"), self.agent.as_deref().unwrap_or_default(), &self.about, self.words.as_deref().unwrap_or_default()];
+        let parts = [
+            &kind.to_string().replace('-', "_"),
+            self.agent.as_deref().unwrap_or_default(),
+            &self.about,
+            self.words.as_deref().unwrap_or_default(),
+        ];
         words::of(&parts.join(" "))
     }
 }
@@ -118,7 +126,8 @@ fn get(db: &Connection, seq: u64) -> Result<Option<(Kind, Told)>, Trouble> {
 /// Takes its words out of the searched ones: they must be given as they were put in.
 fn unword(db: &Connection, seq: u64, kind: Kind, told: &Told) -> Result<(), Trouble> {
     let words = told.searched(kind).join(" ");
-    db.prepare_cached("INSERT INTO event_words (event_words, rowid, words) VALUES ('delete', ?1, ?2)")?.execute(params![to_sql(seq), words])?;
+    db.prepare_cached("INSERT INTO event_words (event_words, rowid, words) VALUES ('delete', ?1, ?2)")?
+        .execute(params![to_sql(seq), words])?;
     Ok(())
 }
 

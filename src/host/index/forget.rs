@@ -41,7 +41,8 @@ pub fn prune(db: &Connection, dictionary: &mut Dictionary, seq: u64) -> Result<b
     let sql = "DELETE FROM shape_totals WHERE uses <= 0 RETURNING id";
     let shapes: Vec<i64> = db.prepare(sql)?.query_map((), |row| row.get(0))?.collect::<Result<_, _>>()?;
     for shape in shapes {
-        let text: Option<Option<String>> = db.query_row("DELETE FROM shapes WHERE id = ?1 RETURNING text", [shape], |row| row.get(0)).optional()?;
+        let text: Option<Option<String>> =
+            db.query_row("DELETE FROM shapes WHERE id = ?1 RETURNING text", [shape], |row| row.get(0)).optional()?;
         if let Some(text) = text.flatten() {
             unword_shape(db, from_sql(shape), &text)?;
         }

@@ -58,7 +58,8 @@ impl Blocks {
 
     fn fetch(&mut self, db: &Connection, seq: u64) -> Result<(), Trouble> {
         let sql = "SELECT first, data FROM blocks WHERE first <= ?1 ORDER BY first DESC LIMIT 1";
-        let found = db.prepare_cached(sql)?.query_row([to_sql(seq)], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?))).optional()?;
+        let found =
+            db.prepare_cached(sql)?.query_row([to_sql(seq)], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?))).optional()?;
         if let Some((first, data)) = found {
             let rows = Block::read(&data)?.all()?;
             self.0.entry(from_sql(first)).or_insert(Held { rows, changed: false });

@@ -175,7 +175,8 @@ impl Indexer {
 
     fn statement(&mut self, item: &Item, statement: &Statement, body: Option<&Sent>, kind: u64, code: Option<&str>) -> Result<(), Trouble> {
         let relations = body.map_or(&[][..], |body| &body.relations);
-        let relations = if relations.is_empty() { NO_RELATIONS } else { self.dictionary.relations(&self.db, statement.shape, relations)? };
+        let relations =
+            if relations.is_empty() { NO_RELATIONS } else { self.dictionary.relations(&self.db, statement.shape, relations)? };
         let shape = self.dictionary.shape(&self.db, statement.shape)?;
         let row = Row {
             seq: item.seq,

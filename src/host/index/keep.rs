@@ -105,7 +105,8 @@ impl Keeper {
         fs::rename(&new, &file).map_err(failed)?;
         drop(alone);
         let opened = Indexer::open(&file)?.ok_or(IndexError::Damaged { file })?;
-        let reader = source::resume(&state, opened.cursor())?.unwrap_or_else(|_| Reader::open(&state, opened.cursor().seq.saturating_add(1)));
+        let reader =
+            source::resume(&state, opened.cursor())?.unwrap_or_else(|_| Reader::open(&state, opened.cursor().seq.saturating_add(1)));
         Ok(Self { state, indexer: opened, reader, lock })
     }
 }
@@ -201,7 +202,9 @@ pub fn reindex(state: &Path, mut tell: impl FnMut(Progress)) -> Result<(), Index
     loop {
         if let Some(keeper) = Keeper::open(state)? {
             keeper.rebuild(tell)?;
-            return fs::remove_file(&request).or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }).map_err(failed);
+            return fs::remove_file(&request)
+                .or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+                .map_err(failed);
         }
         if !asked {
             fs::write(&request, "").map_err(failed)?;
@@ -277,7 +280,9 @@ impl Work {
     fn say(&self, trouble: Option<String>) {
         self.trouble.send_if_modified(|now| {
             match (&*now, &trouble) {
-                (before, Some(error)) if before.as_ref() != Some(error) => tracing::error!(%error, "the index is behind; it is tried again"),
+                (before, Some(error)) if before.as_ref() != Some(error) => {
+                    tracing::error!(%error, "the index is behind; it is tried again")
+                }
                 (Some(_), None) => tracing::info!("the index is built on"),
                 _ => {}
             }

@@ -88,7 +88,9 @@ impl Trouble {
                 let mended = matches!(
                     reason,
                     // A table that is not there, or a value of another type: not what we wrote.
-                    rusqlite::Error::InvalidColumnType(..) | rusqlite::Error::FromSqlConversionFailure(..) | rusqlite::Error::IntegralValueOutOfRange(..)
+                    rusqlite::Error::InvalidColumnType(..)
+                        | rusqlite::Error::FromSqlConversionFailure(..)
+                        | rusqlite::Error::IntegralValueOutOfRange(..)
                 );
                 match reason.sqlite_error_code() {
                     Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt | ErrorCode::Unknown) => IndexError::Damaged { file },

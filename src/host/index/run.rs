@@ -104,7 +104,8 @@ pub fn make(db: &Connection, dictionary: &mut Dictionary, blocks: usize) -> Resu
 /// A statement ended after its run was made.
 pub fn ended_late(db: &Connection, row: &Row) -> Result<(), Trouble> {
     let sql = "SELECT run, first FROM runs WHERE first <= ?1 AND last >= ?1";
-    let found = db.prepare_cached(sql)?.query_row([to_sql(row.seq)], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))).optional()?;
+    let found =
+        db.prepare_cached(sql)?.query_row([to_sql(row.seq)], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))).optional()?;
     let Some((run, first)) = found.map(|(run, first)| (from_sql(run), from_sql(first))) else { return Ok(()) };
     let mut lists = Vec::new();
     end_facets(row, |facet, id| lists.push(posting::key(run, facet, id)));
@@ -129,7 +130,8 @@ pub fn ended_late(db: &Connection, row: &Row) -> Result<(), Trouble> {
 
 /// Removes the runs that end at record `seq` or before.
 pub fn forget_to(db: &Connection, seq: u64) -> Result<(), Trouble> {
-    let runs: Vec<i64> = db.prepare("SELECT run FROM runs WHERE last <= ?1")?.query_map([to_sql(seq)], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let runs: Vec<i64> =
+        db.prepare("SELECT run FROM runs WHERE last <= ?1")?.query_map([to_sql(seq)], |row| row.get(0))?.collect::<Result<_, _>>()?;
     for run in runs {
         let (from, to) = (posting::first_key(from_sql(run)), posting::first_key(from_sql(run).saturating_add(1)));
         db.execute("DELETE FROM lists WHERE key >= ?1 AND key < ?2", [from, to])?;

@@ -12,8 +12,8 @@ use super::filter::{Filter, Masked, is_error, is_table};
 use super::posting::{self, Bits, Facet};
 use super::run::{SHORTEST_LISTED, bits};
 use super::{EFFECTS, FILE, IndexError, Trouble, VERSION, from_sql, locks, settle, size, to_sql, words};
-use crate::audit::event::{self, Kind, Outcome, Verdict, Way};
 use crate::audit::Digest;
+use crate::audit::event::{self, Kind, Outcome, Verdict, Way};
 
 /// More shapes than this in a search are looked for in the executions, not in the lists of each.
 const MOST_LISTS: usize = 1000;
@@ -265,7 +265,9 @@ impl Plan {
         for relation in &relations {
             for set in ids(db, "SELECT id FROM relation_members WHERE relation = ?1", [to_sql(*relation)])? {
                 sets.insert(set);
-                ids(db, "SELECT id FROM shapes WHERE relations > 0 AND relations = ?1", [to_sql(set)])?.into_iter().for_each(|shape| shapes.insert(shape));
+                ids(db, "SELECT id FROM shapes WHERE relations > 0 AND relations = ?1", [to_sql(set)])?
+                    .into_iter()
+                    .for_each(|shape| shapes.insert(shape));
             }
         }
         Ok(Some(Tables { relations, shapes, sets }))
@@ -435,15 +437,8 @@ fn verdict(number: u64) -> Verdict {
 }
 
 fn outcome(number: u64) -> Option<Outcome> {
-    const OUTCOMES: [Outcome; 7] = [
-        Outcome::Completed,
-        Outcome::Suspended,
-        Outcome::Failed,
-        Outcome::Cancelled,
-        Outcome::Skipped,
-        Outcome::Unknown,
-        Outcome::Stopped,
-    ];
+    const OUTCOMES: [Outcome; 7] =
+        [Outcome::Completed, Outcome::Suspended, Outcome::Failed, Outcome::Cancelled, Outcome::Skipped, Outcome::Unknown, Outcome::Stopped];
     number.checked_sub(1).map(|number| OUTCOMES.into_iter().find(|outcome| *outcome as u64 == number).unwrap_or(Outcome::Unknown))
 }
 
@@ -454,10 +449,13 @@ fn name(db: &Connection, id: u64) -> Result<Option<String>, Trouble> {
 
 fn relations(db: &Connection, set: u64) -> Result<Vec<String>, Trouble> {
     let sql = "SELECT members FROM relation_sets WHERE id = ?1";
-    let members: Option<String> = if set == 0 { None } else { db.prepare_cached(sql)?.query_row([to_sql(set)], |row| row.get(0)).optional()? };
+    let members: Option<String> =
+        if set == 0 { None } else { db.prepare_cached(sql)?.query_row([to_sql(set)], |row| row.get(0)).optional()? };
     let mut names = Vec::new();
     for id in members.iter().flat_map(|members| members.split(',')).filter_map(|id| id.parse::<i64>().ok()) {
-        names.extend(db.prepare_cached("SELECT name FROM relations WHERE id = ?1")?.query_row([id], |row| row.get::<_, String>(0)).optional()?);
+        names.extend(
+            db.prepare_cached("SELECT name FROM relations WHERE id = ?1")?.query_row([id], |row| row.get::<_, String>(0)).optional()?,
+        );
     }
     names.sort_unstable();
     Ok(names)
@@ -556,7 +554,11 @@ fn events(db: &Connection, filter: &Filter) -> Result<Vec<Found>, Trouble> {
             want(condition, to_sql(time).into());
         }
     }
-    let sql = format!("SELECT seq, time, kind, session, agent, hold, about, words FROM events WHERE {} ORDER BY seq DESC LIMIT {}", wanted.join(" AND "), size(filter.limit));
+    let sql = format!(
+        "SELECT seq, time, kind, session, agent, hold, about, words FROM events WHERE {} ORDER BY seq DESC LIMIT {}",
+        wanted.join(" AND "),
+        size(filter.limit)
+    );
     let mut statement = db.prepare_cached(&sql)?;
     let found = statement.query_map(params_from_iter(given), |row| {
         Ok(Found {

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::indexer::{Cursor, Item};
 use super::IndexError;
+use super::indexer::{Cursor, Item};
 use crate::audit::event::Erased;
 use crate::audit::segment::{HEADER, Header};
 use crate::audit::{Digest, Event};

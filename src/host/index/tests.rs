@@ -1,5 +1,5 @@
 //! The index against a plain look at every record, and against what can happen to it.
-#![allow(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "a test says so by failing")]
+#![allow(clippy::indexing_slicing, clippy::cast_possible_truncation, clippy::wildcard_enum_match_arm, reason = "a test says so by failing")]
 
 mod faults;
 mod naive;
@@ -8,9 +8,9 @@ mod world;
 use std::path::Path;
 
 use super::indexer::{Indexer, Item};
-use crate::audit::Event;
 use super::search::Found;
 use super::*;
+use crate::audit::Event;
 use naive::Naive;
 use world::{Random, World};
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::block::{self, Block, flags};
 use super::filter::{Filter, is_error};
 use super::search::Plan;
-use super::{Index, IndexError, Trouble, from_sql, source, size, to_sql};
+use super::{Index, IndexError, Trouble, from_sql, size, source, to_sql};
 use crate::audit::Digest;
 
 /// What shapes are put in order by.
@@ -89,7 +89,9 @@ impl Index {
             By::Rows => "rows",
             By::Masked => "masked",
         };
-        let sql = format!("SELECT digest, text, count, errors, duration, rows, bytes, masked, last FROM shape_totals JOIN shapes USING (id) WHERE {column} > 0 ORDER BY {column} DESC, id LIMIT ?1");
+        let sql = format!(
+            "SELECT digest, text, count, errors, duration, rows, bytes, masked, last FROM shape_totals JOIN shapes USING (id) WHERE {column} > 0 ORDER BY {column} DESC, id LIMIT ?1"
+        );
         let mut statement = self.db.prepare(&sql)?;
         let found = statement.query_map([to_sql(size(limit))], |row| {
             Ok(Top {
@@ -155,7 +157,9 @@ impl Index {
     fn all_stats(&self) -> Result<Stats, Trouble> {
         let snapshot = self.db.unchecked_transaction()?;
         let count = |sql: &str| -> Result<u64, Trouble> { Ok(from_sql(self.db.query_row(sql, (), |row| row.get(0))?)) };
-        let time = |sql: &str| -> Result<Option<u64>, Trouble> { Ok(self.db.query_row(sql, (), |row| row.get::<_, Option<i64>>(0))?.map(from_sql)) };
+        let time = |sql: &str| -> Result<Option<u64>, Trouble> {
+            Ok(self.db.query_row(sql, (), |row| row.get::<_, Option<i64>>(0))?.map(from_sql))
+        };
         let mut statement = self.db.prepare(
             "SELECT day, name, sum(count), sum(prepared), sum(refused), sum(errors), sum(duration), sum(rows), sum(bytes), sum(masked)
              FROM days LEFT JOIN agents ON agents.id = days.agent GROUP BY day, name ORDER BY day, name",

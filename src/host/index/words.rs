@@ -61,9 +61,10 @@ mod tests {
 
     #[test]
     fn names_are_found_whole_and_in_parts() {
-        assert_eq!(of("SELECT a FROM public.User_Accounts_2 WHERE x=$1"), [
-            "select", "a", "from", "public", "user", "accounts", "2", "user_accounts_2", "where", "x", "1"
-        ]);
+        assert_eq!(
+            of("SELECT a FROM public.User_Accounts_2 WHERE x=$1"),
+            ["select", "a", "from", "public", "user", "accounts", "2", "user_accounts_2", "where", "x", "1"]
+        );
         assert_eq!(of("__ _ _a Ünï"), ["_a", "ünï"]);
         assert!(of(&"x".repeat(1000)).iter().all(|word| word.len() == LONGEST));
     }

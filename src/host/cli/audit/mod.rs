@@ -39,7 +39,9 @@ const MOST_WORDS: usize = 4096;
 #[derive(Debug, Subcommand)]
 pub(super) enum Audit {
     /// Search the record by words, agent, table, effect, decision, time
-    #[command(after_help = "Examples:\n  pgsluice audit search users --agent billing-bot --since 2h\n  pgsluice audit search --table orders --errors --csv")]
+    #[command(
+        after_help = "Examples:\n  pgsluice audit search users --agent billing-bot --since 2h\n  pgsluice audit search --table orders --errors --csv"
+    )]
     Search(Box<search::Search>),
     /// Show the shapes with most executions, time, rows or masked values
     #[command(after_help = "Example:\n  pgsluice audit top --by time --since 7d")]
@@ -48,7 +50,9 @@ pub(super) enum Audit {
     #[command(after_help = "Example:\n  pgsluice audit stats --json")]
     Stats(stats::Stats),
     /// Build the index again from the journal
-    #[command(after_help = "Example:\n  pgsluice audit reindex\n\nNothing needs it in order: what is damaged or missing is built by itself.")]
+    #[command(
+        after_help = "Example:\n  pgsluice audit reindex\n\nNothing needs it in order: what is damaged or missing is built by itself."
+    )]
     Reindex(reindex::Reindex),
     /// Show the last records, and with -f those that come
     #[command(after_help = "Example:\n  pgsluice audit tail -f")]

@@ -8,8 +8,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Desk, Place};
 use crate::host::cli::Failure;
-use crate::host::index::keep::{self, Progress};
 use crate::host::index::Index;
+use crate::host::index::keep::{self, Progress};
 use crate::host::people::Capability;
 
 #[derive(Debug, Args)]
@@ -42,7 +42,8 @@ fn bar(what: &'static str) -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{msg} {wide_bar} {pos} of {len} records, {eta} left").unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style = ProgressStyle::with_template("{msg} {wide_bar} {pos} of {len} records, {eta} left")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(0).with_style(style).with_message(what)
 }
 

@@ -20,8 +20,26 @@ const WIDTH: usize = 160;
 const COLUMNS: [&str; 7] = ["TIME", "SEQ", "AGENT", "OUTCOME", "TIME TAKEN", "ROWS", "WHAT"];
 /// Of a CSV file.
 const CELLS: [&str; 20] = [
-    "time", "seq", "kind", "agent", "owner", "session", "database", "role", "verdict", "outcome", "code", "duration_us", "rows", "affected", "bytes",
-    "effects", "relations", "hold", "shape", "text",
+    "time",
+    "seq",
+    "kind",
+    "agent",
+    "owner",
+    "session",
+    "database",
+    "role",
+    "verdict",
+    "outcome",
+    "code",
+    "duration_us",
+    "rows",
+    "affected",
+    "bytes",
+    "effects",
+    "relations",
+    "hold",
+    "shape",
+    "text",
 ];
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -286,7 +304,6 @@ fn columns() -> usize {
     said.filter(|columns| *columns >= 40).unwrap_or(WIDTH)
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -333,9 +350,17 @@ mod tests {
         let mut out = Vec::new();
         table(&mut out, std::slice::from_ref(&found)).unwrap();
         let shown = String::from_utf8(out).unwrap();
-        assert!(shown.ends_with("2023-11-14T22:13:20.000Z  7    bot    held, failed 42P01  1.23 s      3     =1+1\\u{1b}[2J , \"x\"\n"), "{shown}");
+        assert!(
+            shown.ends_with("2023-11-14T22:13:20.000Z  7    bot    held, failed 42P01  1.23 s      3     =1+1\\u{1b}[2J , \"x\"\n"),
+            "{shown}"
+        );
         let line = csv(&found);
-        assert!(line.starts_with("2023-11-14T22:13:20.000Z,7,begun,bot,'@ann,2,shop,,held,failed 42P01,42P01,1234567,3,,9,read write,public.a,,"), "{line}");
+        assert!(
+            line.starts_with(
+                "2023-11-14T22:13:20.000Z,7,begun,bot,'@ann,2,shop,,held,failed 42P01,42P01,1234567,3,,9,read write,public.a,,"
+            ),
+            "{line}"
+        );
         assert!(line.ends_with("\"'=1+1\x1b[2J\n, \"\"x\"\"\""), "{line}");
         assert_eq!(CELLS.len(), 20);
         assert_eq!(json(&found).unwrap()["at"], "2023-11-14T22:13:20.000Z");

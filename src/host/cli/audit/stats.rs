@@ -95,7 +95,9 @@ mod tests {
 
     #[test]
     fn bytes_are_shown_in_units() {
-        for (count, shown) in [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1_600_000, "1.5 MiB"), (3 << 30, "3.0 GiB"), (5 << 40, "5.0 TiB")] {
+        for (count, shown) in
+            [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1_600_000, "1.5 MiB"), (3 << 30, "3.0 GiB"), (5 << 40, "5.0 TiB")]
+        {
             assert_eq!(bytes(count), shown);
         }
     }

@@ -50,11 +50,20 @@ fn check(state: &Path) {
     }
     assert_eq!(before.0.len(), after.0.len());
     assert_eq!(before.2, after.2);
-    for filter in [Filter { words: Some("sel*".to_owned()), limit: 5000, ..Filter::default() }, Filter { table: Some("users".to_owned()), limit: 5000, ..Filter::default() }] {
+    for filter in [
+        Filter { words: Some("sel*".to_owned()), limit: 5000, ..Filter::default() },
+        Filter { table: Some("users".to_owned()), limit: 5000, ..Filter::default() },
+    ] {
         let found = all(state, &filter);
         let plain = before.0.iter().filter(|found| {
-            let Some(said) = &found.statement else { return filter.words.is_some() && found.words.as_ref().is_some_and(|words| words.contains("sel")) };
-            if filter.words.is_some() { said.text.is_some() } else { said.relations.iter().any(|name| crate::host::index::filter::is_table("users", name)) }
+            let Some(said) = &found.statement else {
+                return filter.words.is_some() && found.words.as_ref().is_some_and(|words| words.contains("sel"));
+            };
+            if filter.words.is_some() {
+                said.text.is_some()
+            } else {
+                said.relations.iter().any(|name| crate::host::index::filter::is_table("users", name))
+            }
         });
         assert_eq!(found.len(), plain.count(), "{filter:?}");
     }

@@ -99,7 +99,8 @@ impl Naive {
 
     fn has_words(asked: &str, searched: &[String]) -> bool {
         let terms = words::terms(asked);
-        let has = |term: &words::Term| searched.iter().any(|word| if term.begins { word.starts_with(&term.word) } else { *word == term.word });
+        let has =
+            |term: &words::Term| searched.iter().any(|word| if term.begins { word.starts_with(&term.word) } else { *word == term.word });
         !terms.is_empty() && terms.iter().all(has)
     }
 
@@ -113,7 +114,10 @@ impl Naive {
 
     fn takes(&self, filter: &Filter, line: &Line) -> bool {
         let (statement, end) = (&line.statement, line.end.as_ref());
-        filter.words.as_ref().is_none_or(|asked| self.texts.get(&statement.shape).is_some_and(|text| Self::has_words(asked, &words::of(text))))
+        filter
+            .words
+            .as_ref()
+            .is_none_or(|asked| self.texts.get(&statement.shape).is_some_and(|text| Self::has_words(asked, &words::of(text))))
             && filter.agent.as_ref().is_none_or(|agent| self.agents.get(&statement.session) == Some(agent))
             && filter.table.as_ref().is_none_or(|table| line.relations.iter().any(|relation| filter::is_table(table, relation)))
             && filter.effect.is_none_or(|bit| statement.effects.is_some_and(|effects| effects & 1 << bit != 0))
@@ -136,15 +140,20 @@ impl Naive {
     pub fn search(&self, filter: &Filter) -> Vec<u64> {
         let mut found: Vec<u64> = self.lines.iter().filter(|line| self.takes(filter, line)).map(|line| line.seq).collect();
         if filter.takes_events() {
-            found.extend(self.told.iter().filter(|(seq, time, kind, told)| {
-                filter.words.as_ref().is_none_or(|asked| Self::has_words(asked, &told.searched(*kind)))
-                    && filter.agent.as_ref().is_none_or(|agent| told.agent.as_ref() == Some(agent))
-                    && filter.hold.is_none_or(|hold| told.hold == Some(hold))
-                    && filter.since.is_none_or(|since| *time >= since)
-                    && filter.until.is_none_or(|until| *time < until)
-                    && filter.session.is_none_or(|session| told.session == Some(session))
-                    && filter.before.is_none_or(|before| *seq < before)
-            }).map(|told| told.0));
+            found.extend(
+                self.told
+                    .iter()
+                    .filter(|(seq, time, kind, told)| {
+                        filter.words.as_ref().is_none_or(|asked| Self::has_words(asked, &told.searched(*kind)))
+                            && filter.agent.as_ref().is_none_or(|agent| told.agent.as_ref() == Some(agent))
+                            && filter.hold.is_none_or(|hold| told.hold == Some(hold))
+                            && filter.since.is_none_or(|since| *time >= since)
+                            && filter.until.is_none_or(|until| *time < until)
+                            && filter.session.is_none_or(|session| told.session == Some(session))
+                            && filter.before.is_none_or(|before| *seq < before)
+                    })
+                    .map(|told| told.0),
+            );
         }
         found.sort_unstable_by(|left, right| right.cmp(left));
         found.truncate(filter.limit);
@@ -163,7 +172,10 @@ impl Naive {
         assert_eq!(found.kind, line.kind.to_string());
         assert_eq!(found.agent.as_ref(), self.agents.get(&statement.session));
         assert_eq!((found.time, found.session, found.hold), (line.time, Some(statement.session), statement.hold));
-        assert_eq!((said.shape, said.verdict, said.way, said.in_transaction), (statement.shape, statement.verdict, statement.way, statement.in_transaction));
+        assert_eq!(
+            (said.shape, said.verdict, said.way, said.in_transaction),
+            (statement.shape, statement.verdict, statement.way, statement.in_transaction)
+        );
         assert_eq!((&said.rule, &said.code, said.text.as_ref()), (&statement.rule, &line.code, self.texts.get(&statement.shape)));
         assert_eq!((said.outcome, said.duration), (end.map(|end| end.outcome), end.and_then(|end| end.duration)));
         assert_eq!((said.rows, said.affected), (end.map_or(0, |end| end.rows), end.and_then(|end| end.affected)));
@@ -184,7 +196,12 @@ impl Naive {
         let mut sums: BTreeMap<Digest, [u64; 4]> = BTreeMap::new();
         for line in self.lines.iter().filter(|line| line.time >= since && line.time < until) {
             let end = line.end.as_ref();
-            let more = [u64::from(line.kind == Kind::Begun), end.and_then(|end| end.duration).unwrap_or(0), end.map_or(0, |end| end.rows), Self::masked(line)];
+            let more = [
+                u64::from(line.kind == Kind::Begun),
+                end.and_then(|end| end.duration).unwrap_or(0),
+                end.map_or(0, |end| end.rows),
+                Self::masked(line),
+            ];
             for (sum, more) in sums.entry(line.statement.shape).or_default().iter_mut().zip(more) {
                 *sum += more;
             }

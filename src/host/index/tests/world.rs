@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use crate::audit::event::*;
 use crate::audit::{Digest, Event, Hash, Note, Shape};
-use crate::host::journal::{Journal, Scribe};
 use crate::host::index::filter::{self, Filter};
 use crate::host::index::indexer::Item;
+use crate::host::journal::{Journal, Scribe};
 
 /// Splitmix64: the same numbers for the same seed.
 pub struct Random(pub u64);
@@ -99,12 +99,26 @@ impl World {
                 self.open.retain(|open| open.0 != session);
                 SignedOut { session, executions: 1, code: None }.into()
             }
-            1 => Denied { address: None, code: "28P01".into(), agent: None, body: Some(Box::new(Words { text: "Mallory_the_agent".to_owned() })) }.into(),
+            1 => Denied {
+                address: None,
+                code: "28P01".into(),
+                agent: None,
+                body: Some(Box::new(Words { text: "Mallory_the_agent".to_owned() })),
+            }
+            .into(),
             2 => {
                 let body = Some(Box::new(Words { text: "shape1 looks risky".to_owned() }));
                 Held { hold: random.below(50), statement: self.statement(session, random), bound: digest(1), until: 5, body }.into()
             }
-            3 => Decided { hold: random.below(50), decision: Decision::Approved, by: Some("eve".to_owned()), groups: Vec::new(), through: None, body: None }.into(),
+            3 => Decided {
+                hold: random.below(50),
+                decision: Decision::Approved,
+                by: Some("eve".to_owned()),
+                groups: Vec::new(),
+                through: None,
+                body: None,
+            }
+            .into(),
             4 => ShapeMet { shape: digest(random.below(SHAPES)), body: None }.into(),
             5..45 if !self.open.is_empty() => {
                 let at = random.below(self.open.len() as u64) as usize;
@@ -114,13 +128,35 @@ impl World {
                     let kinds = 1 + random.below(3);
                     (0..kinds).map(|kind| Masked { kind: format!("kind-{kind}"), count: 1 + random.below(9) }).collect()
                 });
-                let outcomes = [Outcome::Completed, Outcome::Completed, Outcome::Completed, Outcome::Suspended, Outcome::Failed, Outcome::Skipped, Outcome::Unknown];
+                let outcomes = [
+                    Outcome::Completed,
+                    Outcome::Completed,
+                    Outcome::Completed,
+                    Outcome::Suspended,
+                    Outcome::Failed,
+                    Outcome::Skipped,
+                    Outcome::Unknown,
+                ];
                 let outcome = outcomes[random.below(7) as usize];
                 let code = (outcome == Outcome::Failed).then(|| "42P01".into());
                 let longest = 1 << random.below(30);
                 let (duration, rows, affected) = (random.below(longest), random.below(1000), random.some(3, |random| random.below(9)));
                 let (session, number) = (session, number);
-                Ended { session, number, outcome, duration: Some(duration), rows, bytes: rows * 30, received: 0, affected, command: Some("SELECT".into()), commands: None, code, masked }.into()
+                Ended {
+                    session,
+                    number,
+                    outcome,
+                    duration: Some(duration),
+                    rows,
+                    bytes: rows * 30,
+                    received: 0,
+                    affected,
+                    command: Some("SELECT".into()),
+                    commands: None,
+                    code,
+                    masked,
+                }
+                .into()
             }
             _ => self.sent(session, random),
         }
@@ -179,7 +215,14 @@ impl World {
         if event.kind() != Kind::Ended {
             self.past.push((self.seq, event.clone()));
         }
-        Item { seq: self.seq, time: 1_700_000_000_000_000 + self.time, hash: Hash::default(), kind: event.kind(), event: Some(event), erases }
+        Item {
+            seq: self.seq,
+            time: 1_700_000_000_000_000 + self.time,
+            hash: Hash::default(),
+            kind: event.kind(),
+            event: Some(event),
+            erases,
+        }
     }
 
     /// So many records, as an indexer gets them.
@@ -213,7 +256,22 @@ impl World {
     }
 
     pub fn filter(&self, random: &mut Random) -> Filter {
-        let words = ["select", "column_3", "column", "Users", "na*", "sales orders", "shape1*", "shape17", "mallory", "nothing", "risky", "held", "-", "audit_log"];
+        let words = [
+            "select",
+            "column_3",
+            "column",
+            "Users",
+            "na*",
+            "sales orders",
+            "shape1*",
+            "shape17",
+            "mallory",
+            "nothing",
+            "risky",
+            "held",
+            "-",
+            "audit_log",
+        ];
         let tables = ["users", "public.users", "orders", "audit_log", "items", "none"];
         let verdicts = [Verdict::Allowed, Verdict::Denied, Verdict::Held];
         let time = |random: &mut Random| 1_700_000_000_000_000 + random.below(self.time);
@@ -228,7 +286,9 @@ impl World {
             until: random.some(4, time),
             errors: random.one_in(8),
             slow: random.some(8, |random| 1 << random.below(28)),
-            masked: random.some(8, |random| if random.one_in(3) { filter::Masked::Any } else { filter::Masked::Kind(format!("kind-{}", random.below(4))) }),
+            masked: random.some(8, |random| {
+                if random.one_in(3) { filter::Masked::Any } else { filter::Masked::Kind(format!("kind-{}", random.below(4))) }
+            }),
             session: random.some(12, |random| self.sessions[random.below(self.sessions.len() as u64) as usize]),
             shape: random.some(12, |random| digest(random.below(SHAPES))),
             before: random.some(4, |random| random.below(self.seq + 10)),
