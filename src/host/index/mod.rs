@@ -32,6 +32,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::journal::reader::ReadError;
 pub use filter::{EFFECTS, Filter, effect};
 pub use search::{Found, Index};
+pub use words::of as words_of;
 
 const FILE: &str = "index.db";
 /// An index of another version is built again.
@@ -149,6 +150,7 @@ fn connect(file: &Path) -> Result<Option<Connection>, Trouble> {
 fn settle(connection: &Connection) -> Result<(), Trouble> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "cache_size", CACHE.saturating_neg())?;
-    connection.pragma_update(None, "mmap_size", 1_i64 << 36)?;
+    // Never as mapped memory: there a disk that fails would end the process instead of giving an error.
+    connection.pragma_update(None, "mmap_size", 0)?;
     Ok(())
 }
