@@ -173,7 +173,7 @@ fn straight(settings: &Settings, world: &World) {
                     }
                     add(time, event.into(), &mut batch);
                 }
-                other => drop(add(time, other.event(), &mut batch)),
+                other @ (Next::SignOut(_) | Next::End(_)) => drop(add(time, other.event(), &mut batch)),
             }
         }
         if over || batch.len() as u64 >= BATCH {

@@ -109,6 +109,11 @@ impl Index {
         }
     }
 
+    /// How far the index is; `None` where there is none yet.
+    pub fn indexed(state: &Path) -> Option<u64> {
+        Self::peek(&state.join(super::FILE))
+    }
+
     /// How far an index is that is being built.
     pub(super) fn peek(file: &Path) -> Option<u64> {
         let db = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).ok()?;

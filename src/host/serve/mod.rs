@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::config::{ClientTls, Config, Sources};
 use super::health::{self, JournalVitals, SinkVitals, Vitals};
+use super::index;
 use super::journal::{Journal, JournalError, Unwritable};
 use super::ledger::{Keeper, Ledger, LedgerError};
 use super::log::LogHandle;
@@ -69,21 +70,23 @@ pub fn run(config: Config, sources: Sources, state: State, log: LogHandle, ready
     let house = Arc::new(House::open(config, sources, &state, log, journal)?);
     house.record_start()?;
     let keeper = Keeper::start(Ledger::open(&state)?, Arc::clone(&house.journal))?;
+    let follower = index::keep::follow(state.folder(), house.journal.on_disk())?;
     let sinks = Sinks::start(&house.running().config.audit, &state, house.journal.on_disk())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         if let Some(address) = house.running().config.health_listen {
             let listener = health::bind(address).await.map_err(|error| ServeError::Listen { address, error })?;
-            tokio::spawn(health::serve(listener, vitals(&house, sinks.standings())));
+            tokio::spawn(health::serve(listener, vitals(&house, &state, sinks.standings())));
         }
         let workers = Workers::start(workers, &house)?;
         serve(&house, &state, &workers, ready).await?;
         workers.finish().await;
         Ok::<_, ServeError>(())
     })?;
-    // What commands did until now is to be recorded before the journal closes, and all of it is to be sent elsewhere.
+    // What commands did until now is to be recorded before the journal closes, and all of it is to be found and sent elsewhere.
     drop(keeper);
     house.journal.close()?;
+    drop(follower);
     runtime.block_on(sinks.stop());
     Ok(())
 }
@@ -100,8 +103,8 @@ fn open_journal(state: &State, config: &Config) -> Result<Arc<Journal>, JournalE
 }
 
 /// What the health page tells.
-fn vitals(house: &Arc<House>, sinks: watch::Receiver<Vec<Standing>>) -> health::Ask {
-    let journal = Arc::clone(&house.journal);
+fn vitals(house: &Arc<House>, state: &State, sinks: watch::Receiver<Vec<Standing>>) -> health::Ask {
+    let (journal, folder) = (Arc::clone(&house.journal), state.folder().to_owned());
     Arc::new(move || {
         let now = journal.health();
         let trouble = now.trouble.map(|trouble| match trouble {
@@ -115,7 +118,7 @@ fn vitals(house: &Arc<House>, sinks: watch::Receiver<Vec<Standing>>) -> health::
         };
         let sinks = sinks.borrow().iter().map(sink).collect();
         let journal = JournalVitals { trouble, last: now.last_seq, synced: now.synced_seq };
-        Vitals { journal, index_lag: None, sinks, upstream: None }
+        Vitals { journal, index_lag: index::Index::indexed(&folder).map(|seq| now.last_seq.saturating_sub(seq)), sinks, upstream: None }
     })
 }
 
