@@ -2,6 +2,7 @@
 //! record afterwards, once, with its end, and the chain holds.
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::string_slice,
