@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use pgsluice::audit::event::{Begun, Claims, Ended, Outcome, Sent, SignedIn, Statement, Verdict, Way};
+use pgsluice::audit::event::{Begun, Claims, Ended, Outcome, SignedIn, Statement, Verdict, Way};
 use pgsluice::audit::{Digest, Note, Shape};
 use pgsluice::host::journal::{Journal, Options};
 use rustix::time::{ClockId, clock_gettime};
@@ -130,12 +130,13 @@ fn session(journal: &Arc<Journal>, executions: u64) -> Result<Session, Failed> {
     let mut scribe = journal.session(who())?;
     let number = scribe.session();
     let shapes: Vec<_> = (0..100).map(shape).collect();
+    let mut shapes = shapes.iter().cycle();
     let mut measured = Session { begun: Duration::ZERO, ended: Duration::ZERO, calls: Vec::new() };
     measured.calls.reserve(usize::try_from(executions)?.saturating_mul(2));
     let mut done = 0;
     while done < executions {
         let batch = done..executions.min(done + BATCH);
-        let shape = &shapes[usize::try_from(done / BATCH)? % shapes.len()];
+        let shape = shapes.next().ok_or("there are shapes")?;
         let begun: Vec<_> = batch.clone().map(|execution| [begun(number, execution, shape)]).collect();
         let ended: Vec<_> = batch.clone().map(|execution| [ended(number, execution)]).collect();
         for (notes, sum) in [(&begun, &mut measured.begun), (&ended, &mut measured.ended)] {
@@ -191,7 +192,7 @@ fn begun(session: u64, number: u64, shape: &Arc<Shape>) -> Note {
         policy: Some(Digest([3; 16])),
         hold: None,
     };
-    Note { event: Begun { statement, body: None }.into(), shape: Some(Arc::clone(shape)) }
+    Note { event: Begun { statement, body: None }.into(), shape: Some(Arc::clone(shape)), original: None }
 }
 
 fn ended(session: u64, number: u64) -> Note {

@@ -11,6 +11,7 @@ pub mod demo;
 pub mod greetings;
 pub mod health;
 mod inbox;
+pub mod index;
 pub mod journal;
 pub mod ledger;
 pub mod limits;

@@ -94,7 +94,7 @@ impl Ledger {
     /// Reads what was recorded since the last time.
     pub fn read_on(&mut self) {
         while let Some(entry) = self.reader.next().unwrap() {
-            let event = entry.event().unwrap().expect("a kind that this program knows");
+            let event = entry.event().unwrap().unwrap();
             if let Some(statement) = recorded::statement(&event) {
                 let number = (statement.session, statement.number);
                 assert!(self.numbered.insert(number), "{number:?} is there twice");

@@ -44,7 +44,7 @@ fn open(folder: &Path) -> Arc<Journal> {
         segment: SEGMENT,
         sync_interval: Duration::from_millis(5),
         checkpoint_interval: Duration::from_secs(3600),
-        seal_to: None,
+        ..Options::default()
     };
     Journal::open(folder, options).unwrap()
 }

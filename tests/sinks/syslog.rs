@@ -265,6 +265,24 @@ fn messages_are_as_the_standards_say_and_none_is_missing_or_sent_twice() {
 }
 
 #[test]
+fn a_message_that_no_receiver_would_take_whole_goes_without_what_agents_wrote() {
+    let stage = stage();
+    let receiver = Syslog::start([], None);
+    for (length, whole) in [(60 << 10, true), (64 << 10, false)] {
+        let last = stage.record_long(1, length);
+        stage::stop(&stage, stage.start(&receiver.toml("tcp", "")));
+        loop {
+            if let Heard::Message(message) = receiver.next()
+                && message.seq() == last
+            {
+                assert_eq!(message.json["event"].get("body").is_some(), whole, "{length}");
+                break;
+            }
+        }
+    }
+}
+
+#[test]
 fn what_a_broken_connection_lost_is_sent_again() {
     let stage = stage();
     let receiver = Syslog::start([Manner::Reset(0), Manner::Reset(300), Manner::End(1), Manner::Reset(1500), Manner::End(900)], None);

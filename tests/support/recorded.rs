@@ -24,7 +24,7 @@ pub fn from(state: &Path, seq: u64) -> Vec<(Entry, Event)> {
     let mut reader = Reader::open(state, seq);
     let mut found = Vec::new();
     while let Some(entry) = reader.next().unwrap() {
-        let event = entry.event().unwrap().expect("a kind that this program knows");
+        let event = entry.event().unwrap().unwrap();
         found.push((entry, event));
     }
     found

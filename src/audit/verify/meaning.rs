@@ -75,6 +75,10 @@ impl Meaning {
         }
     }
 
+    pub fn is_damaged(&self) -> bool {
+        !self.damaged.is_empty()
+    }
+
     /// Keeps the hash of a record for checkpoints that speak of it.
     fn remember(&mut self, seq: u64, hash: Hash) {
         let next = self.recent_first.saturating_add(u64::try_from(self.recent.len()).unwrap_or(u64::MAX));

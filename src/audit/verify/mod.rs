@@ -129,7 +129,7 @@ impl Verifier {
 
     /// Whether nothing bad was found so far.
     pub fn is_sound(&self) -> bool {
-        self.found.is_sound() && self.gaps.is_empty()
+        self.found.is_sound() && self.gaps.is_empty() && !self.meaning.is_damaged()
     }
 
     /// Checks the segment whose file is named after record `named`. Segments come in the order of their names; `is_last` where

@@ -19,6 +19,7 @@ use super::agents::AgentError;
 use super::backup::BackupError;
 use super::config::{Config, ConfigError, Flags, Local, Sources};
 use super::demo::{self, DemoError};
+use super::index::IndexError;
 use super::journal::reader::ReadError;
 use super::journal::{JournalError, Unwritable};
 use super::ledger::LedgerError;
@@ -141,6 +142,8 @@ enum Failure {
     Demo(#[from] DemoError),
     #[error(transparent)]
     Journal(#[from] JournalError),
+    #[error(transparent)]
+    Index(#[from] IndexError),
     #[error(transparent)]
     Read(#[from] ReadError),
     #[error(transparent)]

@@ -8,10 +8,13 @@ use std::path::Path;
 
 use memmap2::{Advice, Mmap, MmapMut};
 use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
 
 const SEGMENT: &str = ".seg";
 /// As many digits as the greatest number has, so that names sort as their numbers do.
 const DIGITS: usize = 20;
+/// Zeros written at once.
+const CHUNK: usize = 1024 * 1024;
 
 /// The name of the segment that begins with `seq`.
 pub fn segment_name(seq: u64) -> String {
@@ -145,7 +148,11 @@ impl Files {
 
     /// Gives a file all its blocks.
     pub fn allocate(&self, file: &File, size: u64) -> io::Result<()> {
-        self.run("allocate", || Ok(rustix::fs::fallocate(file, FallocateFlags::empty(), 0, size)?))
+        self.run("allocate", || match rustix::fs::fallocate(file, FallocateFlags::empty(), 0, size) {
+            // A file system that cannot promise blocks has them when they were written.
+            Err(Errno::OPNOTSUPP) => fill(file, size),
+            done => Ok(done?),
+        })
     }
 
     /// A file as memory to write to, with all its pages.
@@ -214,6 +221,17 @@ impl Files {
     }
 }
 
+fn fill(file: &File, size: u64) -> io::Result<()> {
+    let zeros = vec![0; CHUNK];
+    let mut at = file.metadata()?.len();
+    while at < size {
+        let count = usize::try_from(size.saturating_sub(at)).unwrap_or(CHUNK).min(CHUNK);
+        file.write_all_at(zeros.get(..count).unwrap_or_default(), at)?;
+        at = at.saturating_add(u64::try_from(count).unwrap_or(size));
+    }
+    Ok(())
+}
+
 /// What root makes in another user's folder must be that user's, or the server could not use it.
 fn give(file: &File, path: &Path) -> io::Result<()> {
     let (made, folder) = (file.metadata()?, fs::metadata(path.parent().unwrap_or(path))?);
@@ -231,4 +249,19 @@ fn mend(path: &Path, mode: u32) -> io::Result<()> {
     }
     tracing::warn!(path = %path.display(), "other users could read what the record is kept with; now they cannot");
     fs::set_permissions(path, Permissions::from_mode(mode))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_filled_behind_what_it_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, b"held").unwrap();
+        fill(&OpenOptions::new().write(true).open(&path).unwrap(), 3 * 1024 * 1024 + 5).unwrap();
+        let bytes = fs::read(&path).unwrap();
+        assert_eq!((bytes.len(), bytes.starts_with(b"held\0")), (3 * 1024 * 1024 + 5, true));
+    }
 }

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::fault::{Fault, Trouble};
 use super::running;
-use super::writer::{Known, Segment, Spare, Stop, Trouble, Writer};
+use super::writer::{Known, Segment, Spare, Stop, Writer};
 use super::{Options, Unwritable};
 use crate::audit::Note;
 use crate::audit::event::Resumed;
@@ -162,7 +163,8 @@ impl Shared {
                 Err(stop @ (Stop::Unwritable(_) | Stop::TooLong)) => break Err(stop),
                 Err(Stop::NoSpare) => {
                     let left = until.get_or_insert_with(|| Instant::now() + PATIENCE).saturating_duration_since(Instant::now());
-                    if writer.closed || writer.spare_failed.is_some() || left.is_zero() {
+                    // One waits, and the others are told what came of it.
+                    if writer.closed || writer.trouble.is_some() || writer.spare_failed.is_some() || left.is_zero() {
                         writer.stuck = true;
                         break Err(Stop::Unwritable(writer.ailment().map_or(Unwritable::Broken, |fault| fault.kind)));
                     }
@@ -289,7 +291,7 @@ impl Shared {
                 Ok(())
             }
             Err(reason) => {
-                writer.spare_failed = Some(super::writer::Fault::new(&reason));
+                writer.spare_failed = Some(Fault::new(&reason));
                 Err(reason)
             }
         };

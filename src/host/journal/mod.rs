@@ -7,6 +7,7 @@
 //! was open.
 
 pub mod epoch;
+mod fault;
 pub mod files;
 mod keeper;
 pub mod keys;

@@ -113,6 +113,8 @@ impl Runner {
 
     /// Whether there is more to do.
     async fn step(&mut self, stopping: &mut watch::Receiver<bool>) -> Result<bool, Failure> {
+        // Asked before it is looked whether there is more: what was written before the word to stop is sent.
+        let last_round = *stopping.borrow_and_update();
         if self.pending.is_none() {
             self.pending = self.fill()?;
         }
@@ -129,7 +131,7 @@ impl Runner {
             tokio::task::yield_now().await;
             return Ok(true);
         }
-        if *stopping.borrow_and_update() {
+        if last_round {
             let sure = self.outlet.settle().await?;
             self.arrived(sure);
             return Ok(false);

@@ -28,7 +28,7 @@ use crate::host::tls;
 const SEND_BUFFER: usize = 256 << 10;
 /// More than our buffer and the receiver's (6 MiB at most, as Linux comes) hold together.
 const WINDOW: u64 = 16 << 20;
-/// Unsure records are remembered in steps of so many bytes, so there are at most `WINDOW / GRAIN` of them.
+/// Unsure records are remembered in steps, two of which are so many bytes: there are at most `2 * WINDOW / GRAIN` of them.
 const GRAIN: u64 = 16 << 10;
 /// How long records may stay unsure on a connection that stays open.
 const SETTLE: Duration = Duration::from_secs(30);
@@ -55,6 +55,8 @@ pub struct Sender {
     /// Records that were written and may be lost, each with the count of bytes behind it.
     unsure: VecDeque<(u64, Mark)>,
     since: Instant,
+    /// `SETTLE`, but for tests.
+    settle: Duration,
 }
 
 impl Sender {
@@ -62,7 +64,7 @@ impl Sender {
         let tls = syslog.tls.as_ref().map(|roots| tls::verifying(roots, syslog.certificate.as_ref())).transpose()?;
         let target = Target { host: syslog.host.clone(), port: syslog.port, tls, near_only: false, send_buffer: Some(SEND_BUFFER) };
         let host = machine();
-        Ok(Self { target, host, connection: None, written: 0, unsure: VecDeque::new(), since: Instant::now() })
+        Ok(Self { target, host, connection: None, written: 0, unsure: VecDeque::new(), since: Instant::now(), settle: SETTLE })
     }
 
     /// The frame of one record.
@@ -134,7 +136,7 @@ impl Sender {
 
     /// Returns when there is something to settle: the receiver closed an idle connection, or records are unsure for long.
     pub async fn idle(&mut self) -> Result<(), Failure> {
-        let due = self.since.checked_add(SETTLE);
+        let due = self.since.checked_add(self.settle);
         let unsure = !self.unsure.is_empty();
         let Some(stream) = &mut self.connection else { return std::future::pending().await };
         let settling = async {
@@ -236,4 +238,75 @@ fn structured(object: &Map<String, Value>) -> String {
     }
     out.push(']');
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::audit::Hash;
+
+    fn batch(seq: u64, length: usize) -> Batch {
+        let mut batch = Batch::default();
+        batch.bytes = vec![b'x'; length];
+        batch.last = Mark { seq, hash: Hash::default() };
+        batch
+    }
+
+    /// A sender, and the receiver that does this with the first connection.
+    fn pair<T: Send + 'static>(meet: impl FnOnce(TcpStream) -> T + Send + 'static) -> (Sender, std::thread::JoinHandle<T>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let receiver = std::thread::spawn(move || meet(listener.accept().unwrap().0));
+        let syslog = Syslog { host: "127.0.0.1".to_owned(), port, tls: None, certificate: None };
+        let mut sender = Sender::new(&syslog).unwrap();
+        sender.settle = Duration::from_millis(1);
+        (sender, receiver)
+    }
+
+    fn read_all(mut stream: TcpStream) -> usize {
+        let mut all = Vec::new();
+        stream.read_to_end(&mut all).unwrap();
+        all.len()
+    }
+
+    #[tokio::test]
+    async fn records_that_are_unsure_for_long_are_made_sure_by_closing() {
+        let (mut sender, receiver) = pair(read_all);
+        assert_eq!(sender.deliver(&batch(5, 100)).await.unwrap(), None);
+        assert_eq!(sender.deliver(&batch(9, 100)).await.unwrap(), None);
+        sender.idle().await.unwrap();
+        assert_eq!(sender.settle().await.unwrap().map(|mark| mark.seq), Some(9));
+        assert_eq!(receiver.join().unwrap(), 200);
+        assert_eq!(sender.settle().await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_receiver_that_ends_first_leaves_them_unsure() {
+        let (mut sender, receiver) = pair(drop);
+        sender.settle = SETTLE;
+        sender.deliver(&batch(5, 100)).await.unwrap();
+        assert!(sender.idle().await.is_err());
+        assert_eq!(sender.settle().await.unwrap(), None);
+        receiver.join().unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_far_behind_is_sure_and_little_is_remembered() {
+        let (mut sender, receiver) = pair(read_all);
+        let (mut sure, mut most) = (0, 0);
+        let count = 20_000;
+        for seq in 1..=count {
+            if let Some(mark) = sender.deliver(&batch(seq, 1000)).await.unwrap() {
+                assert!(mark.seq > sure && (seq - mark.seq) * 1000 >= WINDOW);
+                sure = mark.seq;
+            }
+            most = most.max(sender.unsure.len());
+        }
+        assert!(sure > 0 && most as u64 <= 2 * WINDOW / GRAIN + 2, "{sure} {most}");
+        assert_eq!(sender.settle().await.unwrap().map(|mark| mark.seq), Some(count));
+        assert_eq!(receiver.join().unwrap(), 20_000_000);
+    }
 }

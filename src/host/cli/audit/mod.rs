@@ -5,11 +5,15 @@ mod erase;
 mod export;
 mod keygen;
 mod prune;
+mod reindex;
 mod render;
 mod report;
+mod search;
 mod show;
 mod signoff;
+mod stats;
 mod tail;
+mod top;
 mod unseal;
 mod verify;
 
@@ -39,6 +43,22 @@ const MOST_WORDS: usize = 4096;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Audit {
+    /// Search the record by words, agent, table, effect, decision, time
+    #[command(
+        after_help = "Examples:\n  pgsluice audit search users --agent billing-bot --since 2h\n  pgsluice audit search --table orders --errors --csv"
+    )]
+    Search(Box<search::Search>),
+    /// Show the shapes with most executions, time, rows or masked values
+    #[command(after_help = "Example:\n  pgsluice audit top --by time --since 7d")]
+    Top(top::Top),
+    /// Show how much there is of everything, by day and agent
+    #[command(after_help = "Example:\n  pgsluice audit stats --json")]
+    Stats(stats::Stats),
+    /// Build the index again from the journal
+    #[command(
+        after_help = "Example:\n  pgsluice audit reindex\n\nNothing needs it in order: what is damaged or missing is built by itself."
+    )]
+    Reindex(reindex::Reindex),
     /// Show the last records, and with -f those that come
     #[command(after_help = "Example:\n  pgsluice audit tail -f")]
     Tail(tail::Tail),
@@ -76,6 +96,10 @@ pub(super) enum Audit {
 
 pub(super) fn run(command: Audit, environment: BTreeMap<String, String>) -> Result<(), Failure> {
     match command {
+        Audit::Search(command) => search::run(&command, environment),
+        Audit::Top(command) => top::run(&command, environment),
+        Audit::Stats(command) => stats::run(&command, environment),
+        Audit::Reindex(command) => reindex::run(&command, environment),
         Audit::Tail(command) => tail::run(&command, environment),
         Audit::Show(command) => show::run(&command, environment),
         Audit::Export(command) => export::run(&command, environment),

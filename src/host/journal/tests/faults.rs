@@ -3,6 +3,7 @@
 use rustix::io::Errno;
 
 use super::*;
+use crate::audit::event::SignedOut;
 use crate::host::journal::Unwritable;
 
 /// Ends what a fault brings about: a fault that passes is survived without help.
@@ -158,11 +159,11 @@ fn a_failed_sync_stops_everything_until_the_bytes_were_written_again() {
     assert_eq!(scribe.write(&[ended(session, 1)]), Err(Unwritable::Broken));
     journal.refused(1);
     // The keeper writes the bytes again before it believes a sync.
-    let path = state.path().join("journal").join(files::segment_name(1));
-    let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    files.faults.break_all("write", Errno::IO);
+    wait_for(|| files.faults.failed().contains(&"write"));
+    assert_eq!(journal.trouble(), Some(Unwritable::Broken));
     files.faults.mend();
     wait_for(|| journal.trouble().is_none());
-    drop(file);
     scribe.write(&[ended(session, 1)]).unwrap();
     block_on(journal.durable(u64::MAX)).unwrap();
     journal.close().unwrap();
@@ -189,4 +190,36 @@ fn a_read_only_file_system_is_broken_and_named() {
     wait_for(|| journal.trouble().is_none());
     journal.close().unwrap();
     assert_eq!(resumed(state.path()), [(0, "EROFS".to_owned())]);
+}
+
+#[test]
+fn what_could_not_be_recorded_is_recorded_once_it_can_be() {
+    let state = state();
+    let files = Files::default();
+    let journal = Journal::open_with(state.path(), &small(), &files).unwrap();
+    let mut scribes: Vec<_> = (0..2).map(|_| journal.session(who()).unwrap()).collect();
+    for scribe in &mut scribes {
+        let session = scribe.session();
+        scribe.write(&[begun(session, 1, &shape(1))]).unwrap();
+    }
+    files.faults.break_all("sync", Errno::IO);
+    wait_for(|| {
+        // Without something new there is nothing to sync.
+        journal.record(crate::audit::event::Stopped { executions: 0 }).is_err()
+    });
+    for scribe in scribes {
+        let session = scribe.session();
+        let out = SignedOut { session, executions: 1, code: None };
+        assert_eq!(scribe.journal().trouble(), Some(Unwritable::Broken));
+        scribe.owe([ended(session, 1), out.into()]);
+    }
+    files.faults.mend();
+    wait_for(|| journal.trouble().is_none());
+    journal.close().unwrap();
+    open(state.path()).close().unwrap();
+    let all = verify(state.path());
+    let count = |wanted: fn(&Event) -> bool| all.iter().filter(|read| wanted(&read.event)).count();
+    assert_eq!(count(|event| matches!(event, Event::Ended(ended) if ended.outcome == Outcome::Completed)), 2);
+    assert_eq!(count(|event| matches!(event, Event::SignedOut(_))), 2);
+    assert_eq!(count(|event| matches!(event, Event::Recovered(_))), 0);
 }
