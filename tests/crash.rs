@@ -2,6 +2,7 @@
 //! record afterwards, once, with its end, and the chain holds.
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::string_slice,
@@ -48,6 +49,12 @@ impl Dice {
     }
 }
 
+/// Executions and statements prepared only, by the index.
+fn indexed(proxy: &Proxy) -> (u64, u64) {
+    let stats: serde_json::Value = serde_json::from_str(&proxy.command(&["audit", "stats"], &["--json"])).unwrap();
+    (stats["executions"].as_u64().unwrap(), stats["prepared"].as_u64().unwrap())
+}
+
 fn check(kills: u64, seed: u64) {
     let cluster = Cluster::get(15);
     let database = cluster.database("crash");
@@ -79,6 +86,7 @@ fn check(kills: u64, seed: u64) {
         if kill % (kills / 20).max(1) == 0 {
             let found = recorded::verify(&proxy.state());
             assert!(found.findings.is_empty(), "kill {kill}, seed {seed}: {:?}", found.findings);
+            await_that("the index has as many", || indexed(&proxy) == ledger.counts());
         }
     }
     println!("{kills} kills, seed {seed}: {ledger}");

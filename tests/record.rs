@@ -10,6 +10,8 @@
 
 #[path = "client/mod.rs"]
 mod client;
+#[path = "record/evidence.rs"]
+mod evidence;
 #[path = "record/people.rs"]
 mod people;
 #[path = "support/recorded.rs"]

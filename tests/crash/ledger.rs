@@ -39,6 +39,7 @@ pub struct Ledger {
     ended: HashMap<Number, Outcome>,
     numbered: HashSet<Number>,
     statements: u64,
+    prepared: u64,
     unknown: u64,
     recoveries: u64,
     orphans: u64,
@@ -61,6 +62,7 @@ impl Ledger {
             ended: HashMap::new(),
             numbered: HashSet::new(),
             statements: 0,
+            prepared: 0,
             unknown: 0,
             recoveries: 0,
             orphans: 0,
@@ -100,6 +102,7 @@ impl Ledger {
                 assert!(self.numbered.insert(number), "{number:?} is there twice");
                 assert!(self.sessions.contains(&statement.session), "{number:?} is of no open session");
             }
+            self.prepared += u64::from(matches!(event, Event::Prepared(_)));
             match event {
                 Event::SignedIn(_) => assert!(self.sessions.insert(entry.seq)),
                 Event::SignedOut(out) => assert!(self.sessions.remove(&out.session), "{out:?} of no open session"),
@@ -150,6 +153,11 @@ impl Ledger {
         assert!(self.sessions.is_empty(), "{when}: {:?} have no end", self.sessions);
         assert_eq!(self.unknown, self.orphans, "{when}: what recovery closed is what has an unknown end");
         self.segments = pgsluice::host::journal::files::segments(&self.state.join("journal")).unwrap().len() as u64;
+    }
+
+    /// Executions and statements prepared only, by the journal.
+    pub fn counts(&self) -> (u64, u64) {
+        (self.statements, self.prepared)
     }
 
     /// Whether there was anything to lose.

@@ -1,5 +1,11 @@
 //! The record of a state folder, read back as a reader of it would.
-#![allow(dead_code, clippy::unwrap_used, clippy::panic, reason = "a harness fails by panicking, and each test uses a part of it")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a harness fails by panicking, and each test uses a part of it"
+)]
 
 use std::path::Path;
 
