@@ -48,7 +48,7 @@ fn write(journal: &Arc<Journal>, world: &World) -> Vec<Line> {
             Some(Next::Begin(shape, event)) => {
                 let (session, number) = (event.statement.session, event.statement.number);
                 let (agent, scribe) = scribes.get_mut(&session).unwrap();
-                scribe.write(&[Note { event: event.into(), shape: Some(Arc::clone(&shapes[shape])) }]).unwrap();
+                scribe.write(&[Note { event: event.into(), shape: Some(Arc::clone(&shapes[shape])), original: None }]).unwrap();
                 running.insert((session, number), lines.len());
                 lines.push(Line { seq: *journal.end().borrow(), agent: *agent, shape, failed: false });
             }

@@ -356,6 +356,7 @@ mod tests {
         prop_oneof![Just(0), 0..200_u64, any::<u32>().prop_map(u64::from), any::<u64>()]
     }
 
+    #[allow(clippy::type_complexity, reason = "it is what the strategies above give")]
     fn rows() -> impl Strategy<Value = Vec<Row>> {
         let kinds = prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec((value(), value()), 1..4)];
         prop::collection::vec((prop::array::uniform20(value()), kinds), 0..40).prop_map(|all| {
