@@ -14,7 +14,7 @@ use crate::wire::report::Report;
 use super::Terms;
 use super::columns::{Knowledge, Portal, ResultFormats, Statement};
 use super::expected::{About, Expected};
-use super::linked::{Copy, Heed, Linked, Remainder, Unnoted, named, send_describe_portal};
+use super::linked::{Copy, Heed, Linked, Made, Remainder, Unnoted, named, send_describe_portal};
 use super::names::significant;
 use super::output::Output;
 use super::recording::{Circumstances, Execution, Given, Text};
@@ -201,6 +201,11 @@ impl Linked {
         Circumstances { way, given, in_transaction: self.has_open_work() }
     }
 
+    fn unnoted(&mut self, what: Made) {
+        let in_transaction = self.has_open_work();
+        self.unnoted.push(Unnoted { what, in_transaction });
+    }
+
     fn note_refusal(&self, terms: &Terms, text: &Text, way: Way, given: Given, report: &Report, out: &mut Output) {
         terms.note_refusal(&self.account, text, self.circumstances(way, given), report, out);
     }
@@ -222,7 +227,7 @@ impl Linked {
         out.to_upstream.pass(range);
         let statement =
             Rc::new(Statement { facts: terms.policy.read(parse.sql), text, noted: Cell::default(), knowledge: RefCell::default() });
-        self.unnoted.push(Unnoted::Statement(Rc::clone(&statement)));
+        self.unnoted(Made::Statement(Rc::clone(&statement)));
         self.statements.sent(parse.statement, Rc::clone(&statement), self.expected.segment());
         self.expected.push(Expected::Parse { name: significant(parse.statement).into(), statement });
     }
@@ -255,7 +260,7 @@ impl Linked {
                     begun: Cell::default(),
                     knowledge: RefCell::default(),
                 });
-                self.unnoted.push(Unnoted::Portal(Rc::clone(&portal)));
+                self.unnoted(Made::Portal(Rc::clone(&portal)));
                 self.portals.sent(bind.portal, Rc::clone(&portal), self.expected.segment());
                 self.expected.push(Expected::Bind { name: significant(bind.portal).into(), portal });
             }

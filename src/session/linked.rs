@@ -58,7 +58,14 @@ pub struct Linked {
 
 /// Something that the server may have looked at, and that was not executed.
 #[derive(Debug)]
-pub enum Unnoted {
+pub struct Unnoted {
+    pub what: Made,
+    /// When it was sent.
+    pub in_transaction: bool,
+}
+
+#[derive(Debug)]
+pub enum Made {
     Statement(Rc<Statement>),
     Portal(Rc<Portal>),
 }
@@ -228,11 +235,10 @@ impl Linked {
 
     /// Notes what was sent in this step and not executed with it.
     pub(super) fn note_unexecuted(&mut self, out: &mut Output) {
-        let in_transaction = self.has_open_work();
-        for unnoted in std::mem::take(&mut self.unnoted) {
-            let (text, way, given, noted) = match &unnoted {
-                Unnoted::Statement(statement) => (&statement.text, Way::Parse, statement.text.plain(), &statement.noted),
-                Unnoted::Portal(portal) => (&portal.text, Way::Bind, portal.given.clone(), &portal.noted),
+        for Unnoted { what, in_transaction } in self.unnoted.drain(..) {
+            let (text, way, given, noted) = match &what {
+                Made::Statement(statement) => (&statement.text, Way::Parse, statement.text.plain(), &statement.noted),
+                Made::Portal(portal) => (&portal.text, Way::Bind, portal.given.clone(), &portal.noted),
             };
             if noted.get().is_none() {
                 noted.set(Some(self.account.prepared(text, Circumstances { way, given, in_transaction }, out)));

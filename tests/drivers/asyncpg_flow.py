@@ -230,7 +230,7 @@ async def the_pool():
         flow.step("pool", sum(await asyncio.gather(*[work(n) for n in range(200)])))
         flow.step("pool settings", await pool.fetchrow("SELECT current_setting('application_name'), current_setting('TimeZone'), current_setting('statement_timeout')"))
         async with pool.acquire() as connection:
-            await connection.execute("SET search_path = pg_catalog; LISTEN x; CREATE TEMP TABLE left_over (a int); SET statement_timeout = 1")
+            await connection.execute("SET search_path = pg_catalog; LISTEN x; CREATE TEMP TABLE left_over (a int); SET statement_timeout = 12345")
         flow.step("reset", await pool.fetchrow("SELECT current_setting('search_path'), (SELECT count(*) FROM pg_listening_channels()), current_setting('statement_timeout')"))
 
 

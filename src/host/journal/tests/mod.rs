@@ -208,7 +208,11 @@ fn copy(from: &Path) -> TempDir {
         for entry in fs::read_dir(from.join(folder)).unwrap() {
             let entry = entry.unwrap();
             if entry.file_type().unwrap().is_file() {
-                fs::copy(entry.path(), to.path().join(folder).join(entry.file_name())).unwrap();
+                match fs::copy(entry.path(), to.path().join(folder).join(entry.file_name())) {
+                    // The folder lives: what was there a moment ago may have got its name, or be gone.
+                    Err(reason) if reason.kind() == std::io::ErrorKind::NotFound => {}
+                    copied => drop(copied.unwrap()),
+                }
             }
         }
     }
