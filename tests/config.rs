@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use pgsluice::audit::seal::{PrivateKey, PublicKey};
 use pgsluice::host::config::{Anchor, ClientTls, Collector, Config, ConfigError, Flags, KeepSql, Local, Sources};
 use pgsluice::host::secret::Secret;
 use pgsluice::host::upstream::{Roots, SslMode};
@@ -287,16 +288,21 @@ fn no_secret_in_errors_debug_output_or_the_report() {
 /// 32 bytes in base64, as Standard Webhooks writes a secret.
 const SIGNING: &str = "whsec_aHVudGVyMmh1bnRlcjJodW50ZXIyaHVudGVyMmh1bnQ=";
 
+/// A public key, as people copy it.
+fn sealing_key() -> PublicKey {
+    PrivateKey::from_random(&[7; 32].into()).public().unwrap()
+}
+
 #[test]
 fn the_record_is_kept_as_shapes_and_goes_nowhere_unless_told() {
     let audit = with_url("").load().unwrap().audit;
     assert_eq!((audit.keep_sql, audit.segment_size), (KeepSql::Shape, 64 << 20));
     assert_eq!((audit.sync_interval, audit.checkpoint_interval), (Duration::from_millis(100), Duration::from_secs(60)));
     assert_eq!((audit.slow, audit.checkpoints.len(), audit.forwards.len()), (Duration::from_secs(1), 0, 0));
-    let key = "ab".repeat(32);
+    let key = sealing_key();
     let sealed =
         with_url(&format!("[audit]\nkeep_sql = \"sealed\"\nsealing_key = \"{key}\"\nsegment_size = \"8MiB\"\n")).load().unwrap().audit;
-    assert_eq!((sealed.keep_sql, sealed.segment_size), (KeepSql::Sealed { key: key.parse().unwrap() }, 8 << 20));
+    assert_eq!((sealed.keep_sql, sealed.segment_size), (KeepSql::Sealed { key }, 8 << 20));
 }
 
 #[test]
@@ -335,8 +341,12 @@ fn where_the_record_cannot_go_is_refused() {
             "pgsluice.toml:3:12: audit.keep_sql: \"masked\" needs the detectors, which this version does not have",
         ),
         ("[audit]\nkeep_sql = \"sealed\"".to_owned(), "audit.keep_sql: \"sealed\" needs audit.sealing_key"),
-        ("[audit]\nkeep_sql = \"sealed\"\nsealing_key = \"abc\"".to_owned(), "audit.sealing_key: expected 64 hexadecimal digits"),
-        (format!("[audit]\nsealing_key = \"{}\"", "ab".repeat(32)), "audit.sealing_key: a key is used with keep_sql = \"sealed\" only"),
+        (
+            "[audit]\nkeep_sql = \"sealed\"\nsealing_key = \"abc\"".to_owned(),
+            "audit.sealing_key: expected the public key that `pgsluice audit keygen` printed",
+        ),
+        ("[audit]\nsealing_key = \"pgsluice-unseal-1-abc\"".to_owned(), "keygen` printed, pgsluice-seal-1-…"),
+        (format!("[audit]\nsealing_key = \"{}\"", sealing_key()), "audit.sealing_key: a key is used with keep_sql = \"sealed\" only"),
         ("[audit]\nsegment_size = \"64KiB\"".to_owned(), "audit.segment_size: from 4MiB to 1GiB"),
         ("[audit]\nsync_interval = \"1min\"".to_owned(), "audit.sync_interval: at most 10s"),
         ("[audit]\ncheckpoint_interval = \"1ms\"".to_owned(), "audit.checkpoint_interval: from 1s to 1d"),
@@ -374,6 +384,7 @@ fn where_the_record_cannot_go_is_refused() {
         let refusal = with_url(&toml).variable("S", SIGNING).file("f", SIGNING).refusal();
         assert!(refusal.contains(expected), "{toml}\n  {refusal}");
         assert_eq!(refusal.lines().count(), 1, "{toml}\n  {refusal}");
+        assert!(!refusal.contains("unseal-1"), "{refusal}");
     }
     // By its number a variable would soon speak of another table.
     let config =

@@ -62,6 +62,11 @@ fn session() {
     run("session", entries::session, 30_000);
 }
 
+#[test]
+fn statement() {
+    run("statement", entries::statement, 100_000);
+}
+
 /// A ready-made message that is not whole would end every run before it begins.
 #[test]
 fn ready_made_messages_are_whole() {

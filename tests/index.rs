@@ -48,7 +48,7 @@ fn write(journal: &Arc<Journal>, world: &World) -> Vec<Line> {
             Some(Next::Begin(shape, event)) => {
                 let (session, number) = (event.statement.session, event.statement.number);
                 let (agent, scribe) = scribes.get_mut(&session).unwrap();
-                scribe.write(&[Note { event: event.into(), shape: Some(Arc::clone(&shapes[shape])) }]).unwrap();
+                scribe.write(&[Note { event: event.into(), shape: Some(Arc::clone(&shapes[shape])), original: None }]).unwrap();
                 running.insert((session, number), lines.len());
                 lines.push(Line { seq: *journal.end().borrow(), agent: *agent, shape, failed: false });
             }
@@ -90,7 +90,9 @@ fn two_hundred_thousand_executions_are_found_as_a_look_at_all_finds_them() {
         let table = traffic::table(rank * 4);
         let names = |line: &Line| world.shapes[line.shape].tables.contains(&table);
         check(Filter { table: Some(table.clone()), ..Filter::default() }, &names);
-        check(Filter { table: Some(table.clone()), agent: Some(agent.clone()), ..Filter::default() }, &|line| line.agent == rank && names(line));
+        check(Filter { table: Some(table.clone()), agent: Some(agent.clone()), ..Filter::default() }, &|line| {
+            line.agent == rank && names(line)
+        });
         check(Filter { agent: Some(agent), errors: true, ..Filter::default() }, &|line| line.agent == rank && line.failed);
         let word = format!("unique_{}", rank * 100 + 2);
         check(Filter { words: Some(word), ..Filter::default() }, &|line| line.shape == rank * 100 + 2);
@@ -134,7 +136,11 @@ fn commands_search_bring_the_index_up_to_date_and_put_themselves_on_the_record()
                 let shape = Shape { digest: if begun == 300 { Default::default() } else { shape.digest }, text: text.into_boxed_str() };
                 let mut event = event;
                 event.statement.shape = shape.digest;
-                scribes.get_mut(&event.statement.session).unwrap().write(&[Note { event: event.into(), shape: Some(Arc::new(shape)) }]).unwrap();
+                scribes
+                    .get_mut(&event.statement.session)
+                    .unwrap()
+                    .write(&[Note { event: event.into(), shape: Some(Arc::new(shape)), original: None }])
+                    .unwrap();
             }
             Next::End(event) => scribes.get_mut(&event.session).unwrap().write(&[event.into()]).unwrap(),
             Next::SignOut(_) => {}

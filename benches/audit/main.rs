@@ -227,7 +227,7 @@ fn write_journal(folder: &Path, world: &World, executions: u64) -> u64 {
         }
         Next::Begin(shape, event) => {
             let session = event.statement.session;
-            let note = Note { event: event.into(), shape: Some(std::sync::Arc::clone(&shapes[shape])) };
+            let note = Note { event: event.into(), shape: Some(std::sync::Arc::clone(&shapes[shape])), original: None };
             scribes.get_mut(&session).unwrap().write(&[note]).unwrap();
         }
         Next::End(event) => scribes.get_mut(&event.session).unwrap().write(&[event.into()]).unwrap(),

@@ -7,6 +7,7 @@ pub mod event;
 pub mod note;
 pub mod origin;
 pub mod record;
+pub mod seal;
 pub mod segment;
 pub mod verify;
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::digest::Digest;
 use super::event::Event;
+use super::seal::Original;
 
 /// A statement with its literals taken out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,10 +18,12 @@ pub struct Shape {
 pub struct Note {
     pub event: Event,
     pub shape: Option<Arc<Shape>>,
+    /// What was sent, to be sealed into the event's body.
+    pub original: Option<Original>,
 }
 
 impl<E: Into<Event>> From<E> for Note {
     fn from(event: E) -> Self {
-        Self { event: event.into(), shape: None }
+        Self { event: event.into(), shape: None, original: None }
     }
 }

@@ -235,6 +235,15 @@ mod tests {
     }
 
     #[test]
+    fn the_shortest_facts_check() {
+        for length in 0..COMMITMENT {
+            let mut bytes = Vec::new();
+            write(&mut bytes, 2, place(1), &vec![0; length], None).unwrap();
+            assert_eq!(Record::read(&bytes).unwrap().unwrap().check(Hash([7; 32])), Ok(()), "{length}");
+        }
+    }
+
+    #[test]
     fn an_erased_body_leaves_a_record_that_checks() {
         let mut bytes = Vec::new();
         write(&mut bytes, 20, place(5), b"facts", Some((&[9; SALT], b"a secret"))).unwrap();

@@ -146,7 +146,10 @@ impl Ledger {
         let until = Instant::now() + patience;
         while outbox::waits(&self.connection, last).map_err(|error| self.state.error(error))? {
             match Journal::open(self.state.folder(), self.options.clone()) {
-                Ok(journal) => drop(self.drain(&journal)?),
+                Ok(journal) => {
+                    self.drain(&journal)?;
+                    journal.close()?;
+                }
                 Err(JournalError::Taken { .. }) if Instant::now() < until => thread::sleep(LOOK),
                 Err(JournalError::Taken { .. }) => return Err(LedgerError::Unanswered),
                 Err(error) => return Err(error.into()),

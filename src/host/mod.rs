@@ -4,10 +4,12 @@
 
 pub mod agents;
 pub mod arrival;
+pub mod backup;
 pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod greetings;
+pub mod health;
 mod inbox;
 pub mod index;
 pub mod journal;
@@ -18,9 +20,11 @@ pub mod log;
 pub mod people;
 pub mod registry;
 pub mod relay;
+pub mod report;
 pub mod scram;
 pub mod secret;
 pub mod serve;
+pub mod sinks;
 pub mod state;
 pub mod stream;
 pub mod throttle;

@@ -15,7 +15,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-pub use client::{Connector, Handshake};
+pub use client::{Connector, Handshake, verifying};
 pub use server::Acceptor;
 
 /// PostgreSQL's name among the protocols TLS can carry.

@@ -33,6 +33,13 @@ pub fn show(time: u64) -> String {
     timestamp.map_or_else(|| format!("{time} µs"), |timestamp| format!("{timestamp:.3}"))
 }
 
+/// RFC 3339, UTC, as exact as the record is.
+pub fn exact(time: u64) -> String {
+    let timestamp = i64::try_from(time).ok().and_then(|time| Timestamp::from_microsecond(time).ok());
+    // No record is from beyond the year 9999.
+    format!("{:.6}", timestamp.unwrap_or(Timestamp::MAX))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,6 +58,7 @@ mod tests {
         ] {
             assert_eq!(parse(text, now).map(show), Ok(shown.to_owned()), "{text}");
         }
+        assert_eq!(exact(1_709_251_199_000_001), "2024-02-29T23:59:59.000001Z");
         for text in ["", "soon", "5", "5y", "-5m", "2023-13-01", "2023-01-02T03:04:05", "1969-01-01", "99999999999999999999d", "99999999d"]
         {
             assert!(parse(text, now).is_err(), "{text}");

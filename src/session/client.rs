@@ -284,7 +284,7 @@ impl Linked {
             Decision::Refuse(report) => {
                 let text =
                     portal.as_ref().map_or_else(|| terms.recorder.made_in_sql("a cursor", execute.portal), |portal| portal.text.clone());
-                let given = portal.map_or_else(|| text.plain(), |portal| portal.given);
+                let given = portal.map_or_else(|| text.plain(), |portal| portal.given.clone());
                 self.note_refusal(terms, &text, Way::Execute, given, &report, out);
                 self.refuse_extended(report, &terms.reserved, out);
             }
@@ -299,7 +299,7 @@ impl Linked {
             return self.account.begun(&text, circumstances, self.now, out);
         };
         let way = if portal.begun.replace(true) { Way::Fetch } else { Way::Execute };
-        let execution = self.account.begun(&portal.text, self.circumstances(way, portal.given), self.now, out);
+        let execution = self.account.begun(&portal.text, self.circumstances(way, portal.given.clone()), self.now, out);
         for noted in [Some(&portal.noted), portal.statement.as_ref().map(|statement| &statement.noted)].into_iter().flatten() {
             if noted.get().is_none() {
                 noted.set(Some(execution.number));

@@ -232,7 +232,7 @@ impl Linked {
         for unnoted in std::mem::take(&mut self.unnoted) {
             let (text, way, given, noted) = match &unnoted {
                 Unnoted::Statement(statement) => (&statement.text, Way::Parse, statement.text.plain(), &statement.noted),
-                Unnoted::Portal(portal) => (&portal.text, Way::Bind, portal.given, &portal.noted),
+                Unnoted::Portal(portal) => (&portal.text, Way::Bind, portal.given.clone(), &portal.noted),
             };
             if noted.get().is_none() {
                 noted.set(Some(self.account.prepared(text, Circumstances { way, given, in_transaction }, out)));

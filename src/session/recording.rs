@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::audit::event::{Begun, Ended, Outcome, Prepared, Refused, Sent, SignedOut, Statement, Tag, Verdict, Way, Word};
+use crate::audit::seal::{Original, Parameter};
 use crate::audit::{Digest, Digester, Event, Note, Shape};
 use crate::sql::{shape, tags};
 
 use super::output::Output;
 use crate::wire::frontend::Bind;
+use zeroize::Zeroizing;
 
 /// Shapes remembered at once by one thread: more than an application has, and a few megabytes.
 const SHAPES: usize = 4096;
@@ -20,6 +22,8 @@ const SHAPES: usize = 4096;
 #[derive(Debug)]
 pub struct Recorder {
     digester: Digester,
+    /// Originals are handed over, to be sealed.
+    originals: bool,
     known: RefCell<HashMap<Box<str>, Arc<Shape>>>,
     scratch: RefCell<String>,
 }
@@ -31,11 +35,13 @@ pub struct Text {
     digest: Digest,
     length: u32,
     tags: Option<Rc<[Tag]>>,
+    /// As it was sent, where originals are kept.
+    original: Option<Rc<Zeroizing<Vec<u8>>>>,
 }
 
 impl Recorder {
-    pub fn new(digester: Digester) -> Self {
-        Self { digester, known: RefCell::default(), scratch: RefCell::default() }
+    pub fn new(digester: Digester, originals: bool) -> Self {
+        Self { digester, originals, known: RefCell::default(), scratch: RefCell::default() }
     }
 
     pub fn read(&self, sql: &[u8]) -> Text {
@@ -46,13 +52,14 @@ impl Recorder {
             digest: self.digester.digest(sql),
             length: u32::try_from(sql.len()).unwrap_or(u32::MAX),
             tags: (!tags.is_empty()).then(|| tags.into()),
+            original: self.originals.then(|| Rc::new(Zeroizing::new(sql.to_vec()))),
         }
     }
 
     /// A text that went to the server inside another statement, and is known by the name it has there.
     pub fn made_in_sql(&self, what: &'static str, name: &[u8]) -> Text {
         self.scratch.replace(format!("({what} made in SQL)"));
-        Text { shape: self.remembered(), digest: self.digester.digest(name), length: 0, tags: None }
+        Text { shape: self.remembered(), digest: self.digester.digest(name), length: 0, tags: None, original: None }
     }
 
     fn shape(&self, sql: &[u8]) -> Arc<Shape> {
@@ -86,7 +93,14 @@ impl Recorder {
         if parameters == 0 {
             return text.plain();
         }
-        Given { digest: self.digester.with_parameters(text.digest, [bind.parameter_formats.bytes(), bind.parameters.bytes()]), parameters }
+        let original = text.original.as_ref().map(|text| {
+            let values = bind.parameters.iter().enumerate();
+            let parameters =
+                values.map(|(index, value)| Parameter { oid: 0, binary: bind.parameter_formats.of(index) != 0, value, cut: 0 });
+            Original::new(text, parameters)
+        });
+        let digest = self.digester.with_parameters(text.digest, [bind.parameter_formats.bytes(), bind.parameters.bytes()]);
+        Given { digest, parameters, original }
     }
 }
 
@@ -142,15 +156,16 @@ pub struct Account {
 }
 
 /// What a Bind brought.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Given {
     /// Of the text and the parameters.
     pub digest: Digest,
     pub parameters: u16,
+    pub original: Option<Original>,
 }
 
 /// What of a statement is not in its text.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Circumstances {
     pub way: Way,
     pub given: Given,
@@ -160,7 +175,7 @@ pub struct Circumstances {
 impl Text {
     /// Without parameters.
     pub fn plain(&self) -> Given {
-        Given { digest: self.digest, parameters: 0 }
+        Given { digest: self.digest, parameters: 0, original: self.original.as_ref().map(|text| Original::new(text, [])) }
     }
 }
 
@@ -169,7 +184,7 @@ impl Account {
         Self { session, last_number: Cell::new(0), executions: Cell::new(0) }
     }
 
-    fn statement(&self, text: &Text, circumstances: Circumstances, verdict: Verdict) -> (Statement, Option<Box<Sent>>) {
+    fn statement(&self, text: &Text, circumstances: &Circumstances, verdict: Verdict) -> (Statement, Option<Box<Sent>>) {
         self.last_number.update(|number| number.saturating_add(1));
         let statement = Statement {
             session: self.session,
@@ -190,31 +205,31 @@ impl Account {
         (statement, body)
     }
 
-    fn note(out: &mut Output, event: impl Into<Event>, text: &Text) {
-        out.notes.push(Note { event: event.into(), shape: Some(Arc::clone(&text.shape)) });
+    fn note(out: &mut Output, event: impl Into<Event>, text: &Text, circumstances: Circumstances) {
+        out.notes.push(Note { event: event.into(), shape: Some(Arc::clone(&text.shape)), original: circumstances.given.original });
     }
 
     /// A statement is on its way to be executed.
     pub fn begun(&self, text: &Text, circumstances: Circumstances, now: Instant, out: &mut Output) -> Execution {
-        let (statement, body) = self.statement(text, circumstances, Verdict::Allowed);
+        let (statement, body) = self.statement(text, &circumstances, Verdict::Allowed);
         self.executions.update(|count| count.saturating_add(1));
         let number = statement.number;
-        Self::note(out, Begun { statement, body }, text);
+        Self::note(out, Begun { statement, body }, text, circumstances);
         Execution { number, since: now, ended: false }
     }
 
     /// A statement is on its way to be prepared or bound, and not executed with it.
     pub fn prepared(&self, text: &Text, circumstances: Circumstances, out: &mut Output) -> u64 {
-        let (statement, body) = self.statement(text, circumstances, Verdict::Allowed);
+        let (statement, body) = self.statement(text, &circumstances, Verdict::Allowed);
         let number = statement.number;
-        Self::note(out, Prepared { statement, body }, text);
+        Self::note(out, Prepared { statement, body }, text, circumstances);
         number
     }
 
     /// A statement was not sent.
     pub fn refused(&self, text: &Text, circumstances: Circumstances, code: Word, out: &mut Output) {
-        let (statement, body) = self.statement(text, circumstances, Verdict::Denied);
-        Self::note(out, Refused { statement, code, body }, text);
+        let (statement, body) = self.statement(text, &circumstances, Verdict::Denied);
+        Self::note(out, Refused { statement, code, body }, text, circumstances);
     }
 
     pub fn ended(&self, execution: Execution, tally: &Tally, outcome: Outcome, code: Option<Word>, now: Instant, out: &mut Output) {

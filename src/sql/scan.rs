@@ -42,6 +42,8 @@ pub struct Scanner<'a> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
+    /// The last token was the word `ESCAPE`.
+    behind_escape: bool,
 }
 
 fn starts_word(byte: u8) -> bool {
@@ -73,7 +75,7 @@ fn misleads(character: char) -> bool {
 
 impl<'a> Scanner<'a> {
     pub fn new(text: &'a str) -> Self {
-        Self { text, bytes: text.as_bytes(), at: 0 }
+        Self { text, bytes: text.as_bytes(), at: 0, behind_escape: false }
     }
 
     /// The text that a token has; empty where there is no such place.
@@ -115,7 +117,10 @@ impl<'a> Scanner<'a> {
         let next = self.byte(start + 1);
         let (token, end) = match first {
             b'a'..=b'z' | b'A'..=b'Z' | b'_' | 0x80.. => self.word(start, first)?,
-            b'\'' => (Token::Text, self.plain(start + 1)?),
+            b'\'' => match self.lone_backslash(start) {
+                Some(end) => (Token::Text, end),
+                None => (Token::Text, self.plain(start + 1)?),
+            },
             b'"' => (Token::Quoted, self.quoted(start + 1)?),
             b'0'..=b'9' => (Token::Number, self.number(start)?),
             b'.' if next.is_some_and(|byte| byte.is_ascii_digit()) => (Token::Number, self.number(start)?),
@@ -134,6 +139,7 @@ impl<'a> Scanner<'a> {
             _ => return Err(Unreadable),
         };
         self.at = end;
+        self.behind_escape = token == Token::Word && self.text(start..end).eq_ignore_ascii_case("escape");
         Ok(Some((token, start..end)))
     }
 
@@ -167,6 +173,14 @@ impl<'a> Scanner<'a> {
                 },
             }
         }
+    }
+
+    /// `LIKE … ESCAPE '\'`, which people do write. Read the other way the literal goes on, and more than one character is no escape:
+    /// no server runs that.
+    fn lone_backslash(&self, start: usize) -> Option<usize> {
+        let end = start + 3;
+        let stands = self.behind_escape && self.rest(start).starts_with(b"'\\'") && self.byte(end) != Some(b'\'');
+        (stands && self.continued(end).is_none()).then_some(end)
     }
 
     /// The end of a literal in which a backslash escapes.

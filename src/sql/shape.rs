@@ -304,14 +304,32 @@ impl<'a> Shaper<'a> {
         if let Some(written) = self.out.get_mut(self.word..) {
             written.make_ascii_lowercase();
         }
+        if matches!(self.last_word(), "select" | "with") {
+            // A query, not a list of values.
+            self.list.values = false;
+        }
         let stands_for_value = self.list.item == Item::Empty && matches!(self.last_word(), "null" | "true" | "false" | "default");
         self.list.item = if stands_for_value { Item::Plain } else { Item::Other };
     }
 
     fn name(&mut self, name: &str, qualifies: bool) {
         self.flush_sign();
-        let compared = self.last == Last::Operator || self.last == Last::Word && matches!(self.last_word(), "like" | "ilike" | "to");
-        let meant_as_value = self.list.values || compared && !qualifies;
+        let alone = !qualifies && self.last != Last::Close;
+        let compared = match self.last {
+            Last::Operator => true,
+            Last::Word => matches!(self.last_word(), "like" | "ilike" | "password"),
+            Last::Nothing
+            | Last::Name
+            | Last::Value
+            | Last::Sign
+            | Last::Close
+            | Last::Open
+            | Last::Bracket
+            | Last::Shut
+            | Last::Comma
+            | Last::Semicolon => false,
+        };
+        let meant_as_value = alone && (self.list.values || compared);
         let shown = is_name(name) && (!meant_as_value || is_coined(name));
         self.put(Last::Name, if shown { name } else { "\"…\"" });
         self.list.item = Item::Other;
@@ -489,26 +507,29 @@ fn is_name(quoted: &str) -> bool {
         && digits_are_of_a_name(name)
 }
 
-/// Four digits are a year, six a month and eight a day where they are joined to a word, as in names of partitions.
+/// Four digits are a year, six a month and eight a day where they are joined to a word, as in names of partitions. Digits go on
+/// across what people put between those of one number.
 fn digits_are_of_a_name(name: &str) -> bool {
     let mut before = ' ';
-    let mut run = (0_usize, ' ');
+    let (mut run, mut joined, mut all) = (0_usize, false, 0_usize);
     for character in name.chars().chain([' ']) {
         if character.is_numeric() {
-            run = if run.0 == 0 { (1, before) } else { (run.0 + 1, run.1) };
-        } else {
-            let joined = run.1 == '_' || run.1 == '-' || run.1.is_alphabetic();
-            if !(run.0 <= 4 || joined && matches!(run.0, 6 | 8)) {
+            if run == 0 {
+                joined = matches!(before, '_' | '-') || before.is_alphabetic();
+            }
+            (run, all) = (run + 1, all + 1);
+        } else if run == 0 || !matches!(character, '-' | '.' | '/' | '+' | ':') {
+            if !(run <= 4 || joined && matches!(run, 6 | 8)) {
                 return false;
             }
-            run = (0, ' ');
+            run = 0;
         }
         before = character;
     }
-    true
+    all <= 4 || all <= 8 && name.contains(char::is_alphabetic)
 }
 
-/// Whether a name is of the kind that programs need: `order_id`, `createdAt`.
+/// Whether a name is of the kind that programs need: `order_id`, `createdAt`, `$user`.
 fn is_coined(quoted: &str) -> bool {
     let mut before = ' ';
     let mut coined = false;
@@ -516,7 +537,7 @@ fn is_coined(quoted: &str) -> bool {
         if character == ' ' {
             return false;
         }
-        coined |= character == '_' || before.is_lowercase() && character.is_uppercase();
+        coined |= matches!(character, '_' | '$') || before.is_lowercase() && character.is_uppercase();
         before = character;
     }
     coined

@@ -124,7 +124,7 @@ fn serve(stream: std::net::TcpStream, links: Links) {
         timeouts: Timeouts::default(),
         process_id: 1,
         reserved: Rc::from(&b"reserved for refusals"[..]),
-        recorder: Rc::new(Recorder::new(Digester::new(&[1; 32]))),
+        recorder: Rc::new(Recorder::new(Digester::new(&[1; 32]), false)),
         session: scribe.session(),
         unrecordable: None,
     };

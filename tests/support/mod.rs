@@ -185,14 +185,20 @@ impl Proxy {
     /// `options` go to `serve`; `agent` is what follows `agent add`.
     pub fn start_with(upstream: &str, options: &[&str], agent: &[&str]) -> Self {
         let folder = tempfile::Builder::new().prefix("pgsluice-state-").tempdir().unwrap();
-        let state = folder.path().join("state");
+        let (child, address) = Self::launch(folder.path(), upstream, options);
+        let mut proxy = Self { child, folder, address, agent_url: String::new() };
+        proxy.agent_url = proxy.add_agent(agent);
+        proxy
+    }
+
+    fn launch(folder: &Path, upstream: &str, options: &[&str]) -> (Child, String) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_pgsluice"))
             .args(["serve", "--upstream", upstream, "--listen", "127.0.0.1:0", "--state"])
-            .arg(&state)
+            .arg(folder.join("state"))
             .args(options)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(File::create(folder.path().join("log")).unwrap())
+            .stderr(File::create(folder.join("log")).unwrap())
             .spawn()
             .expect("pgsluice starts");
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -203,14 +209,22 @@ impl Proxy {
                         break address.trim().to_owned();
                     }
                 }
-                None => panic!("pgsluice ended before it listened:\n{}", read_tail(&folder.path().join("log"))),
+                None => panic!("pgsluice ended before it listened:\n{}", read_tail(&folder.join("log"))),
             }
         };
         // What else it prints must not fill the pipe.
         std::thread::spawn(move || lines.for_each(drop));
-        let mut proxy = Self { child, folder, address, agent_url: String::new() };
-        proxy.agent_url = proxy.add_agent(agent);
-        proxy
+        (child, address)
+    }
+
+    /// SIGKILL; returns when it is gone.
+    pub fn kill(&mut self) {
+        self.child.kill().and_then(|()| self.child.wait()).expect("it is ours");
+    }
+
+    /// Another one on the same state, at another address.
+    pub fn start_again(&mut self, upstream: &str, options: &[&str]) {
+        (self.child, self.address) = Self::launch(self.folder.path(), upstream, options);
     }
 
     /// `arguments` are what follows `agent add`; gives the agent's URL, pointed at this proxy.

@@ -4,7 +4,7 @@ use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 use serde::Serialize;
 
-use super::Word;
+use super::{Event, Word};
 use crate::audit::digest::Digest;
 
 /// The text of a shape, once in each segment that speaks of it.
@@ -239,4 +239,20 @@ pub struct Masked {
     pub kind: String,
     #[n(1)]
     pub count: u64,
+}
+
+impl Event {
+    /// Which statement of which session it speaks of, and the body that keeps what was sent.
+    pub fn sent(&mut self) -> Option<(u64, u64, &mut Option<Box<Sent>>)> {
+        let (statement, body) = if let Self::Begun(begun) = self {
+            (&begun.statement, &mut begun.body)
+        } else if let Self::Prepared(prepared) = self {
+            (&prepared.statement, &mut prepared.body)
+        } else if let Self::Refused(refused) = self {
+            (&refused.statement, &mut refused.body)
+        } else {
+            return None;
+        };
+        Some((statement.session, statement.number, body))
+    }
 }

@@ -7,7 +7,7 @@ use super::findings::{Findings, Key, Problem};
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::digest::{Digest, Hash};
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Anchors {
     /// Those that no record has answered for yet.
     waiting: HashMap<u64, Vec<Checkpoint>>,
@@ -97,8 +97,9 @@ impl Anchors {
                 "a checkpoint was signed over the last of them, and the journal ends before: it was cut off, or put back to an older copy";
             found.find(Problem::CutOff, found.last_seq.saturating_add(1), last, what);
         }
+        // A journal without a checkpoint of its own names no key.
         for (seq, key) in self.keys {
-            if !keys.iter().any(|known| known.key == key) {
+            if !keys.is_empty() && !keys.iter().any(|known| known.key == key) {
                 let what = "the checkpoint for it is signed with a key that the journal does not name: the journal was signed anew";
                 found.find(Problem::Untrusted, seq, seq, what);
             }

@@ -13,7 +13,7 @@ use crate::audit::event::{Checkpointed, EpochBegan, KeyChanged, Kind};
 use crate::audit::record::{Body, Record};
 
 /// A checkpoint within the journal signs the record before it, or one not far before.
-const RECENT: usize = 65_536;
+const RECENT: usize = 4096;
 /// Executions of a session, and sessions, that are remembered at once; beyond that nothing is said about them.
 const MOST_OPEN: usize = 16_384;
 const MOST_SESSIONS: usize = 1 << 20;
@@ -22,7 +22,7 @@ const MOST_PREPARED: usize = 4096;
 /// Bodies that are gone or damaged are remembered until a record speaks of them; nobody erases so many by hand.
 const MOST_BODIES: usize = 1 << 20;
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Meaning {
     pub keys: Vec<Key>,
     pub restores: Vec<Restore>,
@@ -38,7 +38,7 @@ pub(super) struct Meaning {
     sessions: HashMap<u64, Session>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Session {
     open: HashSet<u64>,
     prepared: VecDeque<u64>,
@@ -73,6 +73,10 @@ impl Meaning {
         } else {
             found.find(Problem::Edited, seq, seq, "its body is not the one it was written with");
         }
+    }
+
+    pub fn is_damaged(&self) -> bool {
+        !self.damaged.is_empty()
     }
 
     /// Keeps the hash of a record for checkpoints that speak of it.

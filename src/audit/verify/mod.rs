@@ -68,7 +68,7 @@ impl Trust {
 }
 
 /// Checks segment by segment.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Verifier {
     trust: Trust,
     found: Findings,
@@ -91,7 +91,7 @@ pub struct Verifier {
 }
 
 /// Records that were not where they should be.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Gap {
     first: u64,
     last: u64,
@@ -127,9 +127,9 @@ impl Verifier {
         }
     }
 
-    /// The last record that was checked.
-    pub fn last_seq(&self) -> u64 {
-        self.found.last_seq
+    /// Whether nothing bad was found so far.
+    pub fn is_sound(&self) -> bool {
+        self.found.is_sound() && self.gaps.is_empty() && !self.meaning.is_damaged()
     }
 
     /// Checks the segment whose file is named after record `named`. Segments come in the order of their names; `is_last` where

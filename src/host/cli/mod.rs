@@ -4,6 +4,7 @@
 mod agent;
 mod audit;
 mod people;
+mod state;
 mod terminal;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use super::agents::AgentError;
+use super::backup::BackupError;
 use super::config::{Config, ConfigError, Flags, Local, Sources};
 use super::demo::{self, DemoError};
 use super::index::IndexError;
@@ -55,6 +57,9 @@ enum Command {
     /// Add, list and remove the people who read the audit, decide and administer
     #[command(subcommand)]
     People(people::People),
+    /// Back up and restore the state folder
+    #[command(subcommand)]
+    State(state::StateCommand),
     /// Read the record, check it, and look after it
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -130,6 +135,8 @@ enum Failure {
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     #[error(transparent)]
+    Backup(#[from] BackupError),
+    #[error(transparent)]
     Serve(#[from] ServeError),
     #[error(transparent)]
     Demo(#[from] DemoError),
@@ -139,14 +146,14 @@ enum Failure {
     Index(#[from] IndexError),
     #[error(transparent)]
     Read(#[from] ReadError),
+    #[error(transparent)]
+    Sealed(#[from] audit::SealedFailure),
     #[error("{0}; nothing was done")]
     Unwritable(#[from] Unwritable),
     #[error("a record cannot be read: {0}; `pgsluice audit verify` says more")]
     Unreadable(#[from] Unreadable),
     #[error("there is no record in {folder}: give the state folder with --state DIR", folder = .0.display())]
     NoRecord(PathBuf),
-    #[error("the record is not sound: {0}")]
-    Unsound(String),
     #[error("the checkpoints in {file}: {reason}", file = file.display())]
     Checkpoints { file: PathBuf, reason: String },
     #[error("{0}")]
@@ -163,6 +170,8 @@ enum Failure {
     When(#[from] NoTime),
     #[error("cannot write to standard output: {0}")]
     Output(#[from] std::io::Error),
+    #[error("the record is not sound: {0}")]
+    Unsound(String),
     #[error("who you are is not known to the system: give --owner HUMAN")]
     NoOwner,
 }
@@ -178,6 +187,7 @@ pub fn main() -> ExitCode {
         Command::Serve(command) => serve(command, environment),
         Command::Agent(command) => agent::run(command, environment),
         Command::People(command) => people::run(command, &environment),
+        Command::State(command) => state::run(command, &environment),
         Command::Audit(command) => audit::run(command, environment),
         Command::CheckConfig(command) => check_config(&command, environment),
         Command::Demo(command) => demo::run(command.once).map_err(Failure::from),

@@ -15,7 +15,8 @@ use zeroize::Zeroizing;
 use super::error::Origin;
 use super::reader::Reader;
 use super::value::{Setting, Size, Word};
-use crate::audit::Hash;
+use crate::audit::seal::PublicKey;
+use crate::host::journal::Options;
 use crate::host::upstream::{ClientCertificate, Roots};
 
 /// A segment must hold the longest record there is and the shape's text before it, a few times over.
@@ -49,13 +50,28 @@ pub struct Audit {
     pub forwards: Vec<Forward>,
 }
 
+impl Audit {
+    /// How the journal is to be kept.
+    pub fn journal(&self) -> Options {
+        Options {
+            segment: self.segment_size,
+            sync_interval: self.sync_interval,
+            checkpoint_interval: self.checkpoint_interval,
+            seal_to: match self.keep_sql {
+                KeepSql::Shape => None,
+                KeepSql::Sealed { key } => Some(key),
+            },
+        }
+    }
+}
+
 /// What is kept of a statement's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeepSql {
     /// The text with its literals taken out.
     Shape,
     /// That, and the original encrypted to the operator's X25519 key.
-    Sealed { key: Hash },
+    Sealed { key: PublicKey },
 }
 
 /// Where signed checkpoints go.
@@ -133,9 +149,9 @@ impl Word for Keep {
     const WORDS: &'static [(&'static str, Self)] = &[("shape", Self::Shape), ("sealed", Self::Sealed), ("masked", Self::Masked)];
 }
 
-impl Setting for Hash {
+impl Setting for PublicKey {
     fn wanted() -> String {
-        "64 hexadecimal digits, an X25519 public key".to_owned()
+        "the public key that `pgsluice audit keygen` printed, pgsluice-seal-1-…".to_owned()
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -218,7 +234,7 @@ impl Audit {
 
 fn keep_sql(reader: &mut Reader<'_>) -> Option<KeepSql> {
     let keep = reader.get("audit.keep_sql", Keep::Shape);
-    let key = reader.optional::<Hash>("audit.sealing_key");
+    let key = reader.optional::<PublicKey>("audit.sealing_key");
     match (keep, key) {
         (Keep::Shape, None) => Some(KeepSql::Shape),
         (Keep::Sealed, Some(key)) => Some(KeepSql::Sealed { key }),

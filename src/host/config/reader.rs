@@ -136,8 +136,9 @@ impl<'a> Reader<'a> {
         let text = given.text.expose();
         let value = T::parse(text);
         if value.is_none() {
-            // A connection URL in the wrong place has its password with it.
-            let repeat = text.chars().count() <= MAX_SHOWN && !text.contains("://") && !text.contains('@');
+            // A connection URL in the wrong place has its password with it, and a private key may stand where a public one belongs.
+            let secret = text.contains("://") || text.contains('@') || text.contains("unseal");
+            let repeat = text.chars().count() <= MAX_SHOWN && !secret;
             let shown = if repeat { format!(", not {text:?}") } else { String::new() };
             self.fail(Some(&given.origin), format!("{name}: expected {}{shown}", T::wanted()));
         }

@@ -1,24 +1,44 @@
 //! The journal: the one writer of the record. It gives each event its number and its time, ties it to the one before, and puts it
 //! where the end of the process cannot lose it, before it returns. What the events mean is not known here.
+//!
+//! A segment is written as memory that the system brings to disk, with all its blocks and pages made before. Where a file system
+//! writes changed pages to new places (btrfs, ZFS, a snapshot below) that promises no room on a full disk: then the system ends the
+//! process with SIGBUS at the write. Nothing that depends on the record has left by then; at the next start recovery ends what
+//! was open.
 
+pub mod epoch;
+mod fault;
 pub mod files;
+mod keeper;
 pub mod keys;
 pub mod reader;
+mod recover;
+mod running;
+#[cfg(test)]
+mod tests;
 mod writer;
 
-use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::audit::event::{Continued, Encoded, SignedIn};
-use crate::audit::{Digest, Event, Kind, Note};
+use crate::audit::event::{Encoded, EpochBegan, KeyChanged, Recovered, SignedIn, Stopped};
+use crate::audit::seal::PublicKey;
+use crate::audit::{Digest, Event, Hash, Kind, Note};
 use crate::wire::report::Report;
-use writer::Writer;
+use files::Files;
+use keeper::{Keeper, Shared};
+use recover::Found;
+use writer::{Known, Writer};
+
+/// A segment holds the longest record there is, and what has to come before it, several times.
+const SMALLEST_SEGMENT: u64 = 4 * 1024 * 1024;
+/// More often, syncing would do nothing but sync.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(1);
 
 /// How the journal is kept.
 #[derive(Debug, Clone)]
@@ -29,11 +49,18 @@ pub struct Options {
     pub sync_interval: Duration,
     /// A checkpoint is signed this often while records are written.
     pub checkpoint_interval: Duration,
+    /// Whose key originals are sealed to; without one they are not kept.
+    pub seal_to: Option<PublicKey>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { segment: 64 * 1024 * 1024, sync_interval: Duration::from_millis(100), checkpoint_interval: Duration::from_secs(60) }
+        Self {
+            segment: 64 * 1024 * 1024,
+            sync_interval: Duration::from_millis(100),
+            checkpoint_interval: Duration::from_secs(60),
+            seal_to: None,
+        }
     }
 }
 
@@ -70,94 +97,221 @@ impl Unwritable {
     }
 }
 
-/// The journal, open for writing. There is one in a process.
+/// How the journal is, for people and for monitoring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Health {
+    pub trouble: Option<Unwritable>,
+    pub last_seq: u64,
+    /// The last record that is on disk for certain.
+    pub synced_seq: u64,
+    /// The first number of the segment that is written to.
+    pub segment: u64,
+    /// The next segment is there already.
+    pub spare: bool,
+    /// Statements refused since the trouble began.
+    pub refused: u64,
+}
+
+/// The journal, open for writing. There is one in a process. Dropped without `close` it is left as by a crash.
 #[derive(Debug)]
 pub struct Journal {
-    /// Of its folder: there is one writer.
-    _lock: File,
-    writer: Mutex<Writer>,
-    /// The number of the last record.
-    end: watch::Sender<u64>,
-    /// Statements refused since nothing could be recorded.
-    refused: AtomicU64,
+    shared: Arc<Shared>,
+    keeper: Mutex<Option<Keeper>>,
+    lock: Mutex<Option<std::fs::File>>,
+    id: Digest,
+    state: PathBuf,
 }
 
 impl Journal {
     /// Opens the journal in a state folder, or begins one; what a crash left is put right first.
     pub fn open(state: &Path, options: Options) -> Result<Arc<Self>, JournalError> {
-        let folder = state.join("journal");
-        let failed = |reason| JournalError::Io { folder: folder.clone(), reason };
-        fs::create_dir_all(&folder).map_err(failed)?;
-        let lock = File::open(&folder).map_err(failed)?;
-        lock.try_lock().map_err(|_| JournalError::Taken { folder: folder.clone() })?;
-        let writer = Writer::open(state, options)?;
-        let end = watch::Sender::new(writer.last_seq());
-        Ok(Arc::new(Self { _lock: lock, writer: Mutex::new(writer), end, refused: AtomicU64::new(0) }))
+        let options = Options {
+            segment: options.segment.max(SMALLEST_SEGMENT),
+            sync_interval: options.sync_interval.max(SHORTEST_INTERVAL),
+            checkpoint_interval: options.checkpoint_interval.max(SHORTEST_INTERVAL),
+            ..options
+        };
+        Self::open_with(state, &options, &Files::default())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Writer> {
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    fn open_with(state: &Path, options: &Options, files: &Files) -> Result<Arc<Self>, JournalError> {
+        let folder = state.join("journal");
+        let failed = |reason| JournalError::Io { folder: folder.clone(), reason };
+        let no_keys = |reason: io::Error| JournalError::Keys { folder: state.to_owned(), what: reason.to_string() };
+        files.folder(&folder).map_err(failed)?;
+        let Some(lock) = files.lock(&folder).map_err(failed)? else { return Err(JournalError::Taken { folder }) };
+        let found = recover::recover(files, &folder)?;
+        keys::settle(files, state, found.as_ref().and_then(|found| found.key)).map_err(no_keys)?;
+        let key = keys::signing(files, state).map_err(no_keys)?;
+        let public = key.public();
+        let writer = Writer::open(files.clone(), folder.clone(), options.clone(), key, found.as_ref()).map_err(failed)?;
+        let id = writer.header().journal;
+        let shared = Arc::new(Shared::new(writer));
+        let keeper = Keeper::start(&shared, options).map_err(failed)?;
+        let (keeper, lock) = (Mutex::new(Some(keeper)), Mutex::new(Some(lock)));
+        let journal = Self { shared, keeper, lock, id, state: state.to_owned() };
+        journal.begin(found.as_ref(), public).map_err(|why| failed(io::Error::other(why)))?;
+        Ok(Arc::new(journal))
+    }
+
+    /// Records what was found.
+    fn begin(&self, found: Option<&Found>, key: Hash) -> Result<(), Unwritable> {
+        if let Some(found) = found {
+            let (sessions, orphans) = found.running.count();
+            if !found.orderly || sessions > 0 || orphans > 0 {
+                let (cut, cut_hash) = found.cut.map_or((0, None), |(cut, hash)| (cut, Some(hash)));
+                tracing::warn!(cut, orphans, sessions, "the journal was not closed in order; it was put right");
+                self.record(Recovered { cut, cut_hash, orphans, sessions })?;
+            }
+            for end in found.running.ends() {
+                self.record(end)?;
+            }
+        }
+        let previous = found.and_then(|found| found.key);
+        if previous != Some(key) {
+            if let Some(previous) = previous {
+                let (previous, key) = (crate::audit::checkpoint::key_name(previous), crate::audit::checkpoint::key_name(key));
+                tracing::error!(previous, key, "the key that signs checkpoints is not the one this journal had: it was lost or replaced");
+            }
+            self.record(KeyChanged { key, previous, endorsement: None, by: None })?;
+        }
+        Ok(())
+    }
+
+    /// Ends the journal in order: everything is on disk when this returns, and nothing more can be recorded.
+    pub fn close(&self) -> Result<(), JournalError> {
+        let Some(keeper) = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take() else { return Ok(()) };
+        let closed = self.write_end();
+        drop(keeper);
+        let finished = keeper::finish(&self.shared);
+        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let failed = |reason| JournalError::Io { folder: self.state.join("journal"), reason };
+        closed.map_err(|why| failed(io::Error::other(why)))?;
+        finished.map_err(failed)
+    }
+
+    fn write_end(&self) -> Result<(), Unwritable> {
+        let writer = self.shared.lock();
+        let (started, executions) = (writer.started, writer.executions);
+        drop(writer);
+        if started {
+            self.record(Stopped { executions })?;
+        }
+        self.shared.with_segment(|writer| if writer.unsigned { writer.checkpoint() } else { Ok(()) })
     }
 
     /// Records one event; returns its number.
     pub fn record(&self, event: impl Into<Event>) -> Result<u64, Unwritable> {
-        let seq = self.lock().append(&event.into())?;
-        self.end.send_replace(seq);
-        Ok(seq)
+        self.shared.put(None, &[event.into().into()])
     }
 
     /// Records an event that was encoded elsewhere; returns its number.
     pub fn record_encoded(&self, kind: Kind, encoded: &Encoded) -> Result<u64, Unwritable> {
-        let seq = self.lock().append_encoded(kind, encoded)?;
-        self.end.send_replace(seq);
-        Ok(seq)
+        self.shared.with_segment(|writer| writer.write_encoded(kind, encoded))
     }
 
     /// Records that a session begins; it is known by the record's number from then on.
     pub fn session(self: &Arc<Self>, who: SignedIn) -> Result<Scribe, Unwritable> {
-        let mut writer = self.lock();
-        let session = writer.append(&who.clone().into())?;
-        let segment = writer.segment();
-        drop(writer);
-        self.end.send_replace(session);
-        Ok(Scribe { journal: Arc::clone(self), session, who: Box::new(who), segment })
+        let note = [Note::from(who.clone())];
+        let (session, segment) = self.shared.with_segment(|writer| Ok((writer.write(None, &note)?, writer.segment())))?;
+        Ok(Scribe { journal: Arc::clone(self), known: Known { session, who: Box::new(who), segment } })
     }
 
     /// Why nothing can be recorded now, if so. Costs next to nothing: asked before every statement.
     pub fn trouble(&self) -> Option<Unwritable> {
-        None
+        self.shared.trouble()
+    }
+
+    /// Counts statements that were refused because of the trouble; the record that ends it says how many.
+    pub fn refused(&self, count: u64) {
+        if count > 0 {
+            self.shared.refused.fetch_add(count, Ordering::Relaxed);
+        }
+    }
+
+    pub fn health(&self) -> Health {
+        let writer = self.shared.lock();
+        let (last_seq, segment, spare) = (writer.last_seq(), writer.segment(), writer.spare.is_some());
+        drop(writer);
+        let synced_seq = self.shared.synced.borrow().seq;
+        let refused = self.shared.refused.load(Ordering::Relaxed);
+        Health { trouble: self.trouble(), last_seq, synced_seq, segment, spare, refused }
     }
 
     /// The number of the last record, and of every later one: for those who read behind.
     pub fn end(&self) -> watch::Receiver<u64> {
-        self.end.subscribe()
+        // From here on writers tell; what they wrote before is told now.
+        let receiver = self.shared.end.subscribe();
+        self.shared.tell();
+        receiver
     }
 
-    /// Returns when everything up to `seq` is on disk.
-    #[allow(clippy::unused_async, reason = "the sync thread is waited for")]
-    pub async fn durable(&self, _seq: u64) -> Result<(), Unwritable> {
-        self.lock().sync()
+    /// The number of the last record that is on disk, and of every later one: for those who pass on what must never be taken back.
+    pub fn on_disk(&self) -> watch::Receiver<u64> {
+        self.shared.on_disk.subscribe()
+    }
+
+    /// Returns when everything up to `seq` is on disk. Who waits at the same time waits for the same sync.
+    pub async fn durable(&self, seq: u64) -> Result<(), Unwritable> {
+        let seq = seq.min(self.shared.last.load(Ordering::SeqCst));
+        let mut synced = self.shared.synced.subscribe();
+        if synced.borrow().seq < seq {
+            self.shared.ring();
+        }
+        loop {
+            let now = *synced.borrow_and_update();
+            if now.seq >= seq {
+                return Ok(());
+            }
+            if let Some(why) = now.failed {
+                return Err(why);
+            }
+            synced.changed().await.map_err(|_| Unwritable::Broken)?;
+        }
+    }
+
+    /// Makes a new key for checkpoints, which the old one endorses; returns the public one.
+    pub fn rotate_signing_key(&self, by: &str) -> Result<Hash, JournalError> {
+        let files = self.shared.lock().files.clone();
+        let failed = |reason: io::Error| JournalError::Keys { folder: self.state.clone(), what: reason.to_string() };
+        let unwritable = |why: Unwritable| failed(io::Error::other(why));
+        let mut next = Some(keys::prepare(&files, &self.state).map_err(failed)?);
+        let seq = self.shared.with_segment(|writer| writer.change_key(&mut next, by)).map_err(unwritable)?;
+        // The old key is overwritten only when the record that it signed is on disk.
+        self.shared.wait_synced(seq).map_err(unwritable)?;
+        keys::install(&files, &self.state).map_err(failed)?;
+        Ok(self.shared.lock().key.public())
+    }
+
+    /// Begins a new epoch, in a new segment: the state was restored from a backup.
+    pub fn begin_epoch(&self, began: &EpochBegan) -> Result<u64, Unwritable> {
+        self.shared.with_segment(|writer| writer.begin_epoch(began))
     }
 
     /// What identifies this journal.
     pub fn id(&self) -> Digest {
-        self.lock().id()
+        self.id
     }
+}
+
+/// Makes a new key for the checkpoints of a journal that nobody writes.
+pub fn rotate_signing_key(state: &Path, by: &str) -> Result<Hash, JournalError> {
+    let journal = Journal::open(state, Options::default())?;
+    let key = journal.rotate_signing_key(by)?;
+    journal.close()?;
+    Ok(key)
 }
 
 /// Records what one session does.
 #[derive(Debug)]
 pub struct Scribe {
     journal: Arc<Journal>,
-    session: u64,
-    who: Box<SignedIn>,
-    /// The first number of the segment that says who the session is.
-    segment: u64,
+    known: Known,
 }
 
 impl Scribe {
     pub fn session(&self) -> u64 {
-        self.session
+        self.known.session
     }
 
     pub fn journal(&self) -> &Arc<Journal> {
@@ -166,13 +320,14 @@ impl Scribe {
 
     /// Statements were refused because nothing could be recorded.
     pub fn refused(&self, count: u64) {
-        if count > 0 {
-            self.journal.refused.fetch_add(count, Ordering::Relaxed);
-        }
+        self.journal.refused(count);
     }
 
-    /// What could not be recorded when it happened, and is when the journal can be written again.
-    pub fn owe(&self, _notes: impl IntoIterator<Item = Note>) {}
+    /// What could not be recorded when it happened, and is when the journal can be written again. What is too much to be kept until
+    /// then is ended by recovery, at the next start.
+    pub fn owe(&self, notes: impl IntoIterator<Item = Note>) {
+        self.journal.shared.lock().owe(&self.known, notes);
+    }
 
     /// Records what happened, in order. When this has returned, the end of the process does not lose it. On an error nothing that
     /// depends on these records may leave the process.
@@ -180,22 +335,6 @@ impl Scribe {
         if notes.is_empty() {
             return Ok(());
         }
-        let mut writer = self.journal.lock();
-        for note in notes {
-            if writer.segment() != self.segment {
-                let body = self.who.body.clone();
-                let who = SignedIn { body: None, ..(*self.who).clone() };
-                writer.append(&Continued { session: self.session, who, body }.into())?;
-                self.segment = writer.segment();
-            }
-            if let Some(shape) = &note.shape {
-                writer.shape(shape)?;
-            }
-            writer.append(&note.event)?;
-        }
-        let seq = writer.last_seq();
-        drop(writer);
-        self.journal.end.send_replace(seq);
-        Ok(())
+        self.journal.shared.put(Some(&mut self.known), notes).map(drop)
     }
 }

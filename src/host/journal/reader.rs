@@ -1,19 +1,25 @@
 //! Reads the journal behind the writer, in this process or in another: from a record on, across segments, up to what was written
-//! so far, and on from there.
+//! so far, and on from there. Every record that is read is checked against the one before.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::files;
 use crate::audit::event::{Kind, Unreadable};
-use crate::audit::record::{Body, LONGEST, Record};
+use crate::audit::record::{Body, LONGEST, Malformed, Record};
 use crate::audit::segment::{HEADER, Header, HeaderError};
 use crate::audit::{Event, Hash, Origin};
 
 /// Read at once; grows to the longest record there is where it must.
-const CHUNK: usize = 1024 * 1024;
+const CHUNK: usize = 256 * 1024;
+/// A record that does not verify may be one that is just being written or erased: it is read again this often, after a pause.
+const LOOKS: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(1);
+/// Segments that are removed while they are looked for.
+const REMOVED: u32 = 100;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
@@ -72,6 +78,9 @@ struct Segment {
     at: u64,
     held: Vec<u8>,
     taken: usize,
+    /// The hash that the next record covers, and its number.
+    previous: Hash,
+    next_seq: u64,
 }
 
 impl Reader {
@@ -80,114 +89,156 @@ impl Reader {
         Self { folder: state.join("journal"), segment: None, next_seq: seq.max(1) }
     }
 
+    /// What the segment of the record that came last says of itself.
+    pub fn header(&self) -> Option<Header> {
+        self.segment.as_ref().map(|segment| segment.header)
+    }
+
     /// The record that comes next; `None` where nothing more was written yet: later there may be more.
+    #[allow(clippy::should_implement_trait, reason = "it is no iterator: behind a `None` there may be more")]
     pub fn next(&mut self) -> Result<Option<Entry>, ReadError> {
         loop {
-            if self.segment.is_none() && !self.enter()? {
+            let Some(segment) = &mut self.segment else {
+                if self.enter()? {
+                    continue;
+                }
                 return Ok(None);
+            };
+            if let Some(entry) = step(&self.folder, segment)? {
+                if entry.seq < self.next_seq {
+                    continue;
+                }
+                self.next_seq = entry.seq.saturating_add(1);
+                return Ok(Some(entry));
             }
-            match self.step()? {
-                Some(entry) if entry.seq < self.next_seq => {}
-                Some(entry) => {
-                    self.next_seq = entry.seq.saturating_add(1);
-                    return Ok(Some(entry));
-                }
-                // The segment has no more: is there a later one?
-                None => {
-                    let current = self.segment.as_ref().map_or(0, |segment| segment.header.first_seq);
-                    let later = self.segments()?.into_iter().any(|first| first > current);
-                    if !later {
-                        return Ok(None);
-                    }
-                    // It may have been written to between the two looks.
-                    if let Some(entry) = self.step()? {
-                        if entry.seq >= self.next_seq {
-                            self.next_seq = entry.seq.saturating_add(1);
-                            return Ok(Some(entry));
-                        }
-                        continue;
-                    }
-                    let next = self.segments()?.into_iter().find(|first| *first > current);
-                    self.segment = next.map(|first| self.open_segment(first)).transpose()?;
-                }
+            if !self.advance()? {
+                return Ok(None);
             }
         }
     }
 
+    /// Goes to the segment that holds the next record.
+    fn enter(&mut self) -> Result<bool, ReadError> {
+        for _ in 0..REMOVED {
+            let segments = self.segments()?;
+            let holding = segments.iter().rev().find(|first| **first <= self.next_seq).or(segments.first());
+            let Some(first) = holding else { return Ok(false) };
+            if let Some(segment) = self.open_segment(*first)? {
+                self.segment = Some(segment);
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The segment has no more: goes to the one behind it, if there is one and if nothing was written to this one meanwhile.
+    fn advance(&mut self) -> Result<bool, ReadError> {
+        for _ in 0..REMOVED {
+            let Some(segment) = &self.segment else { return Ok(true) };
+            let current = segment.header.first_seq;
+            let segments = self.segments()?;
+            let Some(first) = segments.iter().copied().find(|first| *first > current) else { return Ok(false) };
+            let Some(next) = self.open_segment(first)? else { continue };
+            let Some(segment) = &mut self.segment else { return Ok(true) };
+            // A segment gets no more once there is one behind it, but it may have got some between the two looks.
+            segment.fill(CHUNK).map_err(|reason| ReadError::Io { folder: self.folder.clone(), reason })?;
+            if segment.has_more() {
+                return Ok(true);
+            }
+            let joins = next.header.first_seq == segment.next_seq && next.header.previous == segment.previous;
+            // Where this one was removed, so may others behind it have been.
+            if !joins && segments.contains(&current) {
+                return Err(ReadError::Damaged { seq: segment.next_seq });
+            }
+            self.segment = Some(next);
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
     fn segments(&self) -> Result<Vec<u64>, ReadError> {
-        files::segments(&self.folder).map_err(|reason| self.failed(reason))
+        match files::segments(&self.folder) {
+            // No journal yet.
+            Err(reason) if reason.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            found => found.map_err(|reason| self.failed(reason)),
+        }
     }
 
     fn failed(&self, reason: io::Error) -> ReadError {
         ReadError::Io { folder: self.folder.clone(), reason }
     }
 
-    /// Goes to the segment that holds the next record.
-    fn enter(&mut self) -> Result<bool, ReadError> {
-        let segments = self.segments()?;
-        let holding = segments.iter().rev().find(|first| **first <= self.next_seq).or(segments.first()).copied();
-        self.segment = holding.map(|first| self.open_segment(first)).transpose()?;
-        Ok(self.segment.is_some())
-    }
-
-    fn open_segment(&self, first_seq: u64) -> Result<Segment, ReadError> {
-        let file = File::open(self.folder.join(files::segment_name(first_seq))).map_err(|reason| self.failed(reason))?;
+    /// `None` where it was removed meanwhile.
+    fn open_segment(&self, first_seq: u64) -> Result<Option<Segment>, ReadError> {
+        let file = match File::open(self.folder.join(files::segment_name(first_seq))) {
+            Err(reason) if reason.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened.map_err(|reason| self.failed(reason))?,
+        };
         let mut bytes = [0; HEADER];
         file.read_exact_at(&mut bytes, 0).map_err(|reason| self.failed(reason))?;
         let header = Header::read(&bytes).map_err(|reason| ReadError::Header { first_seq, reason })?;
-        Ok(Segment { file, header, at: u64::try_from(HEADER).unwrap_or(0), held: Vec::new(), taken: 0 })
-    }
-
-    fn step(&mut self) -> Result<Option<Entry>, ReadError> {
-        let next_seq = self.next_seq;
-        let Some(segment) = &mut self.segment else { return Ok(None) };
-        match segment.step() {
-            Ok(Some(entry)) => Ok(Some(entry)),
-            Ok(None) => Ok(None),
-            Err(None) => Err(ReadError::Damaged { seq: next_seq }),
-            Err(Some(reason)) => Err(ReadError::Io { folder: self.folder.clone(), reason }),
-        }
+        let at = u64::try_from(HEADER).unwrap_or(0);
+        Ok(Some(Segment { file, header, at, held: Vec::new(), taken: 0, previous: header.hash(), next_seq: header.first_seq }))
     }
 }
 
-impl Segment {
-    /// Err(None) is a damaged record.
-    fn step(&mut self) -> Result<Option<Entry>, Option<io::Error>> {
-        for size in [0, CHUNK, LONGEST] {
-            if size > 0 {
-                self.fill(size)?;
-            }
-            let rest = self.held.get(self.taken..).unwrap_or_default();
-            match Record::read(rest) {
-                Ok(Some(record)) => {
-                    let entry = Entry {
-                        seq: record.seq,
-                        time: record.time,
-                        kind: Kind(record.kind),
-                        hash: record.hash,
-                        erased: record.body == Body::Erased,
-                        facts: record.facts.to_vec(),
-                        body: if let Body::Whole(body) = record.body { Some(body.to_vec()) } else { None },
-                    };
-                    self.taken = self.taken.saturating_add(record.length());
-                    return Ok(Some(entry));
-                }
-                // What was held may be what the writer had not written yet.
-                Ok(None) | Err(_) if size < LONGEST => {}
-                Ok(None) => return Ok(None),
-                Err(_) => return Err(None),
-            }
+fn step(folder: &Path, segment: &mut Segment) -> Result<Option<Entry>, ReadError> {
+    let failed = |reason| ReadError::Io { folder: folder.to_owned(), reason };
+    // What is held may be from before the writer wrote on.
+    for size in [0, CHUNK, LONGEST] {
+        if size > 0 {
+            segment.fill(size).map_err(failed)?;
         }
-        Ok(None)
+        match segment.take() {
+            Ok(None) if size == 0 => {}
+            Ok(entry) => return Ok(entry),
+            Err(_) => {}
+        }
+    }
+    for _ in 0..LOOKS {
+        std::thread::sleep(PAUSE);
+        segment.fill(LONGEST).map_err(failed)?;
+        if let Ok(entry) = segment.take() {
+            return Ok(entry);
+        }
+    }
+    Err(ReadError::Damaged { seq: segment.next_seq })
+}
+
+impl Segment {
+    fn take(&mut self) -> Result<Option<Entry>, Malformed> {
+        let Some(record) = Record::read(self.held.get(self.taken..).unwrap_or_default())? else { return Ok(None) };
+        record.check(self.previous)?;
+        if record.seq != self.next_seq {
+            return Err(Malformed::Parts);
+        }
+        let entry = Entry {
+            seq: record.seq,
+            time: record.time,
+            kind: Kind(record.kind),
+            hash: record.hash,
+            erased: record.body == Body::Erased,
+            facts: record.facts.to_vec(),
+            body: if let Body::Whole(body) = record.body { Some(body.to_vec()) } else { None },
+        };
+        self.taken = self.taken.saturating_add(record.length());
+        (self.previous, self.next_seq) = (record.hash, record.seq.saturating_add(1));
+        Ok(Some(entry))
     }
 
-    fn fill(&mut self, size: usize) -> Result<(), Option<io::Error>> {
+    /// Whether something stands where the next record would.
+    fn has_more(&self) -> bool {
+        self.held.iter().skip(self.taken).take(size_of::<u32>()).any(|byte| *byte != 0)
+    }
+
+    /// Reads on from behind what was taken.
+    fn fill(&mut self, size: usize) -> io::Result<()> {
         self.at = self.at.saturating_add(u64::try_from(self.taken).unwrap_or(0));
         self.taken = 0;
         self.held.resize(size, 0);
         let mut filled = 0;
         while let Some(space) = self.held.get_mut(filled..).filter(|space| !space.is_empty()) {
-            let count = self.file.read_at(space, self.at.saturating_add(u64::try_from(filled).unwrap_or(0))).map_err(Some)?;
+            let count = self.file.read_at(space, self.at.saturating_add(u64::try_from(filled).unwrap_or(0)))?;
             if count == 0 {
                 break;
             }

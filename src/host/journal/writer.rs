@@ -1,37 +1,181 @@
-//! The one writer: numbers, chains and places records.
+//! The one writer: numbers, chains and places records. It waits for nothing and syncs nothing; what takes time is the keeper's.
 
-use std::collections::HashSet;
-use std::fs::{self, File};
+use std::collections::{HashSet, VecDeque};
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{Ordering, fence};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use memmap2::MmapMut;
 use ring::rand::{SecureRandom as _, SystemRandom};
+use zeroize::Zeroizing;
 
-use super::{JournalError, Options, Unwritable, files};
-use crate::audit::event::{Encoded, ShapeMet, ShapeText};
+use super::fault::{Fault, Trouble};
+use super::files::{self, Files};
+use super::recover::Found;
+use super::running::Running;
+use super::{Options, Unwritable};
+use crate::audit::event::{Checkpointed, Continued, Encoded, EpochBegan, KeyChanged, ShapeMet, ShapeText, SignedIn, Word};
 use crate::audit::record::{self, Place, SALT};
-use crate::audit::segment::{HEADER, Header, Walk};
-use crate::audit::{Digest, Event, Hash, Kind, Shape};
+use crate::audit::seal::{Original, RANDOM, SealError, Sealer, SegmentKey};
+use crate::audit::segment::{HEADER, Header};
+use crate::audit::{Digest, Event, Hash, Kind, Note, Shape, SigningKey};
 
 /// Random bytes are taken from the system this many salts at a time.
 const SALTS: usize = 256;
+/// Kept free at the end of a segment for the checkpoint that ends it; a few zeros are left behind it until the segment is cut.
+const CHECKPOINT_ROOM: usize = 512;
+/// Segments that are full and not yet on disk. At more the writer waits: what could be lost with the power has a bound.
+const MOST_RETIRED: usize = 2;
+/// Notes that wait for the journal to be writable again: some for each of thousands of sessions, in some megabytes.
+const MOST_OWED: usize = 10_000;
+/// The next segment while it has no number yet.
+pub const SPARE: &str = "next.seg.tmp";
+
+/// Why a group of records was not written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    Unwritable(Unwritable),
+    /// The segment is full and the next one is not there yet.
+    NoSpare,
+    /// The group fits no segment as a whole.
+    TooLong,
+}
+
+/// The next segment: all its blocks and pages, no header.
+#[derive(Debug)]
+pub struct Spare {
+    file: Arc<File>,
+    memory: MmapMut,
+}
+
+impl Spare {
+    pub fn make(files: &Files, folder: &Path, size: u64) -> io::Result<Self> {
+        let path = folder.join(SPARE);
+        let make = || {
+            let file = files.create(&path)?;
+            files.allocate(&file, size)?;
+            let memory = files.map(&file)?;
+            // Now, so that the first sync of the segment does not have to.
+            files.sync_data(&file)?;
+            Ok(Self { file: Arc::new(file), memory })
+        };
+        make().inspect_err(|_| {
+            // On a full disk its blocks are wanted; what cannot be removed is replaced by the next try.
+            files.remove(&path).ok();
+        })
+    }
+}
+
+/// A segment that is written to.
+#[derive(Debug)]
+pub struct Segment {
+    pub header: Header,
+    pub file: Arc<File>,
+    memory: MmapMut,
+    /// Where the next record begins.
+    pub at: usize,
+}
+
+impl Segment {
+    /// Bytes that were written, from `from` on, no more than `out` holds; returns how many.
+    pub fn copy(&self, from: usize, out: &mut [u8]) -> usize {
+        let written = self.memory.get(from..self.at).unwrap_or_default();
+        out.iter_mut().zip(written).map(|(to, from)| *to = *from).count()
+    }
+
+    fn fills_more_than(&self, quarters: usize) -> bool {
+        self.at > self.memory.len() / 4 * quarters
+    }
+}
+
+/// A full segment that is not yet on disk.
+#[derive(Debug)]
+pub struct Retired {
+    pub segment: Segment,
+    /// The hash of the header of the segment behind it, that segment's number, and what was open there.
+    pub next: Hash,
+    pub next_seq: u64,
+    pub running: Running,
+}
+
+/// Who a session is, and which segment says so.
+#[derive(Debug, Clone)]
+pub struct Known {
+    pub session: u64,
+    pub who: Box<SignedIn>,
+    pub segment: u64,
+}
 
 pub struct Writer {
-    folder: PathBuf,
+    pub files: Files,
+    pub folder: PathBuf,
     options: Options,
-    header: Header,
-    file: File,
-    memory: MmapMut,
-    at: usize,
+    pub key: SigningKey,
+    pub current: Segment,
+    pub spare: Option<Spare>,
+    pub retired: VecDeque<Retired>,
     previous: Hash,
     next_seq: u64,
+    /// The time of the last record: that of none is before the one before it.
+    time: u64,
+    /// The checkpoint that ends the segment is written.
+    sealed: bool,
+    /// Records were written since the last checkpoint.
+    pub unsigned: bool,
     /// The shapes whose text this segment has.
     shapes: HashSet<Digest>,
+    /// What originals in this segment are sealed with, as far as this process wrote it.
+    segment_key: Option<SegmentKey>,
+    running: Running,
+    /// Executions since this process opened the journal.
+    pub executions: u64,
+    /// The server told that it began to serve, so its end is told too.
+    pub started: bool,
+    /// The keeper is to be woken.
+    pub call: bool,
+    /// It was, for the next segment.
+    called: bool,
+    /// A record waits for the next segment.
+    pub hurry: bool,
+    /// Writing failed; the keeper tries again.
+    pub broken: Option<Fault>,
+    /// The next segment could not be made.
+    pub spare_failed: Option<Fault>,
+    /// A record found no segment for too long.
+    pub stuck: bool,
+    pub trouble: Option<Trouble>,
+    pub closed: bool,
+    /// What could not be recorded when it happened.
+    owed: VecDeque<(Known, Note)>,
     encoded: Encoded,
-    bytes: Vec<u8>,
+    draft: Draft,
     salts: Vec<[u8; SALT]>,
     random: SystemRandom,
+}
+
+/// What is to be written together.
+#[derive(Debug, Clone, Copy)]
+enum Group<'a> {
+    Notes(&'a [Note]),
+    Encoded(Kind, &'a Encoded),
+}
+
+/// A group of records that is not written yet.
+#[derive(Debug, Default)]
+struct Draft {
+    bytes: Vec<u8>,
+    /// The shapes whose texts are in it.
+    shapes: Vec<Digest>,
+    /// The numbers of the notes' records.
+    seqs: Vec<u64>,
+    /// The key that originals in it are sealed with, where it is the one that brings it.
+    segment_key: Option<SegmentKey>,
+    /// Behind it.
+    previous: Hash,
+    next_seq: u64,
 }
 
 impl std::fmt::Debug for Writer {
@@ -40,51 +184,63 @@ impl std::fmt::Debug for Writer {
     }
 }
 
-fn now() -> u64 {
+/// Microseconds since 1970.
+pub fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
 impl Writer {
-    pub fn open(state: &Path, options: Options) -> Result<Self, JournalError> {
-        let folder = state.join("journal");
-        let failed = |reason| JournalError::Io { folder: folder.clone(), reason };
-        let damaged = |what: String| JournalError::Damaged { folder: folder.clone(), what };
-        fs::create_dir_all(&folder).map_err(failed)?;
-        let last = files::segments(&folder).map_err(failed)?.last().copied();
+    pub fn open(files: Files, folder: PathBuf, options: Options, key: SigningKey, found: Option<&Found>) -> io::Result<Self> {
         let random = SystemRandom::new();
-        let mut id = Digest::default();
-        random.fill(&mut id.0).map_err(|_| failed(std::io::Error::other("no random bytes")))?;
-        let first = Header { journal: id, epoch: 0, first_seq: 1, time: now(), previous: Hash::default() };
-        let path = folder.join(files::segment_name(last.unwrap_or(1)));
-        let (file, mut memory) = files::map(&path, options.segment).map_err(failed)?;
-        if last.is_none()
-            && let Some(to) = memory.get_mut(..HEADER)
-        {
-            to.copy_from_slice(&first.write());
-        }
-        let (header, mut walk) = Walk::new(&memory).map_err(|error| damaged(error.to_string()))?;
-        while walk.step().map_err(|error| damaged(error.to_string()))?.is_some() {}
-        let (at, previous, next_seq) = (walk.at(), walk.previous(), walk.next_seq());
+        let (current, previous, next_seq) = match found {
+            Some(found) => (resume(&files, &folder, &options, found)?, found.previous, found.next_seq),
+            None => {
+                let mut journal = Digest::default();
+                random.fill(&mut journal.0).map_err(|_| io::Error::other("the system gave no random bytes"))?;
+                let header = Header { journal, epoch: 0, first_seq: 1, time: now(), previous: Hash::default() };
+                let mut spare = Spare::make(&files, &folder, options.segment)?;
+                let current = name(&files, &folder, &mut spare, header).map(|()| enter(spare, header))?;
+                files.sync_folder(&folder)?;
+                (current, header.hash(), 1)
+            }
+        };
         Ok(Self {
+            files,
+            folder,
             options,
-            header,
-            file,
-            memory,
-            at,
+            key,
+            current,
+            spare: None,
+            retired: VecDeque::new(),
             previous,
             next_seq,
-            shapes: HashSet::new(),
+            time: found.map_or(0, |found| found.time),
+            sealed: false,
+            unsigned: false,
+            shapes: found.map(|found| found.shapes.clone()).unwrap_or_default(),
+            segment_key: None,
+            running: found.map(|found| found.running.clone()).unwrap_or_default(),
+            executions: 0,
+            started: false,
+            call: false,
+            called: false,
+            hurry: false,
+            broken: None,
+            spare_failed: None,
+            stuck: false,
+            trouble: None,
+            closed: false,
+            owed: VecDeque::new(),
             encoded: Encoded::default(),
-            bytes: Vec::new(),
+            draft: Draft::default(),
             salts: Vec::new(),
             random,
-            folder,
         })
     }
 
-    pub fn id(&self) -> Digest {
-        self.header.journal
+    pub fn header(&self) -> Header {
+        self.current.header
     }
 
     pub fn last_seq(&self) -> u64 {
@@ -93,69 +249,325 @@ impl Writer {
 
     /// The first number of the segment that is written to.
     pub fn segment(&self) -> u64 {
-        self.header.first_seq
+        self.current.header.first_seq
     }
 
-    /// Records the text of a shape, if this segment does not have it.
-    pub fn shape(&mut self, shape: &Shape) -> Result<(), Unwritable> {
-        if self.shapes.contains(&shape.digest) {
-            return Ok(());
+    /// The size of the next segment, if it is time to make it.
+    pub fn wants_spare(&self) -> Option<u64> {
+        let due =
+            self.spare.is_none() && !self.closed && self.retired.len() < MOST_RETIRED && (self.hurry || self.current.fills_more_than(2));
+        due.then_some(self.options.segment)
+    }
+
+    /// Why nothing can be recorded, or soon can be no more. The last quarter of a segment is for the ends of what runs, while there
+    /// is no next one.
+    pub fn ailment(&self) -> Option<Fault> {
+        if self.broken.is_some() || self.spare.is_some() {
+            return self.broken.clone();
         }
-        let body = Some(Box::new(ShapeText { text: shape.text.to_string() }));
-        self.append(&ShapeMet { shape: shape.digest, body }.into())?;
-        self.shapes.insert(shape.digest);
+        let slow = self.stuck.then_some(Fault { kind: Unwritable::Broken, said: Word::Borrowed("too slow") });
+        self.spare_failed.clone().filter(|_| self.stuck || self.current.fills_more_than(3)).or(slow)
+    }
+
+    pub fn now(&mut self) -> u64 {
+        self.time = self.time.max(now());
+        self.time
+    }
+
+    /// Writes a group of records into one segment, behind what that segment must have said before them: who the session is, and
+    /// the texts of shapes. All of them are there when this returns, or none.
+    pub fn write(&mut self, known: Option<&mut Known>, notes: &[Note]) -> Result<u64, Stop> {
+        self.place(known, Group::Notes(notes))
+    }
+
+    pub fn write_encoded(&mut self, kind: Kind, encoded: &Encoded) -> Result<u64, Stop> {
+        self.place(None, Group::Encoded(kind, encoded))
+    }
+
+    fn place(&mut self, known: Option<&mut Known>, group: Group<'_>) -> Result<u64, Stop> {
+        if self.closed {
+            return Err(Stop::Unwritable(Unwritable::Broken));
+        }
+        if let Some(fault) = &self.broken {
+            return Err(Stop::Unwritable(fault.kind));
+        }
+        // Once into this segment, or once into the next.
+        for _ in 0..2 {
+            if !self.sealed {
+                self.compose(known.as_deref(), group).map_err(Stop::Unwritable)?;
+                if self.draft.bytes.len() <= self.room() {
+                    self.commit(group);
+                    if let Some(known) = known {
+                        known.segment = self.segment();
+                    }
+                    return Ok(self.last_seq());
+                }
+                if self.draft.bytes.len() > self.current.memory.len().saturating_sub(HEADER + CHECKPOINT_ROOM) {
+                    return Err(Stop::TooLong);
+                }
+            }
+            self.rotate(self.current.header.epoch)?;
+        }
+        Err(Stop::TooLong)
+    }
+
+    /// Bytes that this segment takes before its last checkpoint.
+    fn room(&self) -> usize {
+        self.current.memory.len().saturating_sub(CHECKPOINT_ROOM).saturating_sub(self.current.at)
+    }
+
+    fn compose(&mut self, known: Option<&Known>, group: Group<'_>) -> Result<(), Unwritable> {
+        self.now();
+        self.begin();
+        if let Some(known) = known
+            && known.segment != self.segment()
+        {
+            let body = known.who.body.clone();
+            let who = SignedIn { body: None, ..(*known.who).clone() };
+            self.add(&Continued { session: known.session, who, body }.into())?;
+        }
+        let notes = match group {
+            Group::Notes(notes) => notes,
+            Group::Encoded(kind, encoded) => return self.draft.add(kind, encoded, self.time, &mut self.salts, &self.random),
+        };
+        for note in notes {
+            if let Some(shape) = &note.shape {
+                self.add_shape(shape)?;
+            }
+            let sealed = note.original.as_ref().map(|original| self.sealed(&note.event, original)).transpose()?;
+            self.draft.seqs.push(self.draft.next_seq);
+            self.add(sealed.as_ref().unwrap_or(&note.event))?;
+        }
         Ok(())
     }
 
-    pub fn append(&mut self, event: &Event) -> Result<u64, Unwritable> {
+    fn begin(&mut self) {
+        self.draft.bytes.clear();
+        self.draft.shapes.clear();
+        self.draft.seqs.clear();
+        self.draft.segment_key = None;
+        (self.draft.previous, self.draft.next_seq) = (self.previous, self.next_seq);
+    }
+
+    fn add_shape(&mut self, shape: &Shape) -> Result<(), Unwritable> {
+        if self.shapes.contains(&shape.digest) || self.draft.shapes.contains(&shape.digest) {
+            return Ok(());
+        }
+        self.draft.shapes.push(shape.digest);
+        let body = Some(Box::new(ShapeText { text: shape.text.to_string() }));
+        self.add(&ShapeMet { shape: shape.digest, body }.into())
+    }
+
+    /// The event with what was sent sealed into it. The key for that is recorded before it, once in each segment.
+    fn sealed(&mut self, event: &Event, original: &Original) -> Result<Event, Unwritable> {
+        let failed = |error: SealError| {
+            tracing::error!(%error, "an original was not sealed, so its statement is not recorded");
+            Unwritable::Broken
+        };
+        let mut event = event.clone();
+        let (Some(to), Some((session, number, body))) = (self.options.seal_to, event.sent()) else { return Ok(event) };
+        if self.segment_key.is_none() && self.draft.segment_key.is_none() {
+            let mut random = Zeroizing::new([0; RANDOM]);
+            self.random.fill(random.as_mut_slice()).map_err(|_| Unwritable::Broken)?;
+            let (record, key) = Sealer::new(to, self.current.header.journal).begin_segment(&random).map_err(failed)?;
+            self.add(&record.into())?;
+            self.draft.segment_key = Some(key);
+        }
+        if let Some(key) = self.draft.segment_key.as_ref().or(self.segment_key.as_ref()) {
+            body.get_or_insert_default().sealed = Some(key.seal(session, number, original).map_err(failed)?.into());
+        }
+        Ok(event)
+    }
+
+    fn add(&mut self, event: &Event) -> Result<(), Unwritable> {
         let mut encoded = std::mem::take(&mut self.encoded);
         encoded.facts.clear();
         encoded.body.clear();
         event.encode(&mut encoded);
-        let appended = self.append_encoded(event.kind(), &encoded);
+        let added = self.draft.add(event.kind(), &encoded, self.time, &mut self.salts, &self.random);
         self.encoded = encoded;
-        appended
+        added
     }
 
-    pub fn append_encoded(&mut self, kind: Kind, encoded: &Encoded) -> Result<u64, Unwritable> {
-        let salt = if encoded.body.is_empty() { None } else { Some(self.salt()?) };
-        self.bytes.clear();
-        let place = Place { seq: self.next_seq, time: now(), previous: self.previous };
-        let body = salt.as_ref().map(|salt| (salt, encoded.body.as_slice()));
-        let hash = record::write(&mut self.bytes, kind.0, place, &encoded.facts, body).map_err(|_| Unwritable::Broken)?;
-        let end = self.at.saturating_add(self.bytes.len());
-        let Some(to) = self.memory.get_mut(self.at..end) else {
-            self.rotate()?;
-            return self.append_encoded(kind, encoded);
-        };
-        to.copy_from_slice(&self.bytes);
-        self.at = end;
-        self.previous = hash;
-        self.next_seq = self.next_seq.saturating_add(1);
-        Ok(place.seq)
-    }
-
-    fn salt(&mut self) -> Result<[u8; SALT], Unwritable> {
-        if self.salts.is_empty() {
-            let mut bytes = [0; SALT * SALTS];
-            self.random.fill(&mut bytes).map_err(|_| Unwritable::Broken)?;
-            self.salts.extend(bytes.as_chunks::<SALT>().0);
+    /// Puts the draft, which fits, where the end of the process does not lose it.
+    fn commit(&mut self, group: Group<'_>) {
+        let end = self.current.at.saturating_add(self.draft.bytes.len());
+        if let Some(to) = self.current.memory.get_mut(self.current.at..end)
+            && let Some((to_length, to)) = to.split_first_chunk_mut::<4>()
+            && let Some((length, from)) = self.draft.bytes.split_first_chunk::<4>()
+        {
+            to.copy_from_slice(from);
+            // The first length comes last: before it the group is not there, for readers and after a crash.
+            fence(Ordering::Release);
+            *to_length = *length;
+            self.current.at = end;
         }
-        self.salts.pop().ok_or(Unwritable::Broken)
+        (self.previous, self.next_seq) = (self.draft.previous, self.draft.next_seq);
+        self.shapes.extend(self.draft.shapes.drain(..));
+        if let Some(key) = self.draft.segment_key.take() {
+            self.segment_key = Some(key);
+        }
+        // What was encoded elsewhere is of no session.
+        let notes = if let Group::Notes(notes) = group { notes } else { &[] };
+        for (note, seq) in notes.iter().zip(&self.draft.seqs) {
+            self.running.apply(*seq, &note.event);
+            self.executions = self.executions.saturating_add(u64::from(matches!(note.event, Event::Begun(_))));
+            self.started |= matches!(note.event, Event::Started(_));
+        }
+        self.unsigned = true;
+        if !self.called && self.current.fills_more_than(2) {
+            (self.call, self.called) = (true, true);
+        }
     }
 
-    fn rotate(&mut self) -> Result<(), Unwritable> {
-        let header = Header { first_seq: self.next_seq, time: now(), previous: self.previous, ..self.header };
-        let path = self.folder.join(files::segment_name(self.next_seq));
-        let (file, mut memory) = files::map(&path, self.options.segment).map_err(|_| Unwritable::Full)?;
-        memory.get_mut(..HEADER).ok_or(Unwritable::Broken)?.copy_from_slice(&header.write());
-        self.file.set_len(u64::try_from(self.at).unwrap_or(u64::MAX)).map_err(|_| Unwritable::Broken)?;
-        self.shapes.clear();
-        (self.header, self.file, self.memory, self.at, self.previous) = (header, file, memory, HEADER, header.hash());
+    /// Signs how far the chain has come. At the end of a segment the rotation does that.
+    pub fn checkpoint(&mut self) -> Result<(), Stop> {
+        if self.closed {
+            return Ok(());
+        }
+        if let Some(fault) = &self.broken {
+            return Err(Stop::Unwritable(fault.kind));
+        }
+        if self.sealed || self.room() < CHECKPOINT_ROOM {
+            return self.rotate(self.current.header.epoch);
+        }
+        self.sign().map_err(Stop::Unwritable)
+    }
+
+    fn sign(&mut self) -> Result<(), Unwritable> {
+        let time = self.now();
+        let Header { journal, epoch, .. } = self.current.header;
+        let signed = self.key.checkpoint(journal, epoch, self.last_seq(), self.previous, time);
+        let (seq, hash, key, signature) = (signed.seq, signed.hash, signed.key, signed.signature);
+        self.begin();
+        self.add(&Checkpointed { seq, hash, time, key, signature }.into())?;
+        self.commit(Group::Notes(&[]));
+        self.unsigned = false;
         Ok(())
     }
 
-    pub fn sync(&mut self) -> Result<(), Unwritable> {
-        self.file.sync_data().map_err(|_| Unwritable::Broken)
+    /// Goes on in the next segment.
+    fn rotate(&mut self, epoch: u32) -> Result<(), Stop> {
+        let Some(spare) = &mut self.spare else { return Err(Stop::NoSpare) };
+        if !self.sealed {
+            self.sign().map_err(Stop::Unwritable)?;
+            self.sealed = true;
+            return self.rotate(epoch);
+        }
+        let header = Header { epoch, first_seq: self.next_seq, time: self.time, previous: self.previous, ..self.current.header };
+        if let Err(reason) = name(&self.files, &self.folder, spare, header) {
+            return Err(Stop::Unwritable(self.fail(&reason)));
+        }
+        let Some(spare) = self.spare.take() else { return Err(Stop::NoSpare) };
+        let segment = std::mem::replace(&mut self.current, enter(spare, header));
+        self.retired.push_back(Retired { segment, next: header.hash(), next_seq: header.first_seq, running: self.running.clone() });
+        self.previous = header.hash();
+        self.shapes.clear();
+        self.segment_key = None;
+        (self.sealed, self.stuck, self.called, self.hurry, self.call) = (false, false, false, false, true);
+        Ok(())
     }
+
+    /// The state was restored from a backup: the event stands first in a segment of the new epoch.
+    pub fn begin_epoch(&mut self, began: &EpochBegan) -> Result<u64, Stop> {
+        if self.current.header.epoch < began.epoch {
+            self.rotate(began.epoch)?;
+        }
+        self.write(None, &[began.clone().into()])
+    }
+
+    /// Keeps for later what cannot be written now.
+    pub fn owe(&mut self, known: &Known, notes: impl IntoIterator<Item = Note>) {
+        let room = MOST_OWED.saturating_sub(self.owed.len());
+        self.owed.extend(notes.into_iter().take(room).map(|note| (known.clone(), note)));
+        self.call = true;
+    }
+
+    /// Writes what was kept, as far as that can be done now.
+    pub fn settle(&mut self) {
+        while let Some((mut known, note)) = self.owed.pop_front() {
+            match self.write(Some(&mut known), std::slice::from_ref(&note)) {
+                Ok(_) => {
+                    // Those of the same session that follow need not say again who it is.
+                    let same = self.owed.front_mut().filter(|(next, _)| next.session == known.session);
+                    if let Some((next, _)) = same {
+                        next.segment = known.segment;
+                    }
+                }
+                Err(Stop::TooLong) => tracing::error!(session = known.session, "a record is too long for a segment of the journal"),
+                Err(Stop::NoSpare | Stop::Unwritable(_)) => return self.owed.push_front((known, note)),
+            }
+        }
+    }
+
+    /// Writes no more until the keeper says so.
+    pub fn fail(&mut self, reason: &io::Error) -> Unwritable {
+        let fault = Fault::new(reason);
+        let kind = fault.kind;
+        self.broken = Some(fault);
+        self.call = true;
+        kind
+    }
+
+    /// Checkpoints are signed with the next key from here on; the old one says that it follows.
+    pub fn change_key(&mut self, next: &mut Option<SigningKey>, by: &str) -> Result<u64, Stop> {
+        let Some(key) = next.as_ref().map(SigningKey::public) else { return Err(Stop::Unwritable(Unwritable::Broken)) };
+        let endorsement = Some(self.key.endorse(self.current.header.journal, key));
+        let changed = KeyChanged { key, previous: Some(self.key.public()), endorsement, by: Some(by.to_owned()) };
+        let seq = self.write(None, &[changed.into()])?;
+        if let Some(next) = next.take() {
+            self.key = next;
+        }
+        Ok(seq)
+    }
+}
+
+impl Draft {
+    fn add(
+        &mut self,
+        kind: Kind,
+        encoded: &Encoded,
+        time: u64,
+        salts: &mut Vec<[u8; SALT]>,
+        random: &SystemRandom,
+    ) -> Result<(), Unwritable> {
+        let salt = if encoded.body.is_empty() { None } else { Some(salt(salts, random)?) };
+        let body = salt.as_ref().map(|salt| (salt, encoded.body.as_slice()));
+        let place = Place { seq: self.next_seq, time, previous: self.previous };
+        self.previous = record::write(&mut self.bytes, kind.0, place, &encoded.facts, body).map_err(|error| {
+            tracing::error!(%kind, %error, "not recorded");
+            Unwritable::Broken
+        })?;
+        self.next_seq = self.next_seq.saturating_add(1);
+        Ok(())
+    }
+}
+
+fn salt(salts: &mut Vec<[u8; SALT]>, random: &SystemRandom) -> Result<[u8; SALT], Unwritable> {
+    if salts.is_empty() {
+        let mut bytes = [0; SALT * SALTS];
+        random.fill(&mut bytes).map_err(|_| Unwritable::Broken)?;
+        salts.extend(bytes.as_chunks::<SALT>().0);
+    }
+    salts.pop().ok_or(Unwritable::Broken)
+}
+
+/// Makes a spare segment the one that begins with the header's number. The header is there before the name is.
+fn name(files: &Files, folder: &Path, spare: &mut Spare, header: Header) -> io::Result<()> {
+    let short = || io::Error::other("a segment is too short");
+    spare.memory.get_mut(..HEADER).ok_or_else(short)?.copy_from_slice(&header.write());
+    files.rename(&folder.join(SPARE), &folder.join(files::segment_name(header.first_seq)))
+}
+
+fn enter(spare: Spare, header: Header) -> Segment {
+    Segment { header, file: spare.file, memory: spare.memory, at: HEADER }
+}
+
+/// Goes on in the segment that recovery found.
+fn resume(files: &Files, folder: &Path, options: &Options, found: &Found) -> io::Result<Segment> {
+    let file = files.open(&folder.join(files::segment_name(found.header.first_seq)))?;
+    let size = files.length(&file)?.max(options.segment);
+    files.allocate(&file, size)?;
+    let memory = files.map(&file)?;
+    Ok(Segment { header: found.header, file: Arc::new(file), memory, at: found.at })
 }

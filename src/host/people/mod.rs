@@ -17,7 +17,7 @@ use super::state::{State, StateError};
 pub use store::{Listed, NewPerson, PeopleStore};
 
 /// What marks whoever owns the state folder and is nobody on the list. No person's name ends with it.
-const OPERATOR: &str = " (operator)";
+pub const OPERATOR: &str = " (operator)";
 
 #[derive(Debug, thiserror::Error)]
 pub enum PeopleError {

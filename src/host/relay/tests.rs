@@ -66,7 +66,7 @@ fn relay() -> (Relay<DuplexStream, OneLink>, DuplexStream, DuplexStream) {
         timeouts: Timeouts::default(),
         process_id: 7,
         reserved: Rc::from(&b"reserved"[..]),
-        recorder: Rc::new(Recorder::new(Digester::new(&[1; 32]))),
+        recorder: Rc::new(Recorder::new(Digester::new(&[1; 32]), false)),
         session: 1,
         unrecordable: None,
     };

@@ -12,7 +12,7 @@ use crate::audit::{Digest, Digester};
 use crate::gate::Policy;
 use crate::host::agents::AgentDirectory;
 use crate::host::arrival::Door;
-use crate::host::config::{ClientTls, Config, Sources};
+use crate::host::config::{ClientTls, Config, KeepSql, Sources};
 use crate::host::greetings::Greetings;
 use crate::host::journal::keys::Keys;
 use crate::host::journal::{Journal, Unwritable};
@@ -110,6 +110,11 @@ impl House {
     /// The digest of a configuration, secrets apart.
     fn digest_of(&self, config: &Config) -> Digest {
         self.digester.digest(config.to_string().as_bytes())
+    }
+
+    /// Whether what agents send is kept, sealed to the operator's key. Fixed at the start, as the journal's keys are.
+    pub fn keeps_originals(&self) -> bool {
+        matches!(self.running().config.audit.keep_sql, KeepSql::Sealed { .. })
     }
 
     /// The configuration in force now.

@@ -11,17 +11,20 @@ mod workers;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Resource;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::config::{ClientTls, Config, Sources};
-use super::journal::{Journal, JournalError, Options, Unwritable};
+use super::health::{self, JournalVitals, SinkVitals, Vitals};
+use super::index;
+use super::journal::{Journal, JournalError, Unwritable};
 use super::ledger::{Keeper, Ledger, LedgerError};
 use super::log::LogHandle;
+use super::sinks::{SinkError, Sinks, Standing};
 use super::state::{ListenerRecord, State, StateError};
 use super::tls::TlsError;
 use crate::wire::report::Report;
@@ -29,6 +32,8 @@ use crate::wire::report::Report;
 use house::House;
 use workers::Workers;
 
+/// How long a command may hold the journal.
+const COMMAND: Duration = Duration::from_secs(5);
 /// How often the state database is asked whether an agent was revoked; asking costs a few microseconds.
 const WATCH: Duration = Duration::from_millis(100);
 /// How long sessions may take to say their last words after the drain, and the server to hear what is cancelled.
@@ -52,6 +57,8 @@ pub enum ServeError {
     Unwritable(#[from] Unwritable),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Sinks(#[from] SinkError),
     #[error("the system gave no thread, event loop or signal handler: {0}")]
     System(#[from] io::Error),
 }
@@ -59,20 +66,62 @@ pub enum ServeError {
 /// Runs until it is told to stop. `sources` are asked again on SIGHUP; `ready` is told each address that takes connections.
 pub fn run(config: Config, sources: Sources, state: State, log: LogHandle, ready: impl Fn(SocketAddr)) -> Result<(), ServeError> {
     let workers = config.workers;
-    let journal = Journal::open(state.folder(), Options::default())?;
+    let journal = open_journal(&state, &config)?;
     let house = Arc::new(House::open(config, sources, &state, log, journal)?);
     house.record_start()?;
     let keeper = Keeper::start(Ledger::open(&state)?, Arc::clone(&house.journal))?;
+    let sinks = Sinks::start(&house.running().config.audit, &state, house.journal.on_disk())?;
+    let index = index::keep::follow(state.folder(), house.journal.end())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
+        if let Some(address) = house.running().config.health_listen {
+            let listener = health::bind(address).await.map_err(|error| ServeError::Listen { address, error })?;
+            tokio::spawn(health::serve(listener, vitals(&house, sinks.standings(), index.passed())));
+        }
         let workers = Workers::start(workers, &house)?;
         serve(&house, &state, &workers, ready).await?;
         workers.finish().await;
         Ok::<_, ServeError>(())
     })?;
-    // What commands did until now is to be recorded before the journal closes.
+    // What commands did until now is to be recorded before the journal closes, and all of it is to be sent elsewhere.
     drop(keeper);
+    house.journal.close()?;
+    // It takes in what is left.
+    drop(index);
+    runtime.block_on(sinks.stop());
     Ok(())
+}
+
+/// A command that finds nobody serving holds the journal for a moment.
+fn open_journal(state: &State, config: &Config) -> Result<Arc<Journal>, JournalError> {
+    let until = Instant::now() + COMMAND;
+    loop {
+        match Journal::open(state.folder(), config.audit.journal()) {
+            Err(JournalError::Taken { .. }) if Instant::now() < until => std::thread::sleep(COMMAND / 100),
+            opened => return opened,
+        }
+    }
+}
+
+/// What the health page tells.
+fn vitals(house: &Arc<House>, sinks: watch::Receiver<Vec<Standing>>, index: watch::Receiver<u64>) -> health::Ask {
+    let journal = Arc::clone(&house.journal);
+    Arc::new(move || {
+        let now = journal.health();
+        let trouble = now.trouble.map(|trouble| match trouble {
+            Unwritable::Full => "full",
+            Unwritable::Broken => "broken",
+        });
+        let sink = |sink: &Standing| SinkVitals {
+            name: sink.name.clone(),
+            lag: now.last_seq.saturating_sub(sink.passed),
+            failing: sink.trouble.is_some(),
+        };
+        let sinks = sinks.borrow().iter().map(sink).collect();
+        let journal = JournalVitals { trouble, last: now.last_seq, synced: now.synced_seq };
+        let index_lag = Some(now.last_seq.saturating_sub(*index.borrow()));
+        Vitals { journal, index_lag, sinks, upstream: None }
+    })
 }
 
 async fn serve(house: &Arc<House>, state: &State, workers: &Workers, ready: impl Fn(SocketAddr)) -> Result<(), ServeError> {

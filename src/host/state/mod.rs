@@ -16,7 +16,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const LOCK_TRIES: u32 = 500;
 const FILE: &str = "state.db";
 /// Each entry lifts `user_version` by one; an entry that was released is never changed.
-const MIGRATIONS: [&str; 2] = [include_str!("001.sql"), include_str!("002.sql")];
+const MIGRATIONS: [&str; 3] = [include_str!("001.sql"), include_str!("002.sql"), include_str!("003.sql")];
 
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
@@ -149,6 +149,26 @@ impl State {
         self.connect()?.query_row("SELECT number FROM epoch", (), |row| row.get(0)).map_err(|error| self.error(error))
     }
 
+    /// Begins the epoch of a restored backup, whose journal was in epoch `journal`. Nobody listens for it yet, and what is in its
+    /// outbox and on the record as well stands behind record `recorded`.
+    pub(crate) fn begin_epoch(&self, journal: u32, recorded: u64) -> Result<u32, StateError> {
+        let mut connection = self.connect()?;
+        let begin = |connection: &mut Connection| {
+            connection.query_row("PRAGMA quick_check(1)", (), |row| {
+                let found: String = row.get(0)?;
+                if found == "ok" { Ok(()) } else { Err(damaged()) }
+            })?;
+            let transaction = connection.transaction()?;
+            transaction.execute("DELETE FROM listener", ())?;
+            let sql = "UPDATE epoch SET number = max(number, ?1) + 1 RETURNING number";
+            let epoch = transaction.query_row(sql, [journal], |row| row.get(0))?;
+            outbox::look_behind(&transaction, recorded)?;
+            transaction.commit()?;
+            Ok(epoch)
+        };
+        begin(&mut connection).map_err(|error| self.error(error))
+    }
+
     pub fn record_listener(&self, listener: &ListenerRecord) -> Result<(), StateError> {
         let sql = "INSERT INTO listener (one, address, port, tls_required, database) VALUES (1, ?1, ?2, ?3, ?4)
                    ON CONFLICT (one) DO UPDATE SET address = excluded.address, port = excluded.port,
@@ -191,6 +211,10 @@ fn migrate(connection: &mut Connection, file: &Path) -> Result<(), StateError> {
     }
     transaction.pragma_update(None, "user_version", known).map_err(failed)?;
     transaction.commit().map_err(failed)
+}
+
+fn damaged() -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT), None)
 }
 
 fn explain(error: rusqlite::Error, file: PathBuf) -> StateError {

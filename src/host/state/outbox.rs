@@ -81,6 +81,12 @@ pub(crate) fn begin_move(connection: &Connection, after: u64) -> rusqlite::Resul
     connection.execute("INSERT OR IGNORE INTO outbox_move (one, after) VALUES (1, ?1)", [after]).map(drop)
 }
 
+/// Makes the next move look behind this record for what is there already.
+pub(crate) fn look_behind(connection: &Connection, after: u64) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO outbox_move (one, after) VALUES (1, ?1) ON CONFLICT (one) DO UPDATE SET after = min(after, excluded.after)";
+    connection.execute(sql, [i64::try_from(after).unwrap_or(i64::MAX)]).map(drop)
+}
+
 /// Behind which record the events stand that were recorded and not taken out of the outbox, if there may be any.
 pub(crate) fn unfinished_move(connection: &Connection) -> rusqlite::Result<Option<u64>> {
     let after = connection.query_row("SELECT after FROM outbox_move", (), |row| row.get::<_, i64>(0)).optional()?;

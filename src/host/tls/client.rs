@@ -5,16 +5,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{Resumption, verify_server_cert_signed_by_trust_anchor, verify_server_name};
+use rustls::client::{Resumption, WantsClientCert, verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature, verify_tls13_signature_with_raw_key};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, ClientConfig, ConfigBuilder, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use tokio_rustls::TlsConnector;
 use x509_certificate::X509Certificate;
 
 use super::{ALPN, TlsError, certificates, end_point_hash, key, old, provider};
-use crate::host::upstream::{Roots, SslMode, UpstreamTls};
+use crate::host::upstream::{ClientCertificate, Roots, SslMode, UpstreamTls};
 
 /// What is needed to make TLS connections to one upstream.
 #[derive(Clone)]
@@ -60,9 +60,7 @@ impl Connector {
             .with_custom_certificate_verifier(verifier);
         let mut config = match &tls.client_certificate {
             None => builder.with_no_client_auth(),
-            Some(own) => builder
-                .with_client_auth_cert(certificates("client certificate", &own.certificate)?, key(&own.key)?)
-                .map_err(|error| TlsError::Pair { certificate: own.certificate.clone(), key: own.key.clone(), error })?,
+            Some(own) => with_own_certificate(builder, own)?,
         };
         config.alpn_protocols = vec![ALPN.to_vec()];
         // Each login proves the server's key anew: a resumed session would not.
@@ -87,6 +85,26 @@ impl Connector {
         let spoke_alpn = session.alpn_protocol() == Some(ALPN);
         Ok(Handshake { stream: Box::new(stream), end_point, spoke_alpn })
     }
+}
+
+/// TLS toward anything that is no PostgreSQL server: chain and name are checked as browsers do, with no leniency.
+pub fn verifying(roots: &Roots, own: Option<&ClientCertificate>) -> Result<TlsConnector, TlsError> {
+    let builder = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(Anchors::load(roots)?.store);
+    let config = match own {
+        None => builder.with_no_client_auth(),
+        Some(own) => with_own_certificate(builder, own)?,
+    };
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+fn with_own_certificate(builder: ConfigBuilder<ClientConfig, WantsClientCert>, own: &ClientCertificate) -> Result<ClientConfig, TlsError> {
+    builder.with_client_auth_cert(certificates("client certificate", &own.certificate)?, key(&own.key)?).map_err(|error| TlsError::Pair {
+        certificate: own.certificate.clone(),
+        key: own.key.clone(),
+        error,
+    })
 }
 
 #[derive(Debug)]

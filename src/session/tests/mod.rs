@@ -126,7 +126,7 @@ pub fn terms(policy: Policy) -> Terms {
         timeouts: Timeouts::default(),
         process_id: server::PROCESS_ID,
         reserved: Rc::from(&b"pgsluice-0123456789abcdef"[..]),
-        recorder: Rc::new(Recorder::new(Digester::new(&[1; 32]))),
+        recorder: Rc::new(Recorder::new(Digester::new(&[1; 32]), false)),
         session: 1,
         unrecordable: None,
     }

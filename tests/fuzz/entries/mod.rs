@@ -14,10 +14,12 @@
 mod frame;
 mod session;
 mod startup;
+mod statement;
 
 pub use frame::frame;
 pub use session::{CLIENT, SERVER, session};
 pub use startup::startup;
+pub use statement::statement;
 
 /// That a view borrows from its buffer, and from nowhere else.
 fn lies_inside(part: &[u8], whole: &[u8]) -> bool {

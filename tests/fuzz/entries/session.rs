@@ -125,7 +125,7 @@ impl Run {
             timeouts,
             process_id: 5,
             reserved: Rc::from(&b"reserved"[..]),
-            recorder: Rc::new(Recorder::new(Digester::new(&[1; 32]))),
+            recorder: Rc::new(Recorder::new(Digester::new(&[1; 32]), false)),
             session: 1,
             unrecordable: None,
         };

@@ -3,16 +3,21 @@
 
 mod erase;
 mod export;
+mod keygen;
 mod prune;
 mod reindex;
 mod render;
+mod report;
 mod search;
 mod show;
 mod signoff;
 mod stats;
 mod tail;
 mod top;
+mod unseal;
 mod verify;
+
+pub(super) use unseal::SealedFailure;
 
 use std::collections::BTreeMap;
 use std::fs::File as Segment;
@@ -76,6 +81,17 @@ pub(super) enum Audit {
     /// Take whole segments off the record's beginning
     #[command(after_help = "Example:\n  pgsluice audit prune --before 365d --yes")]
     Prune(prune::Prune),
+    /// Make the key pair that originals are sealed to and read with
+    #[command(after_help = "Example:\n  pgsluice audit keygen --out /media/key/pgsluice-unseal.key\n\n\
+                      For another key, put the new public key into the configuration and restart. What was sealed before opens with the old\n\
+                      private key only: keep it as long as those records. A lost one cannot be replaced; the record stays whole and verifiable.")]
+    Keygen(keygen::Keygen),
+    /// Show the original of a statement that was kept sealed
+    #[command(after_help = "Example:\n  pgsluice audit unseal 4711 --key /media/key/pgsluice-unseal.key")]
+    Unseal(unseal::Unseal),
+    /// Write the evidence of a period for auditors
+    #[command(after_help = "Example:\n  pgsluice audit report --from 2026-01-01 --to 2026-04-01 --out evidence.html --json evidence.json")]
+    Report(report::Report),
 }
 
 pub(super) fn run(command: Audit, environment: BTreeMap<String, String>) -> Result<(), Failure> {
@@ -91,6 +107,9 @@ pub(super) fn run(command: Audit, environment: BTreeMap<String, String>) -> Resu
         Audit::Erase(command) => erase::run(&command, environment),
         Audit::Prune(command) => prune::run(&command, environment),
         Audit::Verify(command) => verify::run(command, environment),
+        Audit::Keygen(command) => keygen::run(&command),
+        Audit::Unseal(command) => unseal::run(&command, environment),
+        Audit::Report(command) => report::run(&command, environment),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::audit::event::Pruned;
 use crate::host::cli::Failure;
 use crate::host::journal::files;
 use crate::host::people::Capability;
+use crate::host::sinks;
 use crate::host::when;
 
 #[derive(Debug, Args)]
@@ -40,7 +41,7 @@ pub(super) fn run(command: &Prune, environment: BTreeMap<String, String>) -> Res
         return Ok(writeln!(out, "no segment ended before {}: nothing to prune", when::show(before))?);
     };
     let last = next.first_seq.saturating_sub(1);
-    if let Some(delivered) = delivered(&desk)?
+    if let Some(delivered) = sinks::delivered(&desk.state)?
         && delivered < last
         && !command.force
     {
@@ -63,9 +64,4 @@ pub(super) fn run(command: &Prune, environment: BTreeMap<String, String>) -> Res
     }
     File::open(&folder).and_then(|folder| folder.sync_all()).map_err(|error| desk.failed(error))?;
     Ok(writeln!(out, "pruned {what}")?)
-}
-
-/// The last record that every forwarding has delivered; `None` where nothing is forwarded.
-fn delivered(_: &Desk) -> Result<Option<u64>, Failure> {
-    Ok(None)
 }

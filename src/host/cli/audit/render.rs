@@ -72,7 +72,11 @@ pub(super) fn json(entry: &Entry) -> Result<Map<String, Value>, Unreadable> {
         all.insert("erased".to_owned(), true.into());
     }
     if let Some(Value::Object(fields)) = entry.event()?.and_then(|event| serde_json::to_value(event).ok()) {
-        all.extend(fields.into_iter().filter(|(name, value)| name != "kind" && !value.is_null()));
+        for (name, value) in fields.into_iter().filter(|(name, value)| name != "kind" && !value.is_null()) {
+            // What it says of another record, or of another time, is not to be taken for its own.
+            let name = if PLACE.contains(&name.as_str()) { format!("about_{name}") } else { name };
+            all.insert(name, value);
+        }
     }
     Ok(all)
 }

@@ -68,7 +68,7 @@ pub(super) fn run(command: Verify, environment: BTreeMap<String, String>) -> Res
 }
 
 /// The checkpoints in a file, a line each. A last line that was not written to its end is passed over.
-fn checkpoints(path: &Path) -> Result<Vec<Checkpoint>, Failure> {
+pub(super) fn checkpoints(path: &Path) -> Result<Vec<Checkpoint>, Failure> {
     let failed = |reason: String| Failure::Checkpoints { file: path.to_owned(), reason };
     let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
     let mut found = Vec::new();

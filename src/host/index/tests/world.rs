@@ -337,6 +337,6 @@ impl Live {
     fn say(&mut self, session: u64, shape: Option<Digest>, event: Event) {
         let text = |digest: Digest| text(u64::from_be_bytes(digest.0[..8].try_into().unwrap())).into_boxed_str();
         let shape = shape.map(|digest| Arc::new(Shape { digest, text: text(digest) }));
-        self.scribes.get_mut(&session).unwrap().write(&[Note { event, shape }]).unwrap();
+        self.scribes.get_mut(&session).unwrap().write(&[Note { event, shape, original: None }]).unwrap();
     }
 }

@@ -1,5 +1,7 @@
 //! The state folder and what commands do with it: changes that come to the record, people and their roles, backups.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod backup;
 
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
