@@ -102,3 +102,74 @@ fn two_hundred_thousand_executions_are_found_as_a_look_at_all_finds_them() {
         check(Filter { words: Some(word.clone()), ..Filter::default() }, &has);
     }
 }
+
+/// What a command prints, and whether it went well.
+fn pgsluice(state: &std::path::Path, arguments: &[&str]) -> (bool, String, String) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pgsluice"));
+    command.arg("audit").args(arguments).arg("--state").arg(state).env_remove("PGSLUICE_CONFIG").current_dir(state);
+    let output = command.output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.success(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn commands_search_bring_the_index_up_to_date_and_put_themselves_on_the_record() {
+    let scratch = tempfile::tempdir().unwrap();
+    let state = scratch.path();
+    let world = World::new(50, 20, 5);
+    let journal = Journal::open(state, Options::default()).unwrap();
+    let mut traffic = Traffic::new(&world, 3);
+    let mut scribes = HashMap::new();
+    let mut begun = 0;
+    while begun < 300 {
+        match traffic.next() {
+            Next::SignIn(agent, who) => {
+                let scribe = journal.session(who).unwrap();
+                traffic.signed_in(agent, scribe.session());
+                scribes.insert(scribe.session(), scribe);
+            }
+            Next::Begin(shape, event) => {
+                begun += 1;
+                let shape = &world.shapes[shape];
+                // An agent's text may try what a terminal or a spreadsheet does with it.
+                let text = if begun == 300 { "=cmd\u{1b}[2J evil_word".to_owned() } else { shape.text.clone() };
+                let shape = Shape { digest: if begun == 300 { Default::default() } else { shape.digest }, text: text.into_boxed_str() };
+                let mut event = event;
+                event.statement.shape = shape.digest;
+                scribes
+                    .get_mut(&event.statement.session)
+                    .unwrap()
+                    .write(&[Note { event: event.into(), shape: Some(Arc::new(shape)), original: None }])
+                    .unwrap();
+            }
+            Next::End(event) => scribes.get_mut(&event.session).unwrap().write(&[event.into()]).unwrap(),
+            Next::SignOut(_) => {}
+        }
+    }
+    scribes.clear();
+    drop(journal);
+
+    let (good, out, error) = pgsluice(state, &["search", "evil*"]);
+    assert!(good, "{error}");
+    // The search is itself on the record, and its words are found.
+    assert!(out.lines().count() == 3 && out.contains("=cmd\\u{1b}[2J evil_word") && out.contains("audit-read"), "{out}");
+    let (good, out, _) = pgsluice(state, &["search", "evil_word", "--decision", "allowed", "--csv"]);
+    assert!(good && out.lines().count() == 2 && out.contains(",'=cmd"), "{out}");
+    let (good, out, _) = pgsluice(state, &["search", "--agent", "agent-000", "--effect", "read", "--limit", "7", "--json"]);
+    assert!(good && out.lines().count() == 7, "{out}");
+    for line in out.lines() {
+        let found: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!((&found["agent"], &found["effects"][0], &found["kind"]), (&"agent-000".into(), &"read".into(), &"begun".into()));
+    }
+    let (good, out, error) = pgsluice(state, &["search", "--until", "2001-01-01"]);
+    assert!(good && out.is_empty() && error.contains("nothing found"), "{error}");
+    let (good, out, _) = pgsluice(state, &["top", "--by", "time", "--limit", "5"]);
+    assert!(good && out.lines().count() == 6, "{out}");
+    let (good, out, _) = pgsluice(state, &["reindex"]);
+    assert!(good && out.contains("built again"), "{out}");
+    let (good, out, _) = pgsluice(state, &["stats", "--json"]);
+    let stats: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert!(good && stats["executions"] == 300 && stats["agents"] == 5, "{out}");
+    let (good, _, error) = pgsluice(state, &["search", "--since", "yesterday-ish"]);
+    assert!(!good && error.contains("is no time"), "{error}");
+}

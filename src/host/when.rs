@@ -23,7 +23,8 @@ pub fn parse(text: &str, now: u64) -> Result<u64, NoTime> {
         }
     }
     // A date alone: one with a time and no zone would be read as a date, and its time forgotten.
-    let date = || text.parse::<Date>().ok().filter(|date| date.to_string() == text)?.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
+    let date =
+        || text.parse::<Date>().ok().filter(|date| date.to_string() == text)?.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
     let timestamp = text.parse::<Timestamp>().ok().or_else(date).ok_or_else(wrong)?;
     u64::try_from(timestamp.as_microsecond()).map_err(|_| wrong())
 }

@@ -360,7 +360,7 @@ mod tests {
     fn rows() -> impl Strategy<Value = Vec<Row>> {
         let kinds = prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec((value(), value()), 1..4)];
         prop::collection::vec((prop::array::uniform20(value()), kinds), 0..40).prop_map(|all| {
-            let row = |(seq, (values, kinds)): (usize, ([u64; 20], Vec<(u64, u64)>))| {
+            let row = |(seq, (values, kinds)): (usize, ([u64; 20], Kinds))| {
                 let mut columns = [u64::from(!kinds.is_empty()); COLUMNS];
                 columns[1..20].copy_from_slice(&values[1..]);
                 columns[0] = 7 + 3 * seq as u64;

@@ -21,6 +21,8 @@ const BATCH: usize = 100_000;
 const DELAY: Duration = Duration::from_millis(200);
 /// Without a record, this is how often a request is looked for.
 const IDLE: Duration = Duration::from_secs(1);
+/// Batches that are taken in when the end has come: seconds at most. What is left is for whoever opens it next.
+const LAST_BATCHES: u32 = 3;
 /// After trouble.
 const RETRY: Duration = Duration::from_secs(5);
 /// What is damaged again right after it was built has another cause.
@@ -88,15 +90,19 @@ impl Keeper {
         Progress { seq: self.indexer.cursor().seq, end: source::about_the_end(&self.state) }
     }
 
-    /// Builds the index again beside the old one, then puts it in its place.
-    pub fn rebuild(self, mut tell: impl FnMut(Progress)) -> Result<Self, IndexError> {
+    /// Builds the index again beside the old one, then puts it in its place. `None` when it was told to give up: all is as before.
+    pub fn rebuild(self, mut goes_on: impl FnMut(Progress) -> bool) -> Result<Option<Self>, IndexError> {
         let Self { state, indexer: old, lock, .. } = self;
         let (new, file) = (state.join(NEW), state.join(FILE));
         let failed = |reason| IndexError::Io { folder: state.clone(), reason };
         remove(&new).map_err(failed)?;
         let (mut indexer, mut reader) = start(&state, &new)?;
         while advance(&state, &mut indexer, &mut reader, BATCH)? > 0 {
-            tell(Progress { seq: indexer.cursor().seq, end: source::about_the_end(&state) });
+            if !goes_on(Progress { seq: indexer.cursor().seq, end: source::about_the_end(&state) }) {
+                drop(indexer);
+                remove(&new).map_err(failed)?;
+                return Ok(None);
+            }
         }
         indexer.close()?;
         drop(old);
@@ -107,7 +113,7 @@ impl Keeper {
         let opened = Indexer::open(&file)?.ok_or(IndexError::Damaged { file })?;
         let reader =
             source::resume(&state, opened.cursor())?.unwrap_or_else(|_| Reader::open(&state, opened.cursor().seq.saturating_add(1)));
-        Ok(Self { state, indexer: opened, reader, lock })
+        Ok(Some(Self { state, indexer: opened, reader, lock }))
     }
 }
 
@@ -201,7 +207,10 @@ pub fn reindex(state: &Path, mut tell: impl FnMut(Progress)) -> Result<(), Index
     let mut asked = false;
     loop {
         if let Some(keeper) = Keeper::open(state)? {
-            keeper.rebuild(tell)?;
+            keeper.rebuild(|progress| {
+                tell(progress);
+                true
+            })?;
             return fs::remove_file(&request)
                 .or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
                 .map_err(failed);
@@ -224,6 +233,7 @@ pub struct Follower {
     thread: Option<JoinHandle<()>>,
     stop: watch::Sender<bool>,
     trouble: watch::Receiver<Option<String>>,
+    passed: watch::Receiver<u64>,
 }
 
 impl Follower {
@@ -231,10 +241,15 @@ impl Follower {
     pub fn trouble(&self) -> watch::Receiver<Option<String>> {
         self.trouble.clone()
     }
+
+    /// The last record that is in the index.
+    pub fn passed(&self) -> watch::Receiver<u64> {
+        self.passed.clone()
+    }
 }
 
 impl Drop for Follower {
-    /// Returns when what the journal has is in the index, or cannot be.
+    /// Returns when what the journal has is in the index, unless that is very much, or cannot be.
     fn drop(&mut self) {
         self.stop.send_replace(true);
         if let Some(thread) = self.thread.take()
@@ -249,15 +264,16 @@ impl Drop for Follower {
 pub fn follow(state: &Path, end: watch::Receiver<u64>) -> io::Result<Follower> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let (stop, stopped) = watch::channel(false);
-    let (tell, trouble) = watch::channel(None);
-    let mut work = Work { state: state.to_owned(), trouble: tell, end, stopped, runtime };
+    let ((tell, trouble), (pass, passed)) = (watch::channel(None), watch::channel(0));
+    let mut work = Work { state: state.to_owned(), trouble: tell, passed: pass, end, stopped, runtime };
     let thread = thread::Builder::new().name("index".to_owned()).spawn(move || work.run())?;
-    Ok(Follower { thread: Some(thread), stop, trouble })
+    Ok(Follower { thread: Some(thread), stop, trouble, passed })
 }
 
 struct Work {
     state: PathBuf,
     trouble: watch::Sender<Option<String>>,
+    passed: watch::Sender<u64>,
     end: watch::Receiver<u64>,
     stopped: watch::Receiver<bool>,
     runtime: tokio::runtime::Runtime,
@@ -304,19 +320,30 @@ impl Work {
             return Ok(());
         };
         let request = self.state.join(REQUEST);
+        let mut last_batches = LAST_BATCHES;
         loop {
             // Before the journal is read to its end, so that nothing that was there at the end is missed.
             let over = self.is_over();
             self.end.borrow_and_update();
             let count = keeper.advance()?;
             self.say(None);
+            self.passed.send_replace(keeper.indexer.cursor().seq);
             if request.exists() {
-                keeper = keeper.rebuild(|_| {})?;
+                let stopped = &self.stopped;
+                // Whoever asked finds that nobody serves any more, and does it.
+                let Some(new) = keeper.rebuild(|_| !*stopped.borrow())? else { return Ok(()) };
+                keeper = new;
                 fs::remove_file(&request).map_err(|reason| IndexError::Io { folder: self.state.clone(), reason })?;
                 tracing::info!("the index was built again, as somebody asked");
             }
             match count {
                 0 if over => return Ok(()),
+                _ if over => {
+                    last_batches = last_batches.saturating_sub(1);
+                    if last_batches == 0 {
+                        return Ok(());
+                    }
+                }
                 0 => self.wait(),
                 BATCH => {}
                 _ => self.pause(DELAY),

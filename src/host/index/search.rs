@@ -17,6 +17,8 @@ use crate::audit::event::{self, Kind, Outcome, Verdict, Way};
 
 /// More shapes than this in a search are looked for in the executions, not in the lists of each.
 const MOST_LISTS: usize = 1000;
+/// Lists that are read in the time of one look at a row.
+const LOOKS: usize = 8;
 /// Of one page.
 const MOST_FOUND: usize = 10_000;
 
@@ -107,11 +109,6 @@ impl Index {
             // Made this moment, or by another pgsluice.
             _ => Err(IndexError::Missing { folder: state.to_owned() }),
         }
-    }
-
-    /// How far the index is; `None` where there is none yet.
-    pub fn indexed(state: &Path) -> Option<u64> {
-        Self::peek(&state.join(super::FILE))
     }
 
     /// How far an index is that is being built.
@@ -344,6 +341,10 @@ impl Plan {
         let mut statement = db.prepare_cached("SELECT data FROM lists WHERE key = ?1")?;
         let mut left: Option<Vec<u64>> = None;
         'groups: for group in self.groups(first, last) {
+            // Fewer looks at what is left than at the lists of a group with many.
+            if left.as_ref().is_some_and(|left| left.len() < group.len() / LOOKS) {
+                break;
+            }
             let mut named = Vec::new();
             for (facet, id) in &group {
                 let mut found = statement.query([posting::key(run, *facet, *id)])?;

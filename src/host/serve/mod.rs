@@ -70,13 +70,13 @@ pub fn run(config: Config, sources: Sources, state: State, log: LogHandle, ready
     let house = Arc::new(House::open(config, sources, &state, log, journal)?);
     house.record_start()?;
     let keeper = Keeper::start(Ledger::open(&state)?, Arc::clone(&house.journal))?;
-    let follower = index::keep::follow(state.folder(), house.journal.on_disk())?;
     let sinks = Sinks::start(&house.running().config.audit, &state, house.journal.on_disk())?;
+    let index = index::keep::follow(state.folder(), house.journal.on_disk())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         if let Some(address) = house.running().config.health_listen {
             let listener = health::bind(address).await.map_err(|error| ServeError::Listen { address, error })?;
-            tokio::spawn(health::serve(listener, vitals(&house, &state, sinks.standings())));
+            tokio::spawn(health::serve(listener, vitals(&house, sinks.standings(), index.passed())));
         }
         let workers = Workers::start(workers, &house)?;
         serve(&house, &state, &workers, ready).await?;
@@ -86,7 +86,8 @@ pub fn run(config: Config, sources: Sources, state: State, log: LogHandle, ready
     // What commands did until now is to be recorded before the journal closes, and all of it is to be found and sent elsewhere.
     drop(keeper);
     house.journal.close()?;
-    drop(follower);
+    // It takes in what is left.
+    drop(index);
     runtime.block_on(sinks.stop());
     Ok(())
 }
@@ -103,8 +104,8 @@ fn open_journal(state: &State, config: &Config) -> Result<Arc<Journal>, JournalE
 }
 
 /// What the health page tells.
-fn vitals(house: &Arc<House>, state: &State, sinks: watch::Receiver<Vec<Standing>>) -> health::Ask {
-    let (journal, folder) = (Arc::clone(&house.journal), state.folder().to_owned());
+fn vitals(house: &Arc<House>, sinks: watch::Receiver<Vec<Standing>>, index: watch::Receiver<u64>) -> health::Ask {
+    let journal = Arc::clone(&house.journal);
     Arc::new(move || {
         let now = journal.health();
         let trouble = now.trouble.map(|trouble| match trouble {
@@ -118,7 +119,8 @@ fn vitals(house: &Arc<House>, state: &State, sinks: watch::Receiver<Vec<Standing
         };
         let sinks = sinks.borrow().iter().map(sink).collect();
         let journal = JournalVitals { trouble, last: now.last_seq, synced: now.synced_seq };
-        Vitals { journal, index_lag: index::Index::indexed(&folder).map(|seq| now.last_seq.saturating_sub(seq)), sinks, upstream: None }
+        let index_lag = Some(now.last_seq.saturating_sub(*index.borrow()));
+        Vitals { journal, index_lag, sinks, upstream: None }
     })
 }
 
