@@ -296,7 +296,7 @@ fn sealing_key() -> PublicKey {
 #[test]
 fn the_record_is_kept_as_shapes_and_goes_nowhere_unless_told() {
     let audit = with_url("").load().unwrap().audit;
-    assert_eq!((audit.keep_sql, audit.segment_size), (KeepSql::Shape, 64 << 20));
+    assert_eq!((audit.keep_sql, audit.segment_size), (KeepSql::Shape, 16 << 20));
     assert_eq!((audit.sync_interval, audit.checkpoint_interval), (Duration::from_millis(100), Duration::from_secs(60)));
     assert_eq!((audit.slow, audit.checkpoints.len(), audit.forwards.len()), (Duration::from_secs(1), 0, 0));
     let key = sealing_key();

@@ -266,7 +266,9 @@ pub struct Holding {
 }
 
 pub fn holding(process: u32) -> Holding {
-    let files = std::fs::read_dir(format!("/proc/{process}/fd")).unwrap().count();
+    // The files of the record come and go as it grows.
+    let is_socket = |file: &std::fs::DirEntry| std::fs::read_link(file.path()).is_ok_and(|at| at.to_string_lossy().starts_with("socket:"));
+    let files = std::fs::read_dir(format!("/proc/{process}/fd")).unwrap().flatten().filter(is_socket).count();
     Holding { files, threads: status(process, "Threads:") }
 }
 

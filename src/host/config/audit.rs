@@ -204,7 +204,7 @@ impl Audit {
         if !(SHORTEST_CHECKPOINT..=LONGEST_CHECKPOINT).contains(&checkpoint_interval) {
             reader.fail_at("audit.checkpoint_interval", "from 1s to 1d");
         }
-        let segment_size = reader.get("audit.segment_size", Size(64 << 20)).0;
+        let segment_size = reader.get("audit.segment_size", Size(16 << 20)).0;
         if !(SMALLEST_SEGMENT..=LARGEST_SEGMENT).contains(&segment_size) {
             reader.fail_at("audit.segment_size", "from 4MiB to 1GiB");
         }

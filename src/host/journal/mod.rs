@@ -56,7 +56,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            segment: 64 * 1024 * 1024,
+            segment: 16 * 1024 * 1024,
             sync_interval: Duration::from_millis(100),
             checkpoint_interval: Duration::from_secs(60),
             seal_to: None,
