@@ -268,3 +268,28 @@ fn what_never_left_is_not_owed() {
         .collect();
     assert_eq!(story, ["begun 1", "ended 1", "out 1", "begun 11", "begun 12", "ended 11", "ended 12", "out 2"]);
 }
+
+/// A segment that could not be left is signed at its end once: the next starts find it so, and leave it when that can be done.
+#[test]
+fn a_segment_that_cannot_be_left_is_ended_once() {
+    let state = state();
+    let files = Files::default();
+    let journal = Journal::open_with(state.path(), &small(), &files).unwrap();
+    let mut scribe = journal.session(who()).unwrap();
+    let session = scribe.session();
+    files.faults.break_all("rename", Errno::ROFS);
+    let mut fails = |number: &u64| scribe.write(&[begun(session, *number, &shape(1))]).is_err();
+    assert!((1..10_000).any(|number| fails(&number)));
+    drop(scribe);
+    drop(journal);
+    for _ in 0..4 {
+        assert!(Journal::open_with(state.path(), &small(), &files).is_err());
+    }
+    files.faults.mend();
+    open(state.path()).close().unwrap();
+    let all = verify(state.path());
+    let last_of_first = all.iter().filter(|read| read.segment == 1).map(|read| read.seq).max().unwrap();
+    let checkpoints =
+        |read: &&Read| matches!(read.event, Event::Checkpointed(_)) && read.seq + 4 > last_of_first && read.seq <= last_of_first;
+    assert_eq!(all.iter().filter(checkpoints).count(), 1);
+}
