@@ -259,11 +259,16 @@ fn what_never_left_is_not_owed() {
     let all = verify(state.path());
     let story: Vec<String> = all
         .iter()
-        .filter_map(|read| match &read.event {
-            Event::Begun(begun) => Some(format!("begun {}", begun.statement.number)),
-            Event::Ended(ended) => Some(format!("ended {}", ended.number)),
-            Event::SignedOut(out) => Some(format!("out {}", out.executions)),
-            _ => None,
+        .filter_map(|read| {
+            if let Event::Begun(begun) = &read.event {
+                Some(format!("begun {}", begun.statement.number))
+            } else if let Event::Ended(ended) = &read.event {
+                Some(format!("ended {}", ended.number))
+            } else if let Event::SignedOut(out) = &read.event {
+                Some(format!("out {}", out.executions))
+            } else {
+                None
+            }
         })
         .collect();
     assert_eq!(story, ["begun 1", "ended 1", "out 1", "begun 11", "begun 12", "ended 11", "ended 12", "out 2"]);
