@@ -6,7 +6,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use memmap2::MmapMut;
 use ring::rand::{SecureRandom as _, SystemRandom};
@@ -22,6 +21,7 @@ use crate::audit::record::{self, Place, SALT};
 use crate::audit::seal::{Original, RANDOM, SealError, Sealer, SegmentKey};
 use crate::audit::segment::{HEADER, Header};
 use crate::audit::{Digest, Event, Hash, Kind, Note, Shape, SigningKey};
+use crate::host::when;
 
 /// Random bytes are taken from the system this many salts at a time.
 const SALTS: usize = 256;
@@ -184,12 +184,6 @@ impl std::fmt::Debug for Writer {
     }
 }
 
-/// Microseconds since 1970.
-pub fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
-}
-
 impl Writer {
     pub fn open(files: Files, folder: PathBuf, options: Options, key: SigningKey, found: Option<&Found>) -> io::Result<Self> {
         let random = SystemRandom::new();
@@ -198,7 +192,7 @@ impl Writer {
             None => {
                 let mut journal = Digest::default();
                 random.fill(&mut journal.0).map_err(|_| io::Error::other("the system gave no random bytes"))?;
-                let header = Header { journal, epoch: 0, first_seq: 1, time: now(), previous: Hash::default() };
+                let header = Header { journal, epoch: 0, first_seq: 1, time: when::now(), previous: Hash::default() };
                 let mut spare = Spare::make(&files, &folder, options.segment)?;
                 let current = name(&files, &folder, &mut spare, header).map(|()| enter(spare, header))?;
                 files.sync_folder(&folder)?;
@@ -270,7 +264,7 @@ impl Writer {
     }
 
     pub fn now(&mut self) -> u64 {
-        self.time = self.time.max(now());
+        self.time = self.time.max(when::now());
         self.time
     }
 

@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use std::fs::File as Segment;
 use std::io::Read as _;
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use clap::{Args, Subcommand};
 
@@ -145,16 +145,11 @@ struct Span {
 impl Span {
     /// Microseconds since 1970.
     fn read(&self) -> Result<(u64, u64), Failure> {
-        let now = now();
+        let now = when::now();
         let since = self.since.as_deref().map_or(Ok(0), |text| when::parse(text, now))?;
         let until = self.until.as_deref().map_or(Ok(u64::MAX), |text| when::parse(text, now))?;
         Ok((since, until))
     }
-}
-
-fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Somebody at work on the record.

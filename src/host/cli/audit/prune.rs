@@ -6,7 +6,7 @@ use std::io::Write as _;
 
 use clap::Args;
 
-use super::{Desk, Place, now, record};
+use super::{Desk, Place, record};
 use crate::audit::event::Pruned;
 use crate::host::cli::Failure;
 use crate::host::journal::files;
@@ -30,7 +30,7 @@ pub(in crate::host::cli) struct Prune {
 }
 
 pub(super) fn run(command: &Prune, environment: BTreeMap<String, String>) -> Result<(), Failure> {
-    let before = when::parse(&command.before, now())?;
+    let before = when::parse(&command.before, when::now())?;
     let desk = Desk::open(&command.place, environment)?;
     let by = desk.by(Capability::Administer)?;
     let segments = desk.headers()?;
