@@ -16,7 +16,7 @@ use super::files::{self, Files};
 use super::recover::Found;
 use super::running::Running;
 use super::{Options, Unwritable};
-use crate::audit::event::{Checkpointed, Continued, Encoded, EpochBegan, KeyChanged, ShapeMet, ShapeText, SignedIn, Word};
+use crate::audit::event::{Checkpointed, Continued, Encoded, KeyChanged, ShapeMet, ShapeText, SignedIn, Word};
 use crate::audit::record::{self, Place, SALT};
 use crate::audit::seal::{Original, RANDOM, SealError, Sealer, SegmentKey};
 use crate::audit::segment::{HEADER, Header};
@@ -300,7 +300,7 @@ impl Writer {
                     return Err(Stop::TooLong);
                 }
             }
-            self.rotate(self.current.header.epoch)?;
+            self.rotate()?;
         }
         Err(Stop::TooLong)
     }
@@ -423,7 +423,7 @@ impl Writer {
             return Err(Stop::Unwritable(fault.kind));
         }
         if self.sealed || self.room() < CHECKPOINT_ROOM {
-            return self.rotate(self.current.header.epoch);
+            return self.rotate();
         }
         self.sign().map_err(Stop::Unwritable)
     }
@@ -441,14 +441,14 @@ impl Writer {
     }
 
     /// Goes on in the next segment.
-    fn rotate(&mut self, epoch: u32) -> Result<(), Stop> {
+    fn rotate(&mut self) -> Result<(), Stop> {
         let Some(spare) = &mut self.spare else { return Err(Stop::NoSpare) };
         if !self.sealed {
             self.sign().map_err(Stop::Unwritable)?;
             self.sealed = true;
-            return self.rotate(epoch);
+            return self.rotate();
         }
-        let header = Header { epoch, first_seq: self.next_seq, time: self.time, previous: self.previous, ..self.current.header };
+        let header = Header { first_seq: self.next_seq, time: self.time, previous: self.previous, ..self.current.header };
         if let Err(reason) = name(&self.files, &self.folder, spare, header) {
             return Err(Stop::Unwritable(self.fail(&reason)));
         }
@@ -460,14 +460,6 @@ impl Writer {
         self.segment_key = None;
         (self.sealed, self.stuck, self.called, self.hurry, self.call) = (false, false, false, false, true);
         Ok(())
-    }
-
-    /// The state was restored from a backup: the event stands first in a segment of the new epoch.
-    pub fn begin_epoch(&mut self, began: &EpochBegan) -> Result<u64, Stop> {
-        if self.current.header.epoch < began.epoch {
-            self.rotate(began.epoch)?;
-        }
-        self.write(None, &[began.clone().into()])
     }
 
     /// Keeps for later what cannot be written now.

@@ -8,6 +8,7 @@ mod prune;
 mod reindex;
 mod render;
 mod report;
+mod rotate;
 mod search;
 mod show;
 mod signoff;
@@ -81,6 +82,11 @@ pub(super) enum Audit {
     /// Take whole segments off the record's beginning
     #[command(after_help = "Example:\n  pgsluice audit prune --before 365d --yes")]
     Prune(prune::Prune),
+    /// Sign checkpoints with a new key, which the old one endorses; with the server running or not
+    #[command(after_help = "Example:\n  pgsluice audit rotate-key\n\n\
+                      Prints the names of both keys and the new public key. Whoever copied the old key before could still endorse another \
+                      one with it, in a record that they rewrote: only checkpoints that are kept elsewhere show that.")]
+    RotateKey(rotate::Rotate),
     /// Make the key pair that originals are sealed to and read with
     #[command(after_help = "Example:\n  pgsluice audit keygen --out /media/key/pgsluice-unseal.key\n\n\
                       For another key, put the new public key into the configuration and restart. What was sealed before opens with the old\n\
@@ -107,6 +113,7 @@ pub(super) fn run(command: Audit, environment: BTreeMap<String, String>) -> Resu
         Audit::Erase(command) => erase::run(&command, environment),
         Audit::Prune(command) => prune::run(&command, environment),
         Audit::Verify(command) => verify::run(command, environment),
+        Audit::RotateKey(command) => rotate::run(&command, environment),
         Audit::Keygen(command) => keygen::run(&command),
         Audit::Unseal(command) => unseal::run(&command, environment),
         Audit::Report(command) => report::run(&command, environment),
