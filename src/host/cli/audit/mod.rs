@@ -130,10 +130,14 @@ struct Place {
 }
 
 impl Place {
+    fn local(&self, environment: BTreeMap<String, String>) -> Result<Local, Failure> {
+        let flags = Flags { state: self.state.state.clone().map(PathBuf::from), ..Flags::default() };
+        Ok(Local::load(&sources(self.file.clone(), flags, environment))?)
+    }
+
     /// The state folder, which nothing is made in.
     fn folder(&self, environment: BTreeMap<String, String>) -> Result<PathBuf, Failure> {
-        let flags = Flags { state: self.state.state.clone().map(PathBuf::from), ..Flags::default() };
-        let state = Local::load(&sources(self.file.clone(), flags, environment))?.state;
+        let state = self.local(environment)?.state;
         if state.join("journal").is_dir() { Ok(state) } else { Err(Failure::NoRecord(state)) }
     }
 }

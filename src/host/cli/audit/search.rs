@@ -82,9 +82,9 @@ pub(in crate::host::cli) struct Search {
     /// Only what failed, was refused, cancelled, or ended nobody knows how
     #[arg(long)]
     errors: bool,
-    /// Only what took at least this long
-    #[arg(long, value_name = "DURATION", num_args = 0..=1, default_missing_value = "1s", value_parser = duration)]
-    slow: Option<u64>,
+    /// Only what took at least this long; without a value, as long as audit.slow of the configuration says [default there: 1s]
+    #[arg(long, value_name = "DURATION", num_args = 0..=1, value_parser = duration)]
+    slow: Option<Option<u64>>,
     /// Only what had values of this kind masked
     #[arg(long, value_name = "KIND", num_args = 0..=1, default_missing_value = "any")]
     masked: Option<String>,
@@ -113,7 +113,12 @@ fn duration(text: &str) -> Result<u64, &'static str> {
 }
 
 pub(super) fn run(command: &Search, environment: BTreeMap<String, String>) -> Result<(), Failure> {
-    let filter = command.filter()?;
+    // Where the time is not given it is the configuration's.
+    let slow = match command.slow {
+        Some(None) => u64::try_from(command.place.local(environment.clone())?.slow.as_micros()).ok(),
+        given => given.flatten(),
+    };
+    let filter = command.filter(slow)?;
     let desk = Desk::open(&command.place, environment)?;
     desk.reads("search")?;
     let Page { found, next } = reindex::fresh(&desk)?.search(&filter)?;
@@ -143,7 +148,7 @@ pub(super) fn run(command: &Search, environment: BTreeMap<String, String>) -> Re
 }
 
 impl Search {
-    fn filter(&self) -> Result<Filter, Failure> {
+    fn filter(&self, slow: Option<u64>) -> Result<Filter, Failure> {
         let (since, until) = self.span.read()?;
         Ok(Filter {
             words: (!self.words.is_empty()).then(|| self.words.join(" ")),
@@ -161,7 +166,7 @@ impl Search {
             since: (since > 0).then_some(since),
             until: (until < u64::MAX).then_some(until),
             errors: self.errors,
-            slow: self.slow,
+            slow,
             masked: self.masked.as_ref().map(|kind| if kind == "any" { Masked::Any } else { Masked::Kind(kind.clone()) }),
             session: self.session,
             shape: self.shape,
