@@ -16,7 +16,7 @@ use crate::host::when;
 
 #[derive(Debug, Args)]
 pub(in crate::host::cli) struct Prune {
-    /// What ended before this goes: 2026-01-01, 2026-01-01T12:00:00Z, 365d
+    /// What ended before this time goes
     #[arg(long, value_name = "WHEN")]
     before: String,
     /// Do it; without this it is only shown what would go

@@ -54,27 +54,27 @@ enum Decision {
 #[derive(Debug, Args)]
 #[allow(clippy::struct_excessive_bools, reason = "flags of a command line are bools")]
 pub(in crate::host::cli) struct Search {
-    /// Words that all have to be in the statement's shape, or in what an event says; `word*` finds words that begin so
+    /// Only what has all of these words in the statement's shape, or in what an event says; `word*` finds words that begin so
     words: Vec<String>,
-    /// Of this agent
+    /// Only of this agent
     #[arg(long, value_name = "NAME")]
     agent: Option<String>,
-    /// That names this table, with or without its schema
+    /// Only what names this table, with or without its schema
     #[arg(long, value_name = "TABLE")]
     table: Option<String>,
-    /// With this effect
+    /// Only what has this effect
     #[arg(long, value_name = "EFFECT", value_parser = clap::builder::PossibleValuesParser::new(EFFECTS))]
     effect: Option<String>,
-    /// With this decision
+    /// Only what was decided so
     #[arg(long, value_enum)]
     decision: Option<Decision>,
-    /// That belongs to this hold
+    /// Only what belongs to this hold
     #[arg(long, value_name = "ID")]
     hold: Option<u64>,
-    /// Of this session
+    /// Only of this session, by the number of its record
     #[arg(long, value_name = "SEQ")]
     session: Option<u64>,
-    /// Of this shape
+    /// Only of this shape
     #[arg(long, value_name = "DIGEST", value_parser = |text: &str| text.parse::<crate::audit::Digest>())]
     shape: Option<crate::audit::Digest>,
     #[command(flatten)]
@@ -85,7 +85,7 @@ pub(in crate::host::cli) struct Search {
     /// Only what took at least this long; without a value, as long as audit.slow of the configuration says [default there: 1s]
     #[arg(long, value_name = "DURATION", num_args = 0..=1, value_parser = duration)]
     slow: Option<Option<u64>>,
-    /// Only what had values of this kind masked
+    /// Only what had values masked, or values of this kind
     #[arg(long, value_name = "KIND", num_args = 0..=1, default_missing_value = "any")]
     masked: Option<String>,
     /// Only what came before this record: for the next page

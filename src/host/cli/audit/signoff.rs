@@ -14,7 +14,7 @@ use crate::host::when;
 
 #[derive(Debug, Args)]
 pub(in crate::host::cli) struct SignOff {
-    /// The period's beginning: 2026-01-01, 2026-01-01T12:00:00Z, 7d
+    /// The period's beginning
     #[arg(long, value_name = "WHEN")]
     from: String,
     /// Its end, which is not part of it
