@@ -163,6 +163,17 @@ fn commands_search_bring_the_index_up_to_date_and_put_themselves_on_the_record()
         let found: serde_json::Value = serde_json::from_str(line).unwrap();
         assert_eq!((&found["agent"], &found["effects"][0], &found["kind"]), (&"agent-000".into(), &"read".into(), &"begun".into()));
     }
+    // What counts as slow is configured.
+    let slow = |more: &[&str]| {
+        let (good, out, error) = pgsluice(state, &[&["search", "--json", "--limit", "1000", "--slow"], more].concat());
+        assert!(good, "{error}");
+        out
+    };
+    assert_eq!(slow(&[]), slow(&["1s"]));
+    std::fs::write(state.join("pgsluice.toml"), "[audit]\nslow = \"2ms\"\n").unwrap();
+    let counts = slow(&[]);
+    assert!(counts == slow(&["2ms"]) && counts != slow(&["1s"]), "{counts}");
+    std::fs::remove_file(state.join("pgsluice.toml")).unwrap();
     let (good, out, error) = pgsluice(state, &["search", "--until", "2001-01-01"]);
     assert!(good && out.is_empty() && error.contains("nothing found"), "{error}");
     let (good, out, _) = pgsluice(state, &["top", "--by", "time", "--limit", "5"]);

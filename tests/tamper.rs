@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::ops::Range;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -18,7 +19,7 @@ use pgsluice::audit::{Checkpoint, Digest, Note, Shape};
 use pgsluice::host::journal::files::{segment_name, segments};
 use pgsluice::host::journal::keys::Keys;
 use pgsluice::host::journal::reader::Reader;
-use pgsluice::host::journal::{Journal, Options};
+use pgsluice::host::journal::{Journal, Options, epoch};
 use tempfile::TempDir;
 
 /// A segment: the number its file is named after, and its bytes.
@@ -47,7 +48,7 @@ impl House {
     }
 
     fn write(&self, segment: usize, bytes: usize) {
-        let journal = self.open();
+        let mut journal = self.open();
         let mut scribe = journal.session(agent()).unwrap();
         let (mut number, mut epoch, mut last) = (0, 0, scribe.session());
         let (mut written, mut in_segment) = (0, 0);
@@ -74,7 +75,12 @@ impl House {
                     by: "ann".to_owned(),
                     branch: Digest::default(),
                 };
-                last = journal.begin_epoch(&began).unwrap();
+                drop(scribe);
+                journal.close().unwrap();
+                drop(journal);
+                last = epoch::begin(self.path(), began, 0).unwrap();
+                journal = self.open();
+                scribe = journal.session(agent()).unwrap();
             }
         }
         drop(scribe);
@@ -532,4 +538,50 @@ fn a_period_is_signed_off_and_the_records_are_read() {
     let nothing = house.run(&["export", "--format", "jsonl", "--until", "2020-01-01"]);
     assert_eq!((nothing.code, nothing.out.as_str()), (Some(0), ""));
     assert!(house.run(&["export", "--format", "csv", "--since", "soon"]).err.contains("is no time"));
+}
+
+/// What stands behind a word at the beginning of a line.
+fn said<'a>(done: &'a Done, word: &str) -> &'a str {
+    assert!(done.code == Some(0), "{} {}", done.out, done.err);
+    done.out.lines().find_map(|line| line.strip_prefix(word)).unwrap().trim()
+}
+
+#[test]
+fn the_signing_key_is_rotated_with_the_server_running_or_not() {
+    let house = House::written(16 * 1024, 16 * 1024);
+    let first = said(&house.run(&["verify"]), "key ").split(' ').next().unwrap().to_owned();
+    let mut server = Command::new(env!("CARGO_BIN_EXE_pgsluice"))
+        .args(["serve", "--upstream", "postgres://nobody@127.0.0.1:1/none?sslmode=disable", "--listen", "127.0.0.1:0", "--state", "."])
+        .env_clear()
+        .current_dir(house.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.starts_with("listening on "), "{line}");
+    let served = house.run(&["rotate-key"]);
+    server.kill().unwrap();
+    server.wait().unwrap();
+    let alone = house.run(&["rotate-key"]);
+    assert_eq!((said(&served, "old key "), said(&served, "new key ")), (first.as_str(), said(&alone, "old key ")));
+    let (last, whole) = (said(&alone, "new key "), said(&alone, "public key "));
+    assert_eq!(whole, Keys::load(house.path()).unwrap().signing.public().to_string());
+    let keys: Vec<String> = house.run(&["verify"]).out.lines().filter(|line| line.starts_with("key ")).map(str::to_owned).collect();
+    assert_eq!(keys.len(), 3);
+    assert!(keys[2].contains(last));
+    let accepted = house.run(&["verify", "--accept-key", &first]);
+    assert_eq!(accepted.code, Some(0), "{}", accepted.out);
+    assert_eq!(house.run(&["verify", "--accept-key", last]).code, Some(1));
+    // A lost key endorses nothing: the new one has to be accepted.
+    fs::remove_file(house.path().join("signing.key")).unwrap();
+    let lost = house.run(&["rotate-key"]);
+    assert!(lost.code == Some(1) && lost.err.contains("no signing.key"), "{}", lost.err);
+    house.say("a new key is made");
+    let unknown = house.run(&["verify"]);
+    let asked = unknown.out.split("--accept-key ").nth(1).unwrap().split_whitespace().next().unwrap();
+    assert_eq!(unknown.code, Some(1));
+    assert_eq!(house.run(&["verify", "--accept-key", &first, "--accept-key", asked]).code, Some(0));
 }

@@ -15,10 +15,10 @@ use std::time::{Duration, Instant, SystemTime};
 use rusqlite::Connection;
 
 use super::journal::reader::{ReadError, Reader};
-use super::journal::{Journal, JournalError, Options, Unwritable};
+use super::journal::{Journal, JournalError, Options, Unwritable, keys};
 use super::state::outbox::{self, OutboxError};
-use super::state::{State, StateError};
-use crate::audit::Event;
+use super::state::{State, StateError, rotation};
+use crate::audit::{Event, Hash};
 
 /// Events moved in one step.
 const BATCH: u32 = 256;
@@ -57,6 +57,27 @@ pub enum LedgerError {
          `pgsluice serve` runs on this state folder, or by the next command that can"
     )]
     Unsettled(Box<Self>),
+    #[error(
+        "there is no signing.key in {0} to be rotated: put it back from a backup, or start `pgsluice serve` again, which then makes a new \
+         one and records that the old one was lost"
+    )]
+    NoKey(String),
+    #[error(
+        "the key that signs checkpoints is not the one in signing.key, which was replaced: start `pgsluice serve` again, which records that"
+    )]
+    Replaced,
+    #[error(
+        "the signing key is not rotated yet: {0}\nThe request waits in the state database; it is carried out when `pgsluice serve` runs \
+         on this state folder, or by the next command that can"
+    )]
+    Unrotated(Box<Self>),
+}
+
+/// Public keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rotated {
+    pub old: Hash,
+    pub new: Hash,
 }
 
 /// The way from the outbox to the journal.
@@ -84,7 +105,7 @@ impl Ledger {
         self.settle()
     }
 
-    /// Moves everything that waits; returns how many events. Blocks until they are on disk.
+    /// Moves everything that waits, and rotates the signing key where that was asked for; returns how many events. Blocks until they are on disk.
     pub fn drain(&mut self, journal: &Journal) -> Result<usize, LedgerError> {
         let _alone = MOVING.lock().unwrap_or_else(PoisonError::into_inner);
         let mut moved = 0;
@@ -94,7 +115,18 @@ impl Ledger {
             self.remove(copied.through)?;
             moved += copied.count;
         }
+        self.rotate(journal)?;
         Ok(moved)
+    }
+
+    /// Carries out what was asked for with `rotate_signing_key`. A request goes only when the new key is in force.
+    fn rotate(&self, journal: &Journal) -> Result<(), LedgerError> {
+        let failed = |error| self.state.error(error);
+        while let Some((previous, by)) = rotation::next(&self.connection).map_err(failed)? {
+            journal.rotate_signing_key(previous, &by)?;
+            rotation::done(&self.connection, previous).map_err(failed)?;
+        }
+        Ok(())
     }
 
     /// The first half of a move: the oldest events are in the journal, and on disk.
@@ -143,8 +175,29 @@ impl Ledger {
 
     fn settle_within(&mut self, patience: Duration) -> Result<(), LedgerError> {
         let Some(last) = outbox::last(&self.connection).map_err(|error| self.state.error(error))? else { return Ok(()) };
+        self.drained(patience, |connection| outbox::waits(connection, last))
+    }
+
+    /// Has the signing key followed by a new one, which it endorses; returns when that one is in force.
+    pub fn rotate_signing_key(&mut self, by: &str) -> Result<Rotated, LedgerError> {
+        let folder = self.state.folder().to_owned();
+        let key = || {
+            let found =
+                keys::in_force(&folder).map_err(|reason| JournalError::Keys { folder: folder.clone(), what: reason.to_string() })?;
+            found.ok_or_else(|| LedgerError::NoKey(folder.display().to_string()))
+        };
+        let old = key()?;
+        rotation::ask(&self.connection, old, by).map_err(|error| self.state.error(error))?;
+        let waited = self.drained(PATIENCE, |connection| rotation::waits(connection, old));
+        waited.map_err(|error| LedgerError::Unrotated(Box::new(error)))?;
+        let new = key()?;
+        if new == old { Err(LedgerError::Replaced) } else { Ok(Rotated { old, new }) }
+    }
+
+    /// Returns when nothing waits any more: carried out by the process that holds the journal, or by us.
+    fn drained(&mut self, patience: Duration, waits: impl Fn(&Connection) -> rusqlite::Result<bool>) -> Result<(), LedgerError> {
         let until = Instant::now() + patience;
-        while outbox::waits(&self.connection, last).map_err(|error| self.state.error(error))? {
+        while waits(&self.connection).map_err(|error| self.state.error(error))? {
             match Journal::open(self.state.folder(), self.options.clone()) {
                 Ok(journal) => {
                     self.drain(&journal)?;

@@ -1,5 +1,7 @@
 //! Points of time as people write and read them. Inside they are microseconds since 1970, UTC.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -29,17 +31,39 @@ pub fn parse(text: &str, now: u64) -> Result<u64, NoTime> {
     u64::try_from(timestamp.as_microsecond()).map_err(|_| wrong())
 }
 
+/// Microseconds since 1970; what is before that is 1970.
+pub fn micros(time: SystemTime) -> u64 {
+    u64::try_from(time.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros()).unwrap_or(u64::MAX)
+}
+
+pub fn now() -> u64 {
+    micros(SystemTime::now())
+}
+
 /// RFC 3339, UTC, with milliseconds.
 pub fn show(time: u64) -> String {
-    let timestamp = i64::try_from(time).ok().and_then(|time| Timestamp::from_microsecond(time).ok());
-    timestamp.map_or_else(|| format!("{time} µs"), |timestamp| format!("{timestamp:.3}"))
+    written(time, "%FT%T.%3fZ")
 }
 
 /// RFC 3339, UTC, as exact as the record is.
 pub fn exact(time: u64) -> String {
+    written(time, "%FT%T.%6fZ")
+}
+
+/// To the second, for people.
+pub fn short(time: u64) -> String {
+    written(time, "%F %T UTC")
+}
+
+/// `YYYY-MM-DD`, UTC.
+pub fn day(time: u64) -> String {
+    written(time, "%F")
+}
+
+fn written(time: u64, format: &str) -> String {
     let timestamp = i64::try_from(time).ok().and_then(|time| Timestamp::from_microsecond(time).ok());
-    // No record is from beyond the year 9999.
-    format!("{:.6}", timestamp.unwrap_or(Timestamp::MAX))
+    // A record may say any number.
+    timestamp.map_or_else(|| format!("{time} µs"), |timestamp| timestamp.strftime(format).to_string())
 }
 
 #[cfg(test)]
@@ -60,7 +84,11 @@ mod tests {
         ] {
             assert_eq!(parse(text, now).map(show), Ok(shown.to_owned()), "{text}");
         }
-        assert_eq!(exact(1_709_251_199_000_001), "2024-02-29T23:59:59.000001Z");
+        let leap = 1_709_251_199_000_001;
+        assert_eq!([exact, short, day].map(|shown| shown(leap)), ["2024-02-29T23:59:59.000001Z", "2024-02-29 23:59:59 UTC", "2024-02-29"]);
+        assert_eq!([show, exact, short, day].map(|shown| shown(u64::MAX)), ["18446744073709551615 µs"; 4]);
+        assert_eq!(micros(UNIX_EPOCH + std::time::Duration::from_nanos(5_001_999)), 5_001);
+        assert_eq!(micros(UNIX_EPOCH - std::time::Duration::from_secs(1)), 0);
         for text in ["", "soon", "5", "5y", "-5m", "2023-13-01", "2023-01-02T03:04:05", "1969-01-01", "99999999999999999999d", "99999999d"]
         {
             assert!(parse(text, now).is_err(), "{text}");

@@ -11,13 +11,14 @@ use std::io::{self, BufWriter, Read, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use ring::digest::{Context, SHA256};
 use tar::{Builder, EntryType, Header};
 
 use super::journal::{files, keys};
 use super::state::{State, StateError};
+use super::when;
 use crate::audit::Hash;
 use crate::audit::segment::HEADER;
 use chain::{Chain, ChainError};
@@ -80,10 +81,6 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn microseconds(now: SystemTime) -> u64 {
-    u64::try_from(now.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros()).unwrap_or(u64::MAX)
-}
-
 /// Makes a backup. The file has its name only when it is whole and on disk. There must be a journal.
 pub fn backup(state: &State, path: &Path, with_keys: bool, now: SystemTime) -> Result<BackedUp, BackupError> {
     if path.exists() {
@@ -143,7 +140,7 @@ fn write(state: &State, file: &File, partial: &Path, database: &Path, with_keys:
             parts.add(name, File::open(&path).map_err(at(&path))?)?;
         }
     }
-    let checkpoint = keys.signing.checkpoint(end.journal, end.epoch, end.seq, end.hash, microseconds(now));
+    let checkpoint = keys.signing.checkpoint(end.journal, end.epoch, end.seq, end.hash, when::micros(now));
     let manifest = Manifest::new(checkpoint, outbox_after, with_keys, parts.written.clone());
     let text = serde_json::to_vec_pretty(&manifest).map_err(|error| at(partial)(error.into()))?;
     parts.add_bytes(MANIFEST, &text)?;
@@ -214,7 +211,7 @@ impl Parts<'_> {
         header.set_entry_type(EntryType::Regular);
         header.set_size(bytes);
         header.set_mode(0o600);
-        header.set_mtime(microseconds(self.time) / 1_000_000);
+        header.set_mtime(when::micros(self.time) / 1_000_000);
         let mut content = Hashing::new(content);
         self.out.append_data(&mut header, name, &mut content).map_err(at(self.path))?;
         let sha256 = content.finish().to_string();

@@ -13,12 +13,13 @@ use tar::{Archive, EntryType};
 
 use super::chain::{Chain, End};
 use super::manifest::{Manifest, Part};
-use super::{BackupError, DATABASE, Hashing, JOURNAL, MANIFEST, SEAL, at, microseconds};
+use super::{BackupError, DATABASE, Hashing, JOURNAL, MANIFEST, SEAL, at};
 use crate::audit::Digest;
 use crate::audit::event::EpochBegan;
 use crate::host::journal::{epoch, files, keys};
 use crate::host::people::{self, Capability};
 use crate::host::state::State;
+use crate::host::when;
 
 /// Where the parts lie until all of them are found right.
 const PARTIAL: &str = "restore.partial";
@@ -86,7 +87,7 @@ fn prepare(
     let mut branch = Digest::default();
     SystemRandom::new().fill(&mut branch.0).map_err(|_| BackupError::Random)?;
     let began = EpochBegan { epoch, restored_seq: end.seq, restored_hash: end.hash, backup_time: signed.time, by: acting.by(), branch };
-    let began = epoch::begin(partial, began, microseconds(now))?;
+    let began = epoch::begin(partial, began, when::micros(now))?;
     Ok(Restored { epoch, seq: end.seq, began, keys: manifest.keys })
 }
 

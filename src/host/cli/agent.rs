@@ -21,6 +21,7 @@ use crate::host::state::{ListenerRecord, State};
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 #[derive(Debug, Subcommand)]
+#[command(after_help = "Examples:\n  pgsluice agent add billing-bot\n  pgsluice agent list")]
 pub(super) enum Agent {
     /// Add an agent and print its DATABASE_URL, once, as the last line
     #[command(after_help = "Example:\n  pgsluice agent add billing-bot --owner ann --database shop --role reader --from 10.0.0.0/8")]
@@ -40,6 +41,7 @@ pub(super) enum Agent {
 
 #[derive(Debug, Args)]
 pub(super) struct Add {
+    /// What the agent is called, and logs in as
     name: String,
     /// The human who answers for the agent [default: you]
     #[arg(long, value_name = "HUMAN")]
@@ -74,6 +76,7 @@ pub(super) struct List {
 
 #[derive(Debug, Args)]
 pub(super) struct Named {
+    /// Which agent
     name: String,
     #[command(flatten)]
     place: Place,

@@ -286,6 +286,18 @@ mod tests {
     }
 
     #[test]
+    fn every_command_has_an_example_and_every_argument_a_word() {
+        fn check(command: &clap::Command) {
+            let name = command.get_name();
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.starts_with("Example") && help.contains("\n  pgsluice "), "{name}: {help}");
+            command.get_arguments().for_each(|argument| assert!(argument.get_help().is_some(), "{name}: {argument}"));
+            command.get_subcommands().for_each(check);
+        }
+        check(&<Line as clap::CommandFactory>::command());
+    }
+
+    #[test]
     fn addresses_to_listen_on() {
         for (text, address, port) in
             [("127.0.0.1:1", "127.0.0.1", 1), ("[::1]:6432", "::1", 6432), ("*:0", "*", 0), ("localhost:5", "localhost", 5)]

@@ -12,10 +12,12 @@ use crate::host::people::{self, Capability, Listed, NewPerson, PeopleStore, Role
 use crate::host::state::State;
 
 #[derive(Debug, Subcommand)]
+#[command(after_help = "Examples:\n  pgsluice people add ann --role reviewer\n  pgsluice people list")]
 pub(super) enum People {
-    /// Add somebody; with the first one, whoever is on no list and owns no state folder may do nothing
+    /// Add somebody
     #[command(after_help = "Example:\n  pgsluice people add ann --role reviewer\n\n\
-                      An auditor reads the audit. A reviewer also decides holds and signs off periods. An administrator also changes agents and \
+                      While the list is empty, whoever can use the state folder administers. From the first person on, only those on the list \
+                      may do anything, and who owns the state folder. An auditor reads the audit. A reviewer also decides holds and signs off periods. An administrator also changes agents and \
                       people, erases, prunes, backs up and restores. At the command line this keeps apart the duties of people who keep to it: \
                       whoever can write to the state folder can change everything in it.")]
     Add(Add),
@@ -29,6 +31,7 @@ pub(super) enum People {
 
 #[derive(Debug, Args)]
 pub(super) struct Add {
+    /// The name that the record knows this person by
     name: String,
     /// auditor, reviewer or administrator
     #[arg(long, value_name = "ROLE")]
@@ -54,6 +57,7 @@ pub(super) struct List {
 
 #[derive(Debug, Args)]
 pub(super) struct Named {
+    /// Who, as `pgsluice people list` names them
     name: String,
     #[command(flatten)]
     place: Place,

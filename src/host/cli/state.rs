@@ -15,6 +15,9 @@ use crate::host::people::{self, Capability};
 use crate::host::state::State;
 
 #[derive(Debug, Subcommand)]
+#[command(
+    after_help = "Examples:\n  pgsluice state backup /backups/pgsluice-monday.tar\n  pgsluice state restore /backups/pgsluice-monday.tar --state /var/lib/pgsluice-restored"
+)]
 pub(super) enum StateCommand {
     /// Copy the state into one file, with the server running or not
     #[command(after_help = "Example:\n  pgsluice state backup /backups/pgsluice-monday.tar\n\n\
@@ -31,6 +34,7 @@ pub(super) enum StateCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct Backup {
+    /// The file to make; one that is there stays as it is
     file: PathBuf,
     /// Leave out the keys that sign checkpoints and make digests; the agents' password verifiers are in it all the same
     #[arg(long)]
@@ -41,6 +45,7 @@ pub(super) struct Backup {
 
 #[derive(Debug, Args)]
 pub(super) struct Restore {
+    /// A file that `pgsluice state backup` made
     file: PathBuf,
     #[command(flatten)]
     place: Place,

@@ -74,6 +74,11 @@ pub enum KeepSql {
     Sealed { key: PublicKey },
 }
 
+/// From how long on a statement counts as slow.
+pub(super) fn slow(reader: &mut Reader<'_>) -> Duration {
+    reader.get("audit.slow", Duration::from_secs(1))
+}
+
 /// Where signed checkpoints go.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CheckpointSink {
@@ -208,7 +213,7 @@ impl Audit {
         if !(SMALLEST_SEGMENT..=LARGEST_SEGMENT).contains(&segment_size) {
             reader.fail_at("audit.segment_size", "from 4MiB to 1GiB");
         }
-        let slow = reader.get("audit.slow", Duration::from_secs(1));
+        let slow = slow(reader);
         let checkpoints: Vec<_> = reader.list("audit.checkpoints").iter().map(|place| CheckpointSink::read(reader, place)).collect();
         let forwards: Vec<_> = reader.list("audit.forward").iter().map(|place| Forward::read(reader, place)).collect();
         let checkpoints: Vec<_> = checkpoints.into_iter().collect::<Option<_>>()?;

@@ -251,6 +251,8 @@ pub struct Local {
     pub listener: LocalListener,
     /// The roles that the configuration has a login for, when there is a configuration file.
     pub roles: Option<BTreeSet<String>>,
+    /// A statement that takes longer counts as slow.
+    pub slow: Duration,
 }
 
 /// Where the server would listen, were it started with this configuration.
@@ -278,9 +280,10 @@ impl Local {
             .find_map(|given| url::parse(given.text.expose()).ok())
             .map(|url| url.database);
         let roles = sources.file.is_some().then(|| reader.names("upstream.roles"));
+        let slow = audit::slow(&mut reader);
         let address = addresses.0.first().copied().unwrap_or(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
         reader.problems_only()?;
         let Some(state) = state else { return Err(ConfigError::new(None, Vec::new())) };
-        Ok(Self { state, listener: LocalListener { address, port, tls_required, database }, roles })
+        Ok(Self { state, listener: LocalListener { address, port, tls_required, database }, roles, slow })
     }
 }

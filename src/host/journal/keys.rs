@@ -53,6 +53,12 @@ pub fn signing(files: &Files, state: &Path) -> io::Result<SigningKey> {
     SigningKey::from_seed(&seed).map_err(io::Error::other)
 }
 
+/// The public key that checkpoints are signed with, where there is one.
+pub fn in_force(state: &Path) -> io::Result<Option<Hash>> {
+    let Some(seed) = read(&Files::default(), state, SIGNING)? else { return Ok(None) };
+    SigningKey::from_seed(&seed).map(|key| Some(key.public())).map_err(io::Error::other)
+}
+
 /// Ends a rotation that was cut short: takes the next key if the journal names it, and forgets it if not.
 pub fn settle(files: &Files, state: &Path, named: Option<Hash>) -> io::Result<()> {
     let Some(next) = read(files, state, NEXT)? else { return Ok(()) };

@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::audit::event::{Encoded, EpochBegan, KeyChanged, Recovered, SignedIn, Stopped};
+use crate::audit::event::{Encoded, KeyChanged, Recovered, SignedIn, Stopped};
 use crate::audit::seal::PublicKey;
 use crate::audit::{Digest, Event, Hash, Kind, Note};
 use crate::wire::report::Report;
@@ -271,36 +271,30 @@ impl Journal {
         }
     }
 
-    /// Makes a new key for checkpoints, which the old one endorses; returns the public one.
-    pub fn rotate_signing_key(&self, by: &str) -> Result<Hash, JournalError> {
-        let files = self.shared.lock().files.clone();
+    /// Makes a new key for checkpoints in the place of this one, which endorses it; where another key is in force already there is
+    /// nothing to do. To be called again after an error: it goes on from where it came. One at a time.
+    pub fn rotate_signing_key(&self, previous: Hash, by: &str) -> Result<(), JournalError> {
         let failed = |reason: io::Error| JournalError::Keys { folder: self.state.clone(), what: reason.to_string() };
         let unwritable = |why: Unwritable| failed(io::Error::other(why));
+        let writer = self.shared.lock();
+        let (files, in_force, last) = (writer.files.clone(), writer.key.public(), writer.last_seq());
+        drop(writer);
+        if in_force != previous {
+            // It may have come no farther than its record.
+            self.shared.wait_synced(last).map_err(unwritable)?;
+            return keys::settle(&files, &self.state, Some(in_force)).map_err(failed);
+        }
         let mut next = Some(keys::prepare(&files, &self.state).map_err(failed)?);
         let seq = self.shared.with_segment(|writer| writer.change_key(&mut next, by)).map_err(unwritable)?;
         // The old key is overwritten only when the record that it signed is on disk.
         self.shared.wait_synced(seq).map_err(unwritable)?;
-        keys::install(&files, &self.state).map_err(failed)?;
-        Ok(self.shared.lock().key.public())
-    }
-
-    /// Begins a new epoch, in a new segment: the state was restored from a backup.
-    pub fn begin_epoch(&self, began: &EpochBegan) -> Result<u64, Unwritable> {
-        self.shared.with_segment(|writer| writer.begin_epoch(began))
+        keys::install(&files, &self.state).map_err(failed)
     }
 
     /// What identifies this journal.
     pub fn id(&self) -> Digest {
         self.id
     }
-}
-
-/// Makes a new key for the checkpoints of a journal that nobody writes.
-pub fn rotate_signing_key(state: &Path, by: &str) -> Result<Hash, JournalError> {
-    let journal = Journal::open(state, Options::default())?;
-    let key = journal.rotate_signing_key(by)?;
-    journal.close()?;
-    Ok(key)
 }
 
 /// Records what one session does.

@@ -267,7 +267,7 @@ impl Recovery<'_> {
             Ok((end > *from).then_some((view, *from, end)))
         };
         let keep = || -> io::Result<(u64, Hash)> {
-            let name = format!("cut-{next_seq:020}-{}.bin", super::writer::now());
+            let name = format!("cut-{next_seq:020}-{}.bin", crate::host::when::now());
             let made = self.folder.join(format!("{name}.tmp"));
             let mut file: Option<File> = None;
             let (mut length, mut hash) = (0, Context::new(&SHA256));

@@ -6,7 +6,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use memmap2::MmapMut;
 use ring::rand::{SecureRandom as _, SystemRandom};
@@ -17,11 +16,12 @@ use super::files::{self, Files};
 use super::recover::Found;
 use super::running::Running;
 use super::{Options, Unwritable};
-use crate::audit::event::{Checkpointed, Continued, Encoded, EpochBegan, KeyChanged, ShapeMet, ShapeText, SignedIn, Word};
+use crate::audit::event::{Checkpointed, Continued, Encoded, KeyChanged, ShapeMet, ShapeText, SignedIn, Word};
 use crate::audit::record::{self, Place, SALT};
 use crate::audit::seal::{Original, RANDOM, SealError, Sealer, SegmentKey};
 use crate::audit::segment::{HEADER, Header};
 use crate::audit::{Digest, Event, Hash, Kind, Note, Shape, SigningKey};
+use crate::host::when;
 
 /// Random bytes are taken from the system this many salts at a time.
 const SALTS: usize = 256;
@@ -184,12 +184,6 @@ impl std::fmt::Debug for Writer {
     }
 }
 
-/// Microseconds since 1970.
-pub fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
-}
-
 impl Writer {
     pub fn open(files: Files, folder: PathBuf, options: Options, key: SigningKey, found: Option<&Found>) -> io::Result<Self> {
         let random = SystemRandom::new();
@@ -198,7 +192,7 @@ impl Writer {
             None => {
                 let mut journal = Digest::default();
                 random.fill(&mut journal.0).map_err(|_| io::Error::other("the system gave no random bytes"))?;
-                let header = Header { journal, epoch: 0, first_seq: 1, time: now(), previous: Hash::default() };
+                let header = Header { journal, epoch: 0, first_seq: 1, time: when::now(), previous: Hash::default() };
                 let mut spare = Spare::make(&files, &folder, options.segment)?;
                 let current = name(&files, &folder, &mut spare, header).map(|()| enter(spare, header))?;
                 files.sync_folder(&folder)?;
@@ -272,7 +266,7 @@ impl Writer {
     }
 
     pub fn now(&mut self) -> u64 {
-        self.time = self.time.max(now());
+        self.time = self.time.max(when::now());
         self.time
     }
 
@@ -308,7 +302,7 @@ impl Writer {
                     return Err(Stop::TooLong);
                 }
             }
-            self.rotate(self.current.header.epoch)?;
+            self.rotate()?;
         }
         Err(Stop::TooLong)
     }
@@ -430,7 +424,7 @@ impl Writer {
             return Err(Stop::Unwritable(fault.kind));
         }
         if self.sealed || self.room() < CHECKPOINT_ROOM {
-            return self.rotate(self.current.header.epoch);
+            return self.rotate();
         }
         self.sign().map_err(Stop::Unwritable)
     }
@@ -451,14 +445,14 @@ impl Writer {
     }
 
     /// Goes on in the next segment.
-    fn rotate(&mut self, epoch: u32) -> Result<(), Stop> {
+    fn rotate(&mut self) -> Result<(), Stop> {
         let Some(spare) = &mut self.spare else { return Err(Stop::NoSpare) };
         if !self.sealed {
             self.sign().map_err(Stop::Unwritable)?;
             self.sealed = true;
-            return self.rotate(epoch);
+            return self.rotate();
         }
-        let header = Header { epoch, first_seq: self.next_seq, time: self.time, previous: self.previous, ..self.current.header };
+        let header = Header { first_seq: self.next_seq, time: self.time, previous: self.previous, ..self.current.header };
         if let Err(reason) = name(&self.files, &self.folder, spare, header) {
             return Err(Stop::Unwritable(self.fail(&reason)));
         }
@@ -470,14 +464,6 @@ impl Writer {
         self.segment_key = None;
         (self.sealed, self.stuck, self.called, self.hurry, self.call) = (false, false, false, false, true);
         Ok(())
-    }
-
-    /// The state was restored from a backup: the event stands first in a segment of the new epoch.
-    pub fn begin_epoch(&mut self, began: &EpochBegan) -> Result<u64, Stop> {
-        if self.current.header.epoch < began.epoch {
-            self.rotate(began.epoch)?;
-        }
-        self.write(None, &[began.clone().into()])
     }
 
     /// Keeps for later what cannot be written now.

@@ -213,3 +213,60 @@ fn no_words_stay_in_the_database() {
     ledger(&state).settle().unwrap();
     assert!(!holds());
 }
+
+fn keys_named(state: &State) -> Vec<(Option<Hash>, Hash, Option<String>)> {
+    let named = entries(state).into_iter().filter_map(|entry| match entry.event() {
+        Ok(Some(Event::KeyChanged(changed))) => Some((changed.previous, changed.key, changed.by)),
+        _ => None,
+    });
+    named.collect()
+}
+
+#[test]
+fn the_signing_key_is_rotated_by_the_server_or_by_the_command() {
+    let (_folder, state) = house();
+    assert!(matches!(ledger(&state).rotate_signing_key("ann"), Err(LedgerError::NoKey(_))));
+    let journal = Journal::open(state.folder(), small()).unwrap();
+    let keeper = Keeper::start(ledger(&state), Arc::clone(&journal)).unwrap();
+    let first = ledger(&state).rotate_signing_key("ann").unwrap();
+    drop(keeper);
+    journal.close().unwrap();
+    drop(journal);
+    let second = ledger(&state).rotate_signing_key("bob").unwrap();
+    assert_eq!((first.new, keys::in_force(state.folder()).unwrap()), (second.old, Some(second.new)));
+    let expected = [
+        (None, first.old, None),
+        (Some(first.old), first.new, Some("ann".to_owned())),
+        (Some(second.old), second.new, Some("bob".to_owned())),
+    ];
+    assert_eq!(keys_named(&state), expected);
+}
+
+#[test]
+fn a_request_for_a_new_key_is_carried_out_once_whatever_was_cut_short() {
+    let (_folder, state) = house();
+    let journal = Journal::open(state.folder(), small()).unwrap();
+    let old = keys::in_force(state.folder()).unwrap().unwrap();
+    let connection = state.connect().unwrap();
+    // Two who ask at a time; and the end comes after the key was rotated, before the request is gone.
+    rotation::ask(&connection, old, "ann").unwrap();
+    rotation::ask(&connection, old, "bob").unwrap();
+    journal.rotate_signing_key(old, "ann").unwrap();
+    drop(journal);
+    let new = keys::in_force(state.folder()).unwrap().unwrap();
+    put(&state, "a");
+    ledger(&state).settle().unwrap();
+    assert!(!rotation::waits(&connection, old).unwrap());
+    assert_eq!(keys_named(&state), [(None, old, None), (Some(old), new, Some("ann".to_owned()))]);
+}
+
+#[test]
+fn a_signing_key_that_was_replaced_below_the_server_is_not_rotated() {
+    let (_folder, state) = house();
+    let journal = Journal::open(state.folder(), small()).unwrap();
+    std::fs::write(state.folder().join("signing.key"), [7; 32]).unwrap();
+    let keeper = Keeper::start(ledger(&state), Arc::clone(&journal)).unwrap();
+    assert!(matches!(ledger(&state).rotate_signing_key("ann"), Err(LedgerError::Replaced)));
+    drop(keeper);
+    assert_eq!(keys_named(&state).len(), 1);
+}

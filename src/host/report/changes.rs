@@ -10,6 +10,7 @@ use crate::audit::event::{
     AgentChanged, Change, ConfigChanged, EpochBegan, Erased, KeyChanged, PersonChanged, PolicyChanged, Pruned, Recovered, Resumed,
     SealingKey, Started,
 };
+use crate::host::when;
 
 /// Who did what to what.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -128,12 +129,12 @@ impl Changes {
     }
 
     pub(super) fn pruned(&mut self, place: Place, event: &Pruned) {
-        let detail = format!("whole segments from before {}", At(event.before).short());
+        let detail = format!("whole segments from before {}", when::short(event.before));
         self.removals.push(row(place, "pruned", format!("records up to {}", event.seq), detail, Some(&event.by), None));
     }
 
     pub(super) fn epoch(&mut self, place: Place, event: &EpochBegan) {
-        let detail = format!("a backup of {}, which ends with record {}", At(event.backup_time).short(), event.restored_seq);
+        let detail = format!("a backup of {}, which ends with record {}", when::short(event.backup_time), event.restored_seq);
         self.removals.push(row(place, "epoch-began", format!("epoch {}", event.epoch), detail, Some(&event.by), None));
     }
 }
@@ -159,7 +160,7 @@ impl Gaps {
     pub(super) fn resumed(&mut self, place: Place, event: &Resumed) {
         self.standstills += 1;
         self.refused_in_standstills = self.refused_in_standstills.saturating_add(event.refused);
-        let detail = format!("nothing could be recorded since {}, {} refused: {}", At(event.since).short(), event.refused, event.trouble);
+        let detail = format!("nothing could be recorded since {}, {} refused: {}", when::short(event.since), event.refused, event.trouble);
         self.rows.push(row(place, "resumed", "journal", detail, None, None));
     }
 }

@@ -10,9 +10,10 @@ use super::changes::Row;
 use super::controls::{self, CONTROLS, Framework, Section};
 use super::duties::{Finding, Weight};
 use super::holds::{HoldRow, HoldState, decision_word};
-use super::period::{At, DAY, Period};
+use super::period::{DAY, Period};
 use super::volumes::Work;
 use crate::audit::checkpoint::key_name;
+use crate::host::when;
 
 /// Rows of one table; the JSON has them all.
 const MOST_ROWS: usize = 1_000;
@@ -111,7 +112,7 @@ pub(super) fn render(report: &Report) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'";
-                title { "pgsluice: evidence " (report.period.from.day()) " to " (last_day(report.period)) }
+                title { "pgsluice: evidence " (when::day(report.period.from.0)) " to " (last_day(report.period)) }
                 style { (maud::PreEscaped(STYLE)) }
             }
             body {
@@ -142,7 +143,7 @@ pub(super) fn render(report: &Report) -> String {
 
 /// The day that the period's last moment is in.
 fn last_day(period: Period) -> String {
-    At(period.to.0.saturating_sub(1).max(period.from.0)).day()
+    when::day(period.to.0.saturating_sub(1).max(period.from.0))
 }
 
 fn summary(report: &Report) -> Markup {

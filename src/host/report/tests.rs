@@ -16,6 +16,7 @@ use crate::audit::segment::{HEADER, Header};
 use crate::audit::verify::{Trust, Verifier};
 use crate::audit::{Digest, Event, Hash, SigningKey};
 use crate::host::journal::files;
+use crate::host::when;
 
 /// 2026-01-01.
 const START: u64 = 1_767_225_600_000_000;
@@ -324,7 +325,7 @@ fn the_figures_are_those_that_counting_gives() {
             assert_eq!(by["rows"], sum(&|ended| if of(ended.session) { ended.rows } else { 0 }), "{agent}");
         }
         for day in 3..7 {
-            let (begins, name) = (START + day * DAY, At(START + day * DAY).day());
+            let (begins, name) = (START + day * DAY, when::day(START + day * DAY));
             let naive = within.iter().filter(|(time, event)| event.kind() == Kind::Begun && (begins..begins + DAY).contains(time)).count();
             assert_eq!(json["volumes"]["by_day"]["named"][&name]["executions"], json!(naive), "{name}");
         }

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::bounded::Tally;
-use super::period::At;
 use crate::audit::event::{Denied, Ended, Outcome, Statement, Verdict, Way};
+use crate::host::when;
 
 /// One bit of `Statement::effects` each, from the lowest.
 const EFFECTS: [&str; 12] =
@@ -98,7 +98,7 @@ impl Volumes {
     fn each(&mut self, agent: &str, time: u64, count: impl Fn(&mut Work)) {
         count(&mut self.total);
         count(self.by_agent.of(agent));
-        count(self.by_day.of(&At(time).day()));
+        count(self.by_day.of(&when::day(time)));
     }
 
     fn statement(&mut self, statement: &Statement) {

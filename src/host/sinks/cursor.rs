@@ -1,11 +1,10 @@
 //! How far a sink has come, kept in the state database. It is moved only after what it passes has arrived.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::audit::Hash;
 use crate::host::state::{State, StateError};
+use crate::host::when;
 
 /// A record, by its number and its hash. The number 0 is before the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -51,8 +50,7 @@ impl Cursor {
         if self.saved == self.mark {
             return Ok(());
         }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let row = (number(self.mark.seq), self.mark.hash.0, i64::try_from(now.as_micros()).unwrap_or(i64::MAX), &self.name);
+        let row = (number(self.mark.seq), self.mark.hash.0, number(when::now()), &self.name);
         let sql = "UPDATE sink SET seq = ?1, hash = ?2, delivered_time = ?3 WHERE name = ?4";
         self.connection.execute(sql, row).map_err(|error| self.state.error(error))?;
         self.saved = self.mark;

@@ -2,6 +2,7 @@
 //! beside it. It knows tables and files; what an agent is belongs to `agents`.
 
 pub mod outbox;
+pub mod rotation;
 
 use std::fs::{self, File, OpenOptions};
 use std::net::IpAddr;
@@ -16,7 +17,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const LOCK_TRIES: u32 = 500;
 const FILE: &str = "state.db";
 /// Each entry lifts `user_version` by one; an entry that was released is never changed.
-const MIGRATIONS: [&str; 3] = [include_str!("001.sql"), include_str!("002.sql"), include_str!("003.sql")];
+const MIGRATIONS: [&str; 4] = [include_str!("001.sql"), include_str!("002.sql"), include_str!("003.sql"), include_str!("004.sql")];
 
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {

@@ -1,13 +1,14 @@
 //! Events that wait for the journal's writer: put down in the transaction of the change that they speak of, by whichever process
 //! makes it, so that there is no change without its record. It does not know the journal.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::audit::event::{Encoded, Kind, Unreadable};
 use crate::audit::record::{MOST_BODY, MOST_FACTS};
 use crate::audit::{Event, Origin};
+use crate::host::when;
 
 /// Nobody acts as often by hand: where so many wait, nothing has been recorded for long, and no further change may be made.
 pub const MOST_WAITING: i64 = 100_000;
@@ -46,7 +47,7 @@ pub fn put(connection: &Connection, now: SystemTime, event: &Event) -> rusqlite:
     if connection.query_row(sql, (), |row| row.get::<_, i64>(0))? >= MOST_WAITING {
         return Ok(Err(OutboxError::Full));
     }
-    let time = i64::try_from(now.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros()).unwrap_or(i64::MAX);
+    let time = i64::try_from(when::micros(now)).unwrap_or(i64::MAX);
     let sql = "INSERT INTO outbox (time, kind, facts, body) VALUES (?1, ?2, ?3, ?4)";
     connection.execute(sql, params![time, event.kind().0, encoded.facts, encoded.body])?;
     Ok(Ok(()))

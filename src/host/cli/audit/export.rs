@@ -20,14 +20,13 @@ const MOST_SESSIONS: usize = 1 << 20;
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Format {
-    /// A JSON object a line, with every field
     Jsonl,
-    /// Rows and columns
     Csv,
 }
 
 #[derive(Debug, Args)]
 pub(in crate::host::cli) struct Export {
+    /// A JSON object a line, with every field; or rows and columns
     #[arg(long, value_enum)]
     format: Format,
     #[command(flatten)]

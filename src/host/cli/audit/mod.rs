@@ -8,6 +8,7 @@ mod prune;
 mod reindex;
 mod render;
 mod report;
+mod rotate;
 mod search;
 mod show;
 mod signoff;
@@ -23,7 +24,7 @@ use std::collections::BTreeMap;
 use std::fs::File as Segment;
 use std::io::Read as _;
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use clap::{Args, Subcommand};
 
@@ -41,15 +42,22 @@ use crate::host::when;
 /// More of what was asked for is not kept.
 const MOST_WORDS: usize = 4096;
 
+/// How times are written, behind the examples of every command that takes one.
+fn timed(examples: &str) -> String {
+    format!("{examples}\n\nWHEN is 2026-01-01T12:00:00Z, 2026-01-01 (its beginning, UTC), how long ago (90s, 15m, 2h, 7d, 4w), or now.")
+}
+
 #[derive(Debug, Subcommand)]
+#[command(after_help = "Examples:\n  pgsluice audit search users --since 2h\n  pgsluice audit verify\n\n\
+                  All of them work with the server running or not. Who searches, shows or exports the record is on the record.")]
 pub(super) enum Audit {
     /// Search the record by words, agent, table, effect, decision, time
     #[command(
-        after_help = "Examples:\n  pgsluice audit search users --agent billing-bot --since 2h\n  pgsluice audit search --table orders --errors --csv"
+        after_help = timed("Examples:\n  pgsluice audit search users --agent billing-bot --since 2h\n  pgsluice audit search --table orders --errors --csv")
     )]
     Search(Box<search::Search>),
     /// Show the shapes with most executions, time, rows or masked values
-    #[command(after_help = "Example:\n  pgsluice audit top --by time --since 7d")]
+    #[command(after_help = timed("Example:\n  pgsluice audit top --by time --since 7d"))]
     Top(top::Top),
     /// Show how much there is of everything, by day and agent
     #[command(after_help = "Example:\n  pgsluice audit stats --json")]
@@ -60,37 +68,44 @@ pub(super) enum Audit {
     )]
     Reindex(reindex::Reindex),
     /// Show the last records, and with -f those that come
-    #[command(after_help = "Example:\n  pgsluice audit tail -f")]
+    #[command(after_help = "Examples:\n  pgsluice audit tail -n 100\n  pgsluice audit tail -f")]
     Tail(tail::Tail),
     /// Show one record whole, with what belongs to it
     #[command(after_help = "Example:\n  pgsluice audit show 4711")]
     Show(show::Show),
-    /// Write out the records of a time
-    #[command(after_help = "Example:\n  pgsluice audit export --format csv --since 2026-01-01 --until 2026-02-01 --out january.csv")]
+    /// Write out the records, or those of a time
+    #[command(after_help = timed("Example:\n  pgsluice audit export --format csv --since 2026-01-01 --until 2026-02-01 --out january.csv"))]
     Export(export::Export),
     /// Check that the record is what was written, whole and in order
-    #[command(after_help = "Example:\n  pgsluice audit verify --checkpoint /mnt/elsewhere/checkpoints.jsonl\n\n\
-                      Ends with 1 when something is wrong, and names the first bad record. Works on a copy: --state DIR.")]
+    #[command(
+        after_help = "Example:\n  pgsluice audit verify --accept-key 9f2c51d06e3ab874 --checkpoint /mnt/elsewhere/checkpoints.jsonl\n\n\
+                      Ends with 1 when something is wrong, and names the first bad record. Works on a copy: --state DIR."
+    )]
     Verify(verify::Verify),
     /// Say that you looked a period through
-    #[command(after_help = "Example:\n  pgsluice audit signoff --from 2026-01-01 --to 2026-02-01 --note 'two questions, both answered'")]
+    #[command(after_help = timed("Example:\n  pgsluice audit signoff --from 2026-01-01 --to 2026-02-01 --note 'two questions, both answered'"))]
     Signoff(signoff::SignOff),
-    /// Take what somebody wrote out of a record; that it was there, and that it was erased, stays
+    /// Take what somebody wrote out of a record; the rest of it stays, and who erased it and why
     #[command(after_help = "Example:\n  pgsluice audit erase 4711 --reason 'request of the person, ticket 12'")]
     Erase(erase::Erase),
     /// Take whole segments off the record's beginning
-    #[command(after_help = "Example:\n  pgsluice audit prune --before 365d --yes")]
+    #[command(after_help = timed("Examples:\n  pgsluice audit prune --before 365d\n  pgsluice audit prune --before 365d --yes"))]
     Prune(prune::Prune),
+    /// Sign checkpoints with a new key, which the old one endorses
+    #[command(after_help = "Example:\n  pgsluice audit rotate-key\n\n\
+                      Prints the names of both keys and the new public key. Whoever copied the old key before could still endorse another \
+                      one with it, in a record that they rewrote: only checkpoints that are kept elsewhere show that.")]
+    RotateKey(rotate::Rotate),
     /// Make the key pair that originals are sealed to and read with
     #[command(after_help = "Example:\n  pgsluice audit keygen --out /media/key/pgsluice-unseal.key\n\n\
-                      For another key, put the new public key into the configuration and restart. What was sealed before opens with the old\n\
+                      For another key, put the new public key into the configuration and restart. What was sealed before opens with the old \
                       private key only: keep it as long as those records. A lost one cannot be replaced; the record stays whole and verifiable.")]
     Keygen(keygen::Keygen),
     /// Show the original of a statement that was kept sealed
     #[command(after_help = "Example:\n  pgsluice audit unseal 4711 --key /media/key/pgsluice-unseal.key")]
     Unseal(unseal::Unseal),
     /// Write the evidence of a period for auditors
-    #[command(after_help = "Example:\n  pgsluice audit report --from 2026-01-01 --to 2026-04-01 --out evidence.html --json evidence.json")]
+    #[command(after_help = timed("Example:\n  pgsluice audit report --from 2026-01-01 --to 2026-04-01 --out evidence.html --json evidence.json"))]
     Report(report::Report),
 }
 
@@ -107,6 +122,7 @@ pub(super) fn run(command: Audit, environment: BTreeMap<String, String>) -> Resu
         Audit::Erase(command) => erase::run(&command, environment),
         Audit::Prune(command) => prune::run(&command, environment),
         Audit::Verify(command) => verify::run(command, environment),
+        Audit::RotateKey(command) => rotate::run(&command, environment),
         Audit::Keygen(command) => keygen::run(&command),
         Audit::Unseal(command) => unseal::run(&command, environment),
         Audit::Report(command) => report::run(&command, environment),
@@ -123,10 +139,14 @@ struct Place {
 }
 
 impl Place {
+    fn local(&self, environment: BTreeMap<String, String>) -> Result<Local, Failure> {
+        let flags = Flags { state: self.state.state.clone().map(PathBuf::from), ..Flags::default() };
+        Ok(Local::load(&sources(self.file.clone(), flags, environment))?)
+    }
+
     /// The state folder, which nothing is made in.
     fn folder(&self, environment: BTreeMap<String, String>) -> Result<PathBuf, Failure> {
-        let flags = Flags { state: self.state.state.clone().map(PathBuf::from), ..Flags::default() };
-        let state = Local::load(&sources(self.file.clone(), flags, environment))?.state;
+        let state = self.local(environment)?.state;
         if state.join("journal").is_dir() { Ok(state) } else { Err(Failure::NoRecord(state)) }
     }
 }
@@ -134,10 +154,10 @@ impl Place {
 /// A time that is asked for.
 #[derive(Debug, Clone, Args)]
 struct Span {
-    /// From this time on: 2026-01-01, 2026-01-01T12:00:00Z, 15m, 2h, 7d
+    /// Only from this time on
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
-    /// Up to before this time
+    /// Only before this time
     #[arg(long, value_name = "WHEN")]
     until: Option<String>,
 }
@@ -145,16 +165,11 @@ struct Span {
 impl Span {
     /// Microseconds since 1970.
     fn read(&self) -> Result<(u64, u64), Failure> {
-        let now = now();
+        let now = when::now();
         let since = self.since.as_deref().map_or(Ok(0), |text| when::parse(text, now))?;
         let until = self.until.as_deref().map_or(Ok(u64::MAX), |text| when::parse(text, now))?;
         Ok((since, until))
     }
-}
-
-fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Somebody at work on the record.

@@ -6,7 +6,7 @@ use std::io::Write as _;
 
 use clap::Args;
 
-use super::{Desk, Place, now, record};
+use super::{Desk, Place, record};
 use crate::audit::event::Pruned;
 use crate::host::cli::Failure;
 use crate::host::journal::files;
@@ -16,7 +16,7 @@ use crate::host::when;
 
 #[derive(Debug, Args)]
 pub(in crate::host::cli) struct Prune {
-    /// What ended before this goes: 2026-01-01, 2026-01-01T12:00:00Z, 365d
+    /// What ended before this time goes
     #[arg(long, value_name = "WHEN")]
     before: String,
     /// Do it; without this it is only shown what would go
@@ -30,7 +30,7 @@ pub(in crate::host::cli) struct Prune {
 }
 
 pub(super) fn run(command: &Prune, environment: BTreeMap<String, String>) -> Result<(), Failure> {
-    let before = when::parse(&command.before, now())?;
+    let before = when::parse(&command.before, when::now())?;
     let desk = Desk::open(&command.place, environment)?;
     let by = desk.by(Capability::Administer)?;
     let segments = desk.headers()?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{Desk, Place, now, verify};
+use super::{Desk, Place, verify};
 use crate::audit::verify::Trust;
 use crate::host::cli::{Failure, terminal};
 use crate::host::report::{At, Period, Report as Evidence};
@@ -14,7 +14,7 @@ use crate::host::when;
 
 #[derive(Debug, Args)]
 pub(in crate::host::cli) struct Report {
-    /// The period's beginning: 2026-01-01, 2026-01-01T12:00:00Z, 7d
+    /// The period's beginning
     #[arg(long, value_name = "WHEN")]
     from: String,
     /// Its end, which is not part of it
@@ -34,9 +34,10 @@ pub(in crate::host::cli) struct Report {
 }
 
 pub(super) fn run(command: &Report, environment: BTreeMap<String, String>) -> Result<(), Failure> {
-    let period = Period { from: At(when::parse(&command.from, now())?), to: At(when::parse(&command.to, now())?) };
+    let now = when::now();
+    let period = Period { from: At(when::parse(&command.from, now)?), to: At(when::parse(&command.to, now)?) };
     // There is no evidence of what has not happened yet.
-    if period.from >= period.to || period.to.0 > now() {
+    if period.from >= period.to || period.to.0 > now {
         return Err(Failure::NoPeriod);
     }
     let mut trust = Trust::default();
@@ -46,7 +47,7 @@ pub(super) fn run(command: &Report, environment: BTreeMap<String, String>) -> Re
     let desk = Desk::open(&command.place, environment)?;
     desk.reads("report")?;
     let found = verify::check(&desk.journal(), &trust)?;
-    let evidence = Evidence::compute(&desk.folder, found, period, At(now()));
+    let evidence = Evidence::compute(&desk.folder, found, period, At(when::now()));
     if let Some(path) = &command.json {
         put(path, &evidence.json().map_err(std::io::Error::from)?)?;
     }

@@ -54,27 +54,27 @@ enum Decision {
 #[derive(Debug, Args)]
 #[allow(clippy::struct_excessive_bools, reason = "flags of a command line are bools")]
 pub(in crate::host::cli) struct Search {
-    /// Words that all have to be in the statement's shape, or in what an event says; `word*` finds words that begin so
+    /// Only what has all of these words in the statement's shape, or in what an event says; `word*` finds words that begin so
     words: Vec<String>,
-    /// Of this agent
+    /// Only of this agent
     #[arg(long, value_name = "NAME")]
     agent: Option<String>,
-    /// That names this table, with or without its schema
+    /// Only what names this table, with or without its schema
     #[arg(long, value_name = "TABLE")]
     table: Option<String>,
-    /// With this effect
+    /// Only what has this effect
     #[arg(long, value_name = "EFFECT", value_parser = clap::builder::PossibleValuesParser::new(EFFECTS))]
     effect: Option<String>,
-    /// With this decision
+    /// Only what was decided so
     #[arg(long, value_enum)]
     decision: Option<Decision>,
-    /// That belongs to this hold
+    /// Only what belongs to this hold
     #[arg(long, value_name = "ID")]
     hold: Option<u64>,
-    /// Of this session
+    /// Only of this session, by the number of its record
     #[arg(long, value_name = "SEQ")]
     session: Option<u64>,
-    /// Of this shape
+    /// Only of this shape
     #[arg(long, value_name = "DIGEST", value_parser = |text: &str| text.parse::<crate::audit::Digest>())]
     shape: Option<crate::audit::Digest>,
     #[command(flatten)]
@@ -82,10 +82,10 @@ pub(in crate::host::cli) struct Search {
     /// Only what failed, was refused, cancelled, or ended nobody knows how
     #[arg(long)]
     errors: bool,
-    /// Only what took at least this long
-    #[arg(long, value_name = "DURATION", num_args = 0..=1, default_missing_value = "1s", value_parser = duration)]
-    slow: Option<u64>,
-    /// Only what had values of this kind masked
+    /// Only what took at least this long; without a value, as long as audit.slow of the configuration says [default there: 1s]
+    #[arg(long, value_name = "DURATION", num_args = 0..=1, value_parser = duration)]
+    slow: Option<Option<u64>>,
+    /// Only what had values masked, or values of this kind
     #[arg(long, value_name = "KIND", num_args = 0..=1, default_missing_value = "any")]
     masked: Option<String>,
     /// Only what came before this record: for the next page
@@ -113,7 +113,12 @@ fn duration(text: &str) -> Result<u64, &'static str> {
 }
 
 pub(super) fn run(command: &Search, environment: BTreeMap<String, String>) -> Result<(), Failure> {
-    let filter = command.filter()?;
+    // Where the time is not given it is the configuration's.
+    let slow = match command.slow {
+        Some(None) => u64::try_from(command.place.local(environment.clone())?.slow.as_micros()).ok(),
+        given => given.flatten(),
+    };
+    let filter = command.filter(slow)?;
     let desk = Desk::open(&command.place, environment)?;
     desk.reads("search")?;
     let Page { found, next } = reindex::fresh(&desk)?.search(&filter)?;
@@ -143,7 +148,7 @@ pub(super) fn run(command: &Search, environment: BTreeMap<String, String>) -> Re
 }
 
 impl Search {
-    fn filter(&self) -> Result<Filter, Failure> {
+    fn filter(&self, slow: Option<u64>) -> Result<Filter, Failure> {
         let (since, until) = self.span.read()?;
         Ok(Filter {
             words: (!self.words.is_empty()).then(|| self.words.join(" ")),
@@ -161,7 +166,7 @@ impl Search {
             since: (since > 0).then_some(since),
             until: (until < u64::MAX).then_some(until),
             errors: self.errors,
-            slow: self.slow,
+            slow,
             masked: self.masked.as_ref().map(|kind| if kind == "any" { Masked::Any } else { Masked::Kind(kind.clone()) }),
             session: self.session,
             shape: self.shape,

@@ -5,7 +5,7 @@ use std::io::Write as _;
 
 use clap::Args;
 
-use super::{Desk, Place, now, record};
+use super::{Desk, Place, record};
 use crate::audit::event::{SignedOff, Words};
 use crate::host::cli::Failure;
 use crate::host::journal::reader::Reader;
@@ -14,7 +14,7 @@ use crate::host::when;
 
 #[derive(Debug, Args)]
 pub(in crate::host::cli) struct SignOff {
-    /// The period's beginning: 2026-01-01, 2026-01-01T12:00:00Z, 7d
+    /// The period's beginning
     #[arg(long, value_name = "WHEN")]
     from: String,
     /// Its end, which is not part of it
@@ -28,7 +28,7 @@ pub(in crate::host::cli) struct SignOff {
 }
 
 pub(super) fn run(command: SignOff, environment: BTreeMap<String, String>) -> Result<(), Failure> {
-    let now = now();
+    let now = when::now();
     let (from, to) = (when::parse(&command.from, now)?, when::parse(&command.to, now)?);
     // What has not happened yet nobody has looked through.
     if from >= to || to > now {

@@ -62,7 +62,7 @@ pub(super) fn run(command: &Stats, environment: BTreeMap<String, String>) -> Res
 
 fn day(day: &Day) -> [String; 10] {
     [
-        when::show(day.day.saturating_mul(DAY)).chars().take_while(|letter| *letter != 'T').collect(),
+        when::day(day.day.saturating_mul(DAY)),
         day.agent.clone().unwrap_or_else(|| "-".to_owned()),
         day.count.to_string(),
         day.prepared.to_string(),

@@ -7,10 +7,9 @@ use std::thread;
 
 use super::*;
 use crate::audit::checkpoint::{Checkpoint, is_endorsed};
-use crate::audit::event::{EpochBegan, Started};
-use crate::audit::segment::Header;
+use crate::audit::event::Started;
 use crate::host::journal::reader::Reader;
-use crate::host::journal::{Unwritable, keys, rotate_signing_key};
+use crate::host::journal::{Unwritable, keys};
 
 fn started() -> Started {
     Started { version: "1".into(), config: None, policy: None }
@@ -250,11 +249,16 @@ fn the_signing_key_is_rotated_with_an_endorsement() {
     let state = state();
     let journal = open(state.path());
     let old = keys::signing(&Files::default(), state.path()).unwrap().public();
-    let new = journal.rotate_signing_key("alice").unwrap();
     let id = journal.id();
+    let in_force = || keys::in_force(state.path()).unwrap().unwrap();
+    journal.rotate_signing_key(old, "alice").unwrap();
+    let new = in_force();
+    // What is done already is not done again.
+    journal.rotate_signing_key(old, "carol").unwrap();
+    assert_eq!(in_force(), new);
+    journal.rotate_signing_key(new, "bob").unwrap();
+    let newest = in_force();
     journal.close().unwrap();
-    let newest = rotate_signing_key(state.path(), "bob").unwrap();
-    assert_eq!(keys::signing(&Files::default(), state.path()).unwrap().public(), newest);
     let changes: Vec<_> = verify(state.path())
         .into_iter()
         .filter_map(|read| if let Event::KeyChanged(changed) = read.event { Some(changed) } else { None })
@@ -286,11 +290,23 @@ fn a_rotation_that_was_cut_short_is_ended_at_the_next_start() {
     let next = keys::prepare(&files, state.path()).unwrap();
     let public = next.public();
     let mut next = Some(next);
+    let before = keys::in_force(state.path()).unwrap().unwrap();
     journal.shared.with_segment(|writer| writer.change_key(&mut next, "alice")).unwrap();
     drop(journal);
     open(state.path()).close().unwrap();
-    assert_eq!(keys::signing(&files, state.path()).unwrap().public(), public);
+    assert_eq!(keys::in_force(state.path()).unwrap(), Some(public));
     assert_eq!(verify(state.path()).iter().filter(|read| matches!(read.event, Event::KeyChanged(_))).count(), 2);
+    // The same, where the process lives on and tries again.
+    let journal = open(state.path());
+    let mut next = Some(keys::prepare(&files, state.path()).unwrap());
+    let newest = next.as_ref().unwrap().public();
+    journal.shared.with_segment(|writer| writer.change_key(&mut next, "bob")).unwrap();
+    assert_eq!(keys::in_force(state.path()).unwrap(), Some(public));
+    journal.rotate_signing_key(public, "bob").unwrap();
+    assert_eq!(keys::in_force(state.path()).unwrap(), Some(newest));
+    journal.close().unwrap();
+    assert_ne!(before, public);
+    assert_eq!(verify(state.path()).iter().filter(|read| matches!(read.event, Event::KeyChanged(_))).count(), 3);
 }
 
 #[test]
@@ -309,27 +325,6 @@ fn a_lost_signing_key_is_said() {
     fs::write(state.path().join("signing.key"), b"short").unwrap();
     let error = Journal::open_with(state.path(), &small(), &Files::default()).unwrap_err();
     assert!(error.to_string().contains("signing.key is not 32 bytes long"), "{error}");
-}
-
-#[test]
-fn a_new_epoch_begins_in_a_new_segment() {
-    let state = state();
-    let journal = open(state.path());
-    let began = EpochBegan {
-        epoch: 1,
-        restored_seq: 1,
-        restored_hash: Hash::default(),
-        backup_time: 0,
-        by: "alice".into(),
-        branch: Digest([1; 16]),
-    };
-    let seq = journal.begin_epoch(&began).unwrap();
-    journal.close().unwrap();
-    let last = *files::segments(&state.path().join("journal")).unwrap().last().unwrap();
-    assert_eq!(last, seq);
-    let bytes = fs::read(state.path().join("journal").join(files::segment_name(last))).unwrap();
-    assert_eq!(Header::read(&bytes).unwrap().epoch, 1);
-    verify(state.path());
 }
 
 #[test]
