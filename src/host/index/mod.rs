@@ -12,6 +12,7 @@ pub mod indexer;
 pub mod keep;
 mod locks;
 mod open;
+mod plan;
 mod posting;
 mod run;
 pub mod search;

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::block::{self, Block, flags};
 use super::filter::{Filter, is_error};
-use super::search::Plan;
+use super::plan::Plan;
 use super::{Index, IndexError, Trouble, from_sql, size, source, to_sql};
 use crate::audit::Digest;
 

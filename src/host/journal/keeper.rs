@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::active::{SPARE, Segment, Spare};
 use super::fault::{Fault, Trouble};
 use super::running;
-use super::writer::{Known, Segment, Spare, Stop, Writer};
+use super::writer::{Known, Stop, Writer};
 use super::{Options, Unwritable};
 use crate::audit::Note;
 use crate::audit::event::Resumed;
@@ -437,7 +438,7 @@ pub fn finish(shared: &Shared) -> io::Result<()> {
     let (files, folder) = (writer.files.clone(), writer.folder.clone());
     let (file, at) = (Arc::clone(&writer.current.file), writer.current.at);
     drop(writer);
-    files.remove(&folder.join(super::writer::SPARE))?;
+    files.remove(&folder.join(SPARE))?;
     files.cut(&file, u64::try_from(at).unwrap_or(u64::MAX))?;
     files.sync(&file)?;
     files.sync_folder(&folder)

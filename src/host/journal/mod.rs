@@ -6,6 +6,8 @@
 //! process with SIGBUS at the write. Nothing that depends on the record has left by then; at the next start recovery ends what
 //! was open.
 
+mod active;
+mod draft;
 pub mod epoch;
 mod fault;
 pub mod files;

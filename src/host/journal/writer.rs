@@ -1,38 +1,30 @@
 //! The one writer: numbers, chains and places records. It waits for nothing and syncs nothing; what takes time is the keeper's.
 
 use std::collections::{HashSet, VecDeque};
-use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{Ordering, fence};
+use std::path::PathBuf;
 
-use memmap2::MmapMut;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use zeroize::Zeroizing;
 
+use super::active::{CHECKPOINT_ROOM, Segment, Spare, enter, name, resume};
+use super::draft::Draft;
 use super::fault::{Fault, Trouble};
-use super::files::{self, Files};
+use super::files::Files;
 use super::recover::Found;
 use super::running::Running;
 use super::{Options, Unwritable};
 use crate::audit::event::{Checkpointed, Continued, Encoded, KeyChanged, ShapeMet, ShapeText, SignedIn, Word};
-use crate::audit::record::{self, Place, SALT};
+use crate::audit::record::SALT;
 use crate::audit::seal::{Original, RANDOM, SealError, Sealer, SegmentKey};
 use crate::audit::segment::{HEADER, Header};
 use crate::audit::{Digest, Event, Hash, Kind, Note, Shape, SigningKey};
 use crate::host::when;
 
-/// Random bytes are taken from the system this many salts at a time.
-const SALTS: usize = 256;
-/// Kept free at the end of a segment for the checkpoint that ends it; a few zeros are left behind it until the segment is cut.
-const CHECKPOINT_ROOM: usize = 512;
 /// Segments that are full and not yet on disk. At more the writer waits: what could be lost with the power has a bound.
 const MOST_RETIRED: usize = 2;
 /// Notes that wait for the journal to be writable again: some for each of thousands of sessions, in some megabytes.
 const MOST_OWED: usize = 10_000;
-/// The next segment while it has no number yet.
-pub const SPARE: &str = "next.seg.tmp";
 
 /// Why a group of records was not written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,53 +34,6 @@ pub enum Stop {
     NoSpare,
     /// The group fits no segment as a whole.
     TooLong,
-}
-
-/// The next segment: all its blocks and pages, no header.
-#[derive(Debug)]
-pub struct Spare {
-    file: Arc<File>,
-    memory: MmapMut,
-}
-
-impl Spare {
-    pub fn make(files: &Files, folder: &Path, size: u64) -> io::Result<Self> {
-        let path = folder.join(SPARE);
-        let make = || {
-            let file = files.create(&path)?;
-            files.allocate(&file, size)?;
-            let memory = files.map(&file)?;
-            // Now, so that the first sync of the segment does not have to.
-            files.sync_data(&file)?;
-            Ok(Self { file: Arc::new(file), memory })
-        };
-        make().inspect_err(|_| {
-            // On a full disk its blocks are wanted; what cannot be removed is replaced by the next try.
-            files.remove(&path).ok();
-        })
-    }
-}
-
-/// A segment that is written to.
-#[derive(Debug)]
-pub struct Segment {
-    pub header: Header,
-    pub file: Arc<File>,
-    memory: MmapMut,
-    /// Where the next record begins.
-    pub at: usize,
-}
-
-impl Segment {
-    /// Bytes that were written, from `from` on, no more than `out` holds; returns how many.
-    pub fn copy(&self, from: usize, out: &mut [u8]) -> usize {
-        let written = self.memory.get(from..self.at).unwrap_or_default();
-        out.iter_mut().zip(written).map(|(to, from)| *to = *from).count()
-    }
-
-    fn fills_more_than(&self, quarters: usize) -> bool {
-        self.at > self.memory.len() / 4 * quarters
-    }
 }
 
 /// A full segment that is not yet on disk.
@@ -163,21 +108,6 @@ enum Group<'a> {
     Encoded(Kind, &'a Encoded),
 }
 
-/// A group of records that is not written yet.
-#[derive(Debug, Default)]
-struct Draft {
-    bytes: Vec<u8>,
-    /// The shapes whose texts are in it.
-    shapes: Vec<Digest>,
-    /// The numbers of the notes' records.
-    seqs: Vec<u64>,
-    /// The key that originals in it are sealed with, where it is the one that brings it.
-    segment_key: Option<SegmentKey>,
-    /// Behind it.
-    previous: Hash,
-    next_seq: u64,
-}
-
 impl std::fmt::Debug for Writer {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.debug_struct("Writer").field("next_seq", &self.next_seq).finish_non_exhaustive()
@@ -200,7 +130,7 @@ impl Writer {
             }
         };
         // It was to be left when the process ended. Signed again at each start, its checkpoints would outgrow the room for one.
-        let sealed = found.is_some_and(|found| found.signed) && room(&current) == 0;
+        let sealed = found.is_some_and(|found| found.signed) && current.room() == 0;
         Ok(Self {
             files,
             folder,
@@ -298,7 +228,7 @@ impl Writer {
                     }
                     return Ok(self.last_seq());
                 }
-                if self.draft.bytes.len() > self.current.memory.len().saturating_sub(HEADER + CHECKPOINT_ROOM) {
+                if self.draft.bytes.len() > self.current.size().saturating_sub(HEADER + CHECKPOINT_ROOM) {
                     return Err(Stop::TooLong);
                 }
             }
@@ -308,7 +238,7 @@ impl Writer {
     }
 
     fn room(&self) -> usize {
-        room(&self.current)
+        self.current.room()
     }
 
     fn compose(&mut self, known: Option<&Known>, group: Group<'_>) -> Result<(), Unwritable> {
@@ -337,11 +267,7 @@ impl Writer {
     }
 
     fn begin(&mut self) {
-        self.draft.bytes.clear();
-        self.draft.shapes.clear();
-        self.draft.seqs.clear();
-        self.draft.segment_key = None;
-        (self.draft.previous, self.draft.next_seq) = (self.previous, self.next_seq);
+        self.draft.begin(self.previous, self.next_seq);
     }
 
     fn add_shape(&mut self, shape: &Shape) -> Result<(), Unwritable> {
@@ -386,17 +312,7 @@ impl Writer {
 
     /// Puts the draft, which fits, where the end of the process does not lose it.
     fn commit(&mut self, group: Group<'_>) {
-        let end = self.current.at.saturating_add(self.draft.bytes.len());
-        if let Some(to) = self.current.memory.get_mut(self.current.at..end)
-            && let Some((to_length, to)) = to.split_first_chunk_mut::<4>()
-            && let Some((length, from)) = self.draft.bytes.split_first_chunk::<4>()
-        {
-            to.copy_from_slice(from);
-            // The first length comes last: before it the group is not there, for readers and after a crash.
-            fence(Ordering::Release);
-            *to_length = *length;
-            self.current.at = end;
-        }
+        self.current.append(&self.draft.bytes);
         (self.previous, self.next_seq) = (self.draft.previous, self.draft.next_seq);
         self.shapes.extend(self.draft.shapes.drain(..));
         if let Some(key) = self.draft.segment_key.take() {
@@ -436,7 +352,7 @@ impl Writer {
         let (seq, hash, key, signature) = (signed.seq, signed.hash, signed.key, signed.signature);
         self.begin();
         self.add(&Checkpointed { seq, hash, time, key, signature }.into())?;
-        if self.draft.bytes.len() > self.current.memory.len().saturating_sub(self.current.at) {
+        if self.draft.bytes.len() > self.current.size().saturating_sub(self.current.at) {
             return Err(Unwritable::Broken);
         }
         self.commit(Group::Notes(&[]));
@@ -510,59 +426,4 @@ impl Writer {
         }
         Ok(seq)
     }
-}
-
-/// Bytes that a segment takes before its last checkpoint.
-fn room(segment: &Segment) -> usize {
-    segment.memory.len().saturating_sub(CHECKPOINT_ROOM).saturating_sub(segment.at)
-}
-
-impl Draft {
-    fn add(
-        &mut self,
-        kind: Kind,
-        encoded: &Encoded,
-        time: u64,
-        salts: &mut Vec<[u8; SALT]>,
-        random: &SystemRandom,
-    ) -> Result<(), Unwritable> {
-        let salt = if encoded.body.is_empty() { None } else { Some(salt(salts, random)?) };
-        let body = salt.as_ref().map(|salt| (salt, encoded.body.as_slice()));
-        let place = Place { seq: self.next_seq, time, previous: self.previous };
-        self.previous = record::write(&mut self.bytes, kind.0, place, &encoded.facts, body).map_err(|error| {
-            tracing::error!(%kind, %error, "not recorded");
-            Unwritable::Broken
-        })?;
-        self.next_seq = self.next_seq.saturating_add(1);
-        Ok(())
-    }
-}
-
-fn salt(salts: &mut Vec<[u8; SALT]>, random: &SystemRandom) -> Result<[u8; SALT], Unwritable> {
-    if salts.is_empty() {
-        let mut bytes = [0; SALT * SALTS];
-        random.fill(&mut bytes).map_err(|_| Unwritable::Broken)?;
-        salts.extend(bytes.as_chunks::<SALT>().0);
-    }
-    salts.pop().ok_or(Unwritable::Broken)
-}
-
-/// Makes a spare segment the one that begins with the header's number. The header is there before the name is.
-fn name(files: &Files, folder: &Path, spare: &mut Spare, header: Header) -> io::Result<()> {
-    let short = || io::Error::other("a segment is too short");
-    spare.memory.get_mut(..HEADER).ok_or_else(short)?.copy_from_slice(&header.write());
-    files.rename(&folder.join(SPARE), &folder.join(files::segment_name(header.first_seq)))
-}
-
-fn enter(spare: Spare, header: Header) -> Segment {
-    Segment { header, file: spare.file, memory: spare.memory, at: HEADER }
-}
-
-/// Goes on in the segment that recovery found.
-fn resume(files: &Files, folder: &Path, options: &Options, found: &Found) -> io::Result<Segment> {
-    let file = files.open(&folder.join(files::segment_name(found.header.first_seq)))?;
-    let size = files.length(&file)?.max(options.segment);
-    files.allocate(&file, size)?;
-    let memory = files.map(&file)?;
-    Ok(Segment { header: found.header, file: Arc::new(file), memory, at: found.at })
 }
