@@ -212,7 +212,7 @@ impl Account {
     }
 
     fn note(out: &mut Output, event: impl Into<Event>, text: &Text, circumstances: Circumstances) {
-        out.notes.push(Note { event: event.into(), shape: Some(Arc::clone(&text.shape)), original: circumstances.given.original });
+        out.note(Note { event: event.into(), shape: Some(Arc::clone(&text.shape)), original: circumstances.given.original });
     }
 
     /// A statement is on its way to be executed.
@@ -253,13 +253,13 @@ impl Account {
         // Several statements of one text whose answers came together have left nothing between them yet.
         match out.notes.last_mut() {
             Some(Note { event: Event::Ended(last), .. }) if last.number == ended.number => *last = ended,
-            Some(_) | None => out.notes.push(ended.into()),
+            Some(_) | None => out.note(ended.into()),
         }
     }
 
     /// Something that was noted by this number ended without a course of its own.
     pub fn ended_at_once(&self, number: u64, outcome: Outcome, code: Option<Word>, out: &mut Output) {
-        out.notes.push(self.end_of(number, outcome, code).into());
+        out.note(self.end_of(number, outcome, code).into());
     }
 
     fn end_of(&self, number: u64, outcome: Outcome, code: Option<Word>) -> Ended {
@@ -280,7 +280,7 @@ impl Account {
     }
 
     pub fn signed_out(&self, code: Option<Word>, out: &mut Output) {
-        out.notes.push(SignedOut { session: self.session, executions: self.executions.get(), code }.into());
+        out.note(SignedOut { session: self.session, executions: self.executions.get(), code }.into());
     }
 }
 
