@@ -359,6 +359,11 @@ fn kept<'a>(bytes: &'a [u8], left: &mut usize) -> (&'a [u8], u64) {
 }
 
 impl Original {
+    /// Bytes that it takes.
+    pub fn length(&self) -> usize {
+        self.0.len()
+    }
+
     pub fn new<'a>(text: &'a [u8], parameters: impl IntoIterator<Item = Parameter<'a>>) -> Self {
         let mut left = MOST_KEPT;
         let (text, text_cut) = kept(text, &mut left);

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use crate::audit::event::Way;
 use crate::gate::{Decision, Permit, Request};
+use crate::sql::remade::Remade;
 use crate::wire::ProtocolError;
 use crate::wire::frame::{self, Head};
 use crate::wire::frontend::{Bind, Execute, Frontend, Parse, Target, tag};
@@ -86,14 +87,16 @@ impl Linked {
             // Outside a COPY the server ignores it; behind something in flight a COPY may be about to begin.
             (Heed::All, _) => self.is_busy(),
         };
+        let more = u64::try_from(head.body).unwrap_or(u64::MAX);
         if pass && let Copy::In { bytes } = &mut self.copy {
-            let more = u64::try_from(head.body).unwrap_or(u64::MAX);
             *bytes = bytes.saturating_add(more);
             self.tally.received = self.tally.received.saturating_add(more);
             if let Decision::Refuse(report) = terms.policy.judge(Request::CopyIn { bytes: *bytes }) {
                 self.refuse_copy(report, out);
                 pass = false;
             }
+        } else if pass {
+            self.expected.push_data(more);
         }
         self.from_client = if pass { Remainder::Pass(head.total()) } else { Remainder::Drop(head.total()) };
     }
@@ -185,6 +188,7 @@ impl Linked {
                 let text = terms.recorder.read(sql);
                 let circumstances = self.circumstances(Way::Query, text.plain());
                 let execution = self.account.begun(&text, circumstances, self.now, out);
+                self.forget_remade(&text);
                 out.to_upstream.pass_permitted(permit, range);
                 self.expected.push(Expected::Query { refusal: None, execution });
                 self.executed = false;
@@ -199,6 +203,20 @@ impl Linked {
 
     fn circumstances(&self, way: Way, given: Given) -> Circumstances {
         Circumstances { way, given, in_transaction: self.has_open_work() }
+    }
+
+    /// The text may give names to other things than the protocol gave them to: what they stand for is not known from then on.
+    fn forget_remade(&mut self, text: &Text) {
+        for remade in text.remade.iter().flat_map(|remade| remade.iter()) {
+            match remade {
+                Remade::Statement(name) => self.statements.remade(name.as_bytes()),
+                Remade::Portal(name) => self.portals.remade(name.as_bytes()),
+                Remade::All => {
+                    self.statements.all_remade();
+                    self.portals.all_remade();
+                }
+            }
+        }
     }
 
     fn unnoted(&mut self, what: Made) {
@@ -225,8 +243,13 @@ impl Linked {
             return self.refuse_extended(Box::new(report), &terms.reserved, out);
         }
         out.to_upstream.pass(range);
-        let statement =
-            Rc::new(Statement { facts: terms.policy.read(parse.sql), text, noted: Cell::default(), knowledge: RefCell::default() });
+        let statement = Rc::new(Statement {
+            facts: terms.policy.read(parse.sql),
+            text,
+            noted: Cell::default(),
+            remade: Cell::default(),
+            knowledge: RefCell::default(),
+        });
         self.unnoted(Made::Statement(Rc::clone(&statement)));
         self.statements.sent(parse.statement, Rc::clone(&statement), self.expected.segment());
         self.expected.push(Expected::Parse { name: significant(parse.statement).into(), statement });
@@ -258,6 +281,7 @@ impl Linked {
                     given,
                     noted: Cell::default(),
                     begun: Cell::default(),
+                    remade: Cell::default(),
                     knowledge: RefCell::default(),
                 });
                 self.unnoted(Made::Portal(Rc::clone(&portal)));
@@ -323,6 +347,9 @@ impl Linked {
         out: &mut Output,
     ) {
         let execution = self.note_execution(terms, portal.as_ref(), execute.portal, out);
+        if let Some(portal) = &portal {
+            self.forget_remade(&portal.text);
+        }
         // Rows are never met without their columns: where the client did not ask for them, we do. A portal not made by Bind is
         // a cursor made in SQL, which may be another one at each turn.
         if portal.as_ref().is_none_or(|portal| portal.knowledge() == Knowledge::Unknown) {

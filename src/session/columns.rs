@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use super::names::Remake;
 use super::recording::{Given, Noted, Text};
 use crate::gate::Facts;
 use crate::wire::backend::RowDescription;
@@ -46,6 +47,8 @@ pub struct Statement {
     pub facts: Facts,
     pub text: Text,
     pub noted: Noted,
+    /// SQL may have given its name to another one.
+    pub remade: Cell<bool>,
     pub knowledge: RefCell<Knowledge>,
 }
 
@@ -60,7 +63,21 @@ pub struct Portal {
     pub noted: Noted,
     /// It was run before.
     pub begun: Cell<bool>,
+    /// SQL may have given its name to another one.
+    pub remade: Cell<bool>,
     pub knowledge: RefCell<Knowledge>,
+}
+
+impl Remake for Statement {
+    fn remade(&self) -> &Cell<bool> {
+        &self.remade
+    }
+}
+
+impl Remake for Portal {
+    fn remade(&self) -> &Cell<bool> {
+        &self.remade
+    }
 }
 
 /// The formats that a Bind asked for.

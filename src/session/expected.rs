@@ -48,6 +48,8 @@ pub enum Expected {
     },
     /// CopyDone or CopyFail sent before it was known whether a COPY runs. Nothing answers it.
     CopyEnd,
+    /// So many bytes of CopyData sent before that was known. Nothing answers them either.
+    CopyData(u64),
     /// The Describe of a statement that does not exist: its error, made by the server, carries this text.
     Refused(Box<Report>),
     /// An answer made here, due once everything before it was answered.
@@ -130,22 +132,44 @@ impl Queue {
         Some(item)
     }
 
+    /// CopyData is sent although no COPY runs yet.
+    pub fn push_data(&mut self, bytes: u64) {
+        if let Some(Expected::CopyData(before)) = self.items.back_mut() {
+            *before = before.saturating_add(bytes);
+        } else {
+            self.push(Expected::CopyData(bytes));
+        }
+    }
+
     /// The server stands in COPY … FROM STDIN for the head and reads what comes next in that light: Sync is ignored up to the
-    /// client's end of data. Takes those Syncs out; returns how many, and whether the end of the data is already sent.
-    pub fn copy_in_begins(&mut self) -> (u32, bool) {
-        let mut ignored = 0u32;
-        let mut ended = false;
+    /// client's end of data. Takes those Syncs and the data out.
+    pub fn copy_in_begins(&mut self) -> Ahead {
+        let mut ahead = Ahead::default();
         // Anything else before the end of the data makes the server end the connection.
         self.items.retain(|item| {
-            let (sync, end) = (matches!(item, Expected::Sync { .. }), matches!(item, Expected::CopyEnd));
-            if ended || !(sync || end) {
+            if ahead.ended {
                 return true;
+            } else if let Expected::CopyData(bytes) = item {
+                ahead.bytes = ahead.bytes.saturating_add(*bytes);
+                return false;
             }
-            ignored = ignored.saturating_add(u32::from(sync));
-            ended = end;
-            false
+            let (sync, end) = (matches!(item, Expected::Sync { .. }), matches!(item, Expected::CopyEnd));
+            ahead.syncs = ahead.syncs.saturating_add(u32::from(sync));
+            ahead.ended = end;
+            !(sync || end)
         });
         self.ready_due = self.items.iter().filter(|item| item.ends_with_ready()).count();
-        (ignored, ended)
+        ahead
     }
+}
+
+/// What a client sent behind a COPY … FROM STDIN before the server took data.
+#[derive(Debug, Default)]
+pub struct Ahead {
+    /// Syncs that the server ignores.
+    pub syncs: u32,
+    /// Bytes of data.
+    pub bytes: u64,
+    /// The end of the data is sent.
+    pub ended: bool,
 }

@@ -14,7 +14,7 @@ use crate::wire::write;
 use super::Parameters;
 use super::columns::{Columns, Knowledge, Portal, Statement};
 use super::expected::{Expected, Queue};
-use super::names::Names;
+use super::names::{Names, Remake};
 use super::output::Output;
 use super::recording::{Account, Circumstances, Tally, code_word, outcome_of};
 
@@ -226,7 +226,7 @@ impl Linked {
         loop {
             match self.expected.head() {
                 Some(Expected::Local(answer)) => out.to_client.make(|bytes| bytes.extend_from_slice(answer)),
-                Some(Expected::CopyEnd) => {}
+                Some(Expected::CopyEnd | Expected::CopyData(_)) => {}
                 _ => return,
             }
             self.expected.pop();
@@ -274,6 +274,7 @@ impl Linked {
             | Expected::ClosePortal { .. }
             | Expected::Sync { .. }
             | Expected::CopyEnd
+            | Expected::CopyData(_)
             | Expected::Refused(_)
             | Expected::Local(_) => return None,
         };
@@ -285,10 +286,10 @@ impl Linked {
     pub(super) fn note_unknown(&mut self, out: &mut Output) {
         let mut tally = std::mem::take(&mut self.tally);
         for item in self.expected.iter() {
-            if let Expected::Execute { execution, .. } | Expected::Query { execution, .. } = item
-                && !execution.ended
-            {
-                self.account.ended(*execution, &tally, Outcome::Unknown, None, self.now, out);
+            if let Expected::Execute { execution, .. } | Expected::Query { execution, .. } = item {
+                if !execution.ended {
+                    self.account.ended(*execution, &tally, Outcome::Unknown, None, self.now, out);
+                }
                 // Only what stands first has a course.
                 tally = Tally::default();
             }
@@ -297,6 +298,7 @@ impl Linked {
 
     /// The server skips to the next Sync: what stood before it did not happen. What was noted as `failed` has its end.
     pub(super) fn skip_to_sync(&mut self, failed: Option<u64>, out: &mut Output) {
+        self.tally = Tally::default();
         loop {
             match self.expected.head() {
                 Some(Expected::Sync { .. }) => return,
@@ -329,6 +331,7 @@ impl Linked {
             | Expected::Sync { .. }
             | Expected::Query { .. }
             | Expected::CopyEnd
+            | Expected::CopyData(_)
             | Expected::Refused(_)
             | Expected::Local(_) => {}
         }
@@ -406,6 +409,7 @@ pub fn send_describe_portal(name: &[u8], out: &mut Output) {
     });
 }
 
-pub fn named<T>(names: &Names<T>, name: &[u8]) -> Option<Rc<T>> {
-    names.ahead(name).cloned()
+/// What the name stands for; `None` where that is not known.
+pub fn named<T: Remake>(names: &Names<T>, name: &[u8]) -> Option<Rc<T>> {
+    names.ahead(name).filter(|item| !item.remade().get()).cloned()
 }

@@ -1,5 +1,6 @@
 //! Prepared statements and portals by name, exactly as the server confirmed them, with what is on its way laid over.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -45,6 +46,36 @@ impl<T> Default for Names<T> {
 /// A name as the server tells names apart.
 pub fn significant(name: &[u8]) -> &[u8] {
     name.get(..SIGNIFICANT).unwrap_or(name)
+}
+
+/// What has a name that SQL may give to something else.
+pub trait Remake {
+    /// SQL may have done so.
+    fn remade(&self) -> &Cell<bool>;
+}
+
+impl<T: Remake> Names<T> {
+    /// SQL that was sent may give this name to something else. It stays so whatever comes of that SQL: what is not certain is not
+    /// to be on the record as if it were.
+    pub fn remade(&self, name: &[u8]) {
+        if let Some(entry) = self.entry(name) {
+            entry.mark();
+        }
+    }
+
+    /// The same for every name.
+    pub fn all_remade(&self) {
+        self.named.values().for_each(Entry::mark);
+    }
+}
+
+impl<T: Remake> Entry<T> {
+    fn mark(&self) {
+        let sent = if let Some((Sent::Made(item), _)) = &self.sent { Some(item) } else { None };
+        for item in self.confirmed.iter().chain(sent) {
+            item.remade().set(true);
+        }
+    }
 }
 
 impl<T> Names<T> {

@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use crate::audit::Note;
+use crate::audit::seal::Original;
 use crate::gate::Permit;
 
 /// Bytes made here that may wait in one lane before the client's next message waits too: a few hundred refusals, so that short
@@ -11,6 +12,10 @@ use crate::gate::Permit;
 const MADE: usize = 64 * 1024;
 /// Runs of bytes likewise: whoever sends a lane walks through them.
 const PIECES: usize = 4096;
+
+/// Notes likewise, and the bytes of originals in them: each Bind of a long statement has it whole.
+const NOTES: usize = 4096;
+const ORIGINALS: usize = 8 * 1024 * 1024;
 
 /// A run of bytes to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,6 +119,8 @@ pub struct Output {
     pub demands: Vec<Demand>,
     /// What is to be on the record before any of the bytes leaves.
     pub notes: Vec<Note>,
+    /// Bytes of the originals in the notes.
+    originals: usize,
     /// Statements refused because nothing can be recorded.
     pub unrecorded: u64,
 }
@@ -121,14 +128,25 @@ pub struct Output {
 impl Output {
     /// Whether the client's messages wait until what is here was sent.
     pub fn is_full(&self) -> bool {
-        self.to_client.is_full() || self.to_upstream.is_full()
+        self.to_client.is_full() || self.to_upstream.is_full() || self.notes.len() >= NOTES || self.originals >= ORIGINALS
+    }
+
+    pub(super) fn note(&mut self, note: Note) {
+        self.originals = self.originals.saturating_add(note.original.as_ref().map_or(0, Original::length));
+        self.notes.push(note);
+    }
+
+    /// The notes, which are on the record now or will be.
+    pub fn take_notes(&mut self) -> impl Iterator<Item = Note> + '_ {
+        self.originals = 0;
+        self.notes.drain(..)
     }
 
     pub fn clear(&mut self) {
         self.to_client.clear();
         self.to_upstream.clear();
         self.demands.clear();
-        self.notes.clear();
+        drop(self.take_notes());
         self.unrecorded = 0;
     }
 

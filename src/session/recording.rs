@@ -9,6 +9,7 @@ use std::time::Instant;
 use crate::audit::event::{Begun, Ended, Outcome, Prepared, Refused, Sent, SignedOut, Statement, Tag, Verdict, Way, Word};
 use crate::audit::seal::{Original, Parameter};
 use crate::audit::{Digest, Digester, Event, Note, Shape};
+use crate::sql::remade::{self, Remade};
 use crate::sql::{shape, tags};
 
 use super::output::Output;
@@ -35,6 +36,8 @@ pub struct Text {
     digest: Digest,
     length: u32,
     tags: Option<Rc<[Tag]>>,
+    /// Names that it may give to something else.
+    pub remade: Option<Rc<[Remade]>>,
     /// As it was sent, where originals are kept.
     original: Option<Rc<Zeroizing<Vec<u8>>>>,
 }
@@ -47,11 +50,14 @@ impl Recorder {
     pub fn read(&self, sql: &[u8]) -> Text {
         let mut tags = Vec::new();
         tags::read(sql, |name, value| tags.push(Tag { name: name.to_owned(), value: tags::screened(value).into_owned() }));
+        let shape = self.shape(sql);
+        let remade = remade::read(sql, &shape.text);
         Text {
-            shape: self.shape(sql),
+            shape,
             digest: self.digester.digest(sql),
             length: u32::try_from(sql.len()).unwrap_or(u32::MAX),
             tags: (!tags.is_empty()).then(|| tags.into()),
+            remade: (!remade.is_empty()).then(|| remade.into()),
             original: self.originals.then(|| Rc::new(Zeroizing::new(sql.to_vec()))),
         }
     }
@@ -59,7 +65,7 @@ impl Recorder {
     /// A text that went to the server inside another statement, and is known by the name it has there.
     pub fn made_in_sql(&self, what: &'static str, name: &[u8]) -> Text {
         self.scratch.replace(format!("({what} made in SQL)"));
-        Text { shape: self.remembered(), digest: self.digester.digest(name), length: 0, tags: None, original: None }
+        Text { shape: self.remembered(), digest: self.digester.digest(name), length: 0, tags: None, remade: None, original: None }
     }
 
     fn shape(&self, sql: &[u8]) -> Arc<Shape> {
@@ -206,7 +212,7 @@ impl Account {
     }
 
     fn note(out: &mut Output, event: impl Into<Event>, text: &Text, circumstances: Circumstances) {
-        out.notes.push(Note { event: event.into(), shape: Some(Arc::clone(&text.shape)), original: circumstances.given.original });
+        out.note(Note { event: event.into(), shape: Some(Arc::clone(&text.shape)), original: circumstances.given.original });
     }
 
     /// A statement is on its way to be executed.
@@ -247,13 +253,13 @@ impl Account {
         // Several statements of one text whose answers came together have left nothing between them yet.
         match out.notes.last_mut() {
             Some(Note { event: Event::Ended(last), .. }) if last.number == ended.number => *last = ended,
-            Some(_) | None => out.notes.push(ended.into()),
+            Some(_) | None => out.note(ended.into()),
         }
     }
 
     /// Something that was noted by this number ended without a course of its own.
     pub fn ended_at_once(&self, number: u64, outcome: Outcome, code: Option<Word>, out: &mut Output) {
-        out.notes.push(self.end_of(number, outcome, code).into());
+        out.note(self.end_of(number, outcome, code).into());
     }
 
     fn end_of(&self, number: u64, outcome: Outcome, code: Option<Word>) -> Ended {
@@ -274,7 +280,7 @@ impl Account {
     }
 
     pub fn signed_out(&self, code: Option<Word>, out: &mut Output) {
-        out.notes.push(SignedOut { session: self.session, executions: self.executions.get(), code }.into());
+        out.note(SignedOut { session: self.session, executions: self.executions.get(), code }.into());
     }
 }
 

@@ -12,7 +12,7 @@ use crate::wire::write;
 
 use super::Terms;
 use super::columns::{Knowledge, columns};
-use super::expected::Expected;
+use super::expected::{Ahead, Expected};
 use super::linked::{Copy, Heed, Linked, Remainder};
 use super::output::Output;
 use super::recording::{Tally, code_word};
@@ -171,9 +171,10 @@ impl Linked {
     }
 
     fn copy_in(&mut self) {
-        let (ignored, ended) = self.expected.copy_in_begins();
-        self.doubtful_syncs = self.doubtful_syncs.saturating_add(ignored);
-        self.copy = if ended { Copy::InEnded } else { Copy::In { bytes: 0 } };
+        let Ahead { syncs, bytes, ended } = self.expected.copy_in_begins();
+        self.doubtful_syncs = self.doubtful_syncs.saturating_add(syncs);
+        self.tally.received = self.tally.received.saturating_add(bytes);
+        self.copy = if ended { Copy::InEnded } else { Copy::In { bytes } };
     }
 
     fn error(&mut self, fields: Fields<'_>, range: Range<usize>, out: &mut Output) -> Result<(), ProtocolError> {

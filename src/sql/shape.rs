@@ -122,8 +122,45 @@ impl List {
     }
 }
 
+/// Where a statement stands that gives a custom setting (`app.token`) its value. The server takes a bare word there for what another
+/// statement has in quotes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Setting {
+    Start,
+    /// `ALTER ROLE … SET` does it as well.
+    Alter,
+    Set,
+    Name {
+        custom: bool,
+    },
+    Value,
+    Not,
+}
+
+impl Setting {
+    fn behind(self, token: Token, text: &str) -> Self {
+        let is = |word: &str| token == Token::Word && text.eq_ignore_ascii_case(word);
+        let named = matches!(token, Token::Word | Token::Quoted);
+        match (self, token) {
+            (_, Token::Block | Token::Line) => self,
+            (_, Token::Mark(b';')) => Self::Start,
+            (Self::Start | Self::Alter, _) if is("set") => Self::Set,
+            (Self::Start, _) if is("alter") => Self::Alter,
+            (Self::Alter, _) => Self::Alter,
+            (Self::Set, _) if is("local") || is("session") => Self::Set,
+            (Self::Set, _) if named => Self::Name { custom: false },
+            (Self::Name { .. }, Token::Mark(b'.')) => Self::Name { custom: true },
+            (Self::Name { custom: true }, _) if is("to") || token == Token::Operator && text == "=" => Self::Value,
+            (Self::Name { custom: true }, _) if named => Self::Name { custom: true },
+            (Self::Value, _) => Self::Value,
+            (Self::Start | Self::Set | Self::Name { .. } | Self::Not, _) => Self::Not,
+        }
+    }
+}
+
 struct Shaper<'a> {
     scanner: Scanner<'a>,
+    setting: Setting,
     out: &'a mut String,
     from: usize,
     full: bool,
@@ -145,6 +182,7 @@ impl<'a> Shaper<'a> {
         let around = [List::NEW; DEEPEST];
         Self {
             scanner,
+            setting: Setting::Start,
             out,
             from,
             full: false,
@@ -160,7 +198,10 @@ impl<'a> Shaper<'a> {
 
     fn run(mut self) -> Result<(), Unreadable> {
         while let Some((token, place)) = self.scanner.step()? {
+            let hidden = self.setting == Setting::Value;
+            self.setting = self.setting.behind(token, self.scanner.text(place.clone()));
             match token {
+                Token::Word | Token::Quoted if hidden => self.value("?", false),
                 Token::Word => self.word(self.scanner.text(place)),
                 Token::Quoted => {
                     let qualifies = self.scanner.next_is(b'.');

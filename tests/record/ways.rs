@@ -119,7 +119,7 @@ fn extended_queries() {
     let mut watched = Watched::new();
     let text = "select $1::int + $2::int";
     watched.check(&[&run("select 1"), SYNC], &["1 2 D C Z=I"], &["begun 1 execute", "ended 1 completed SELECT rows 1 affected 1"]);
-    watched.check(&[&parse("s", text), SYNC], &["1 Z=I"], &["prepared 1 parse in transaction"]);
+    watched.check(&[&parse("s", text), SYNC], &["1 Z=I"], &["prepared 1 parse"]);
     watched.check(
         &[&bind("s", &[], &[b"4", b"5"]), &execute(0), SYNC],
         &["2 D C Z=I"],
@@ -130,8 +130,8 @@ fn extended_queries() {
         &["2 D C Z=I"],
         &["begun 1 execute given 2", "ended 1 completed SELECT rows 1 affected 1"],
     );
-    watched.check(&[&bind("s", &[], &[b"4", b"5"]), SYNC], &["2 Z=I"], &["prepared 1 bind given 2 in transaction"]);
-    watched.check(&[&parse("", "selec"), SYNC], &["E=42601 Z=I"], &["prepared 1 parse in transaction", "ended 1 failed 42601"]);
+    watched.check(&[&bind("s", &[], &[b"4", b"5"]), SYNC], &["2 Z=I"], &["prepared 1 bind given 2"]);
+    watched.check(&[&parse("", "selec"), SYNC], &["E=42601 Z=I"], &["prepared 1 parse", "ended 1 failed 42601"]);
     watched.check(
         &[&bind("s", &[], &[b"x", b"5"]), &execute(0), SYNC],
         &["E=22P02 Z=I"],
@@ -251,6 +251,89 @@ fn what_is_refused_here() {
     // lower(text), by its OID.
     let call = say(b'F', &[&870_u32.to_be_bytes()[..], b"\0\0\0\x01\0\0\0\x01A\0\0"].concat());
     watched.check(&[&call], &["E=0A000 Z=I"], &["refused 1 functioncall 0A000"]);
+    leave(watched.client);
+}
+
+/// What flowed in one that failed is not counted with the next.
+#[test]
+fn what_flowed_before_a_failure_belongs_to_it() {
+    let mut watched = Watched::new();
+    let fails = "select 1 / (3 - x) from generate_series(1, 5) x";
+    watched.check(
+        &[&run(fails), SYNC, &run("select 1"), SYNC],
+        &["1 2 D D E=22012 Z=I", "1 2 D C Z=I"],
+        &["begun 1 execute", "begun 2 execute in transaction", "ended 1 failed rows 2 22012", "ended 2 completed SELECT rows 1 affected 1"],
+    );
+    leave(watched.client);
+}
+
+/// A client that does not wait until the server takes data: what it sent is counted all the same.
+#[test]
+fn copy_in_one_go() {
+    let mut watched = Watched::new();
+    watched.check(
+        &[&query("copy t from stdin"), &say(b'd', b"7\n8\n"), &say(b'd', b"9\n"), &say(b'c', b""), &query("select 1")],
+        &["G C Z=I", "T D C Z=I"],
+        &[
+            "begun 1 query",
+            "begun 2 query in transaction",
+            "ended 1 completed COPY received 6 affected 3",
+            "ended 2 completed SELECT rows 1 affected 1",
+        ],
+    );
+    // Data that no COPY takes is nobody's.
+    watched.check(
+        &[&query("select 1"), &say(b'd', b"7\n8\n"), &query("copy t from stdin"), &say(b'd', b"10\n"), &say(b'c', b"")],
+        &["T D C Z=I", "G C Z=I"],
+        &[
+            "begun 1 query",
+            "begun 2 query in transaction",
+            "ended 1 completed SELECT rows 1 affected 1",
+            "ended 2 completed COPY received 3 affected 1",
+        ],
+    );
+    leave(watched.client);
+}
+
+/// A name that SQL gave to another statement stands for that one: the record does not say that what had the name before was run.
+#[test]
+fn names_that_sql_made_anew() {
+    let mut watched = Watched::new();
+    let run_again = |watched: &mut Watched| {
+        watched.client.send(&[bind("s", &[], &[]), execute(0), SYNC.to_vec()].concat()).unwrap();
+        watched.client.until(b'Z');
+        let news = watched.news();
+        let begun = news.iter().find_map(|(_, event)| if let Event::Begun(begun) = event { Some(begun.clone()) } else { None });
+        begun.unwrap().statement.shape
+    };
+    let ask = |watched: &mut Watched, sent: &[u8]| {
+        watched.client.send(sent).unwrap();
+        let syncs = if sent.windows(SYNC.len()).filter(|window| *window == SYNC).count() == 2 { 2 } else { 1 };
+        for _ in 0..syncs {
+            watched.client.until(b'Z');
+        }
+        watched.news();
+    };
+    ask(&mut watched, &[parse("s", "select 1"), SYNC.to_vec()].concat());
+    let known = run_again(&mut watched);
+    assert_eq!(run_again(&mut watched), known);
+    // In one text, in the extended protocol, with the name in quotes, and unseen by whoever reads tags only.
+    let ways = [
+        query("deallocate s; prepare s as delete from t"),
+        [run("deallocate prepare \"s\""), SYNC.to_vec(), run("prepare s as delete from t"), SYNC.to_vec()].concat(),
+        query("do $$ begin execute 'deallocate s'; execute 'prepare s as delete from t'; end $$"),
+        query("deallocate all; prepare s as delete from t"),
+    ];
+    for way in ways {
+        ask(&mut watched, &way);
+        assert_ne!(run_again(&mut watched), known, "{}", String::from_utf8_lossy(&way));
+        ask(&mut watched, &[query("deallocate s")].concat());
+        ask(&mut watched, &[parse("s", "select 1"), SYNC.to_vec()].concat());
+        assert_eq!(run_again(&mut watched), known);
+    }
+    // Another name is another statement.
+    ask(&mut watched, &query("prepare other as delete from t; deallocate other"));
+    assert_eq!(run_again(&mut watched), known);
     leave(watched.client);
 }
 

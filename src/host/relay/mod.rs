@@ -341,7 +341,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server> Relay<C, S> {
     /// Puts on the record what the machine noted. Nothing of this step leaves before that, and nothing at all if it cannot be done.
     fn record(&mut self) {
         self.scribe.refused(std::mem::take(&mut self.output.unrecorded));
-        let Err(trouble) = self.scribe.write(&self.output.notes) else { return self.output.notes.clear() };
+        let Err(trouble) = self.scribe.write(&self.output.notes) else { return drop(self.output.take_notes()) };
         self.output.to_upstream.clear();
         self.output.to_client.clear();
         let severe = Report { severity: Severity::Fatal, ..trouble.report() };
@@ -352,7 +352,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server> Relay<C, S> {
             self.session.client_gone(&mut self.output);
             self.client.deaf = true;
         }
-        self.scribe.owe(self.output.notes.drain(..));
+        self.scribe.owe(self.output.take_notes());
     }
 
     fn carry_out_demands(&mut self) {

@@ -338,3 +338,32 @@ pub fn tell(mut bytes: &[u8]) -> String {
     assert!(bytes.is_empty(), "half a message at the end: {bytes:?}");
     words.join(" ")
 }
+
+/// Short messages that each bring a long original along are taken a few at a time.
+#[test]
+fn originals_in_one_step_are_bounded() {
+    const RUNS: usize = 500;
+    let mut terms = terms(Policy::allow_all());
+    terms.recorder = Rc::new(Recorder::new(Digester::new(&[1; 32]), true));
+    let now = Instant::now();
+    let mut out = Output::default();
+    let mut session = Session::new(terms, std::sync::Arc::from([]), now);
+    session.preset_link(LinkReport { process_id: 1, parameters: std::sync::Arc::from([]) }, now, &mut out);
+    let text = format!("select {} 1", "1 + ".repeat(50_000));
+    let mut script = Script::default().parse("s", &text).bind("", "s");
+    for _ in 0..RUNS {
+        script = script.execute("", 1);
+    }
+    let (mut begun, mut steps, mut rest) = (0, 0, script.0.as_slice());
+    while !rest.is_empty() && steps < RUNS {
+        let taken = session.client(rest, now, &mut out);
+        rest = &rest[taken..];
+        let held: usize = out.notes.iter().filter_map(|note| note.original.as_ref()).map(crate::audit::seal::Original::length).sum();
+        assert!(held < 9 * 1024 * 1024, "{held}");
+        begun += out.notes.iter().filter(|note| matches!(note.event, Event::Begun(_))).count();
+        steps += 1;
+        out.clear();
+    }
+    assert_eq!(begun, RUNS);
+    assert!(steps > 5);
+}

@@ -54,6 +54,20 @@ fn names_are_cut_as_the_server_cuts_them() {
 }
 
 #[test]
+fn what_a_custom_setting_is_given_is_a_value() {
+    for (sql, expected) in [
+        ("set app.token to hunter2", "set app.token to ?"),
+        ("SET LOCAL app.\"Token\" = \"hunter2\"", "set local app.\"Token\" = ?"),
+        ("alter role r set /* so */ app.token to hunter2; select a", "alter role r set app.token to ?; select a"),
+        ("set search_path to app, public", "set search_path to app, public"),
+        ("update t set a.b = c, d = e", "update t set a.b = c, d = e"),
+        ("alter table t set schema s; set a.b to c", "alter table t set schema s; set a.b to ?"),
+    ] {
+        assert_eq!(shape(sql), expected);
+    }
+}
+
+#[test]
 fn what_is_no_text_is_not_read() {
     assert_eq!(shape(b"select \xff"), "(unread, 8 bytes)");
     assert_eq!(shape(b"select 1\0"), "(unread, 9 bytes)");
