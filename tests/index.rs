@@ -152,9 +152,11 @@ fn commands_search_bring_the_index_up_to_date_and_put_themselves_on_the_record()
     drop(journal);
 
     let (good, out, error) = pgsluice(state, &["search", "evil*"]);
+    assert!(good && out.lines().count() == 2 && !out.contains("audit-read"), "{error}{out}");
+    let (good, out, error) = pgsluice(state, &["search", "--reads", "evil*"]);
     assert!(good, "{error}");
-    // The search is itself on the record, and its words are found.
-    assert!(out.lines().count() == 3 && out.contains("=cmd\\u{1b}[2J evil_word") && out.contains("audit-read"), "{out}");
+    // Each search is itself on the record, and its words are found.
+    assert!(out.lines().count() == 4 && out.contains("=cmd\\u{1b}[2J evil_word") && out.contains("audit-read"), "{out}");
     let (good, out, _) = pgsluice(state, &["search", "evil_word", "--decision", "allowed", "--csv"]);
     assert!(good && out.lines().count() == 2 && out.contains(",'=cmd"), "{out}");
     let (good, out, _) = pgsluice(state, &["search", "--agent", "agent-000", "--effect", "read", "--limit", "7", "--json"]);

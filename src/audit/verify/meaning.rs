@@ -185,13 +185,19 @@ impl Meaning {
             found.find(Problem::Untrusted, seq, seq, "its checkpoint is not signed by the key that it names");
             return;
         }
+        // The journal signs the record before and no other: an earlier one could be signed over again, with all behind it made anew.
+        let before = signed.checked_add(1) == Some(seq);
         match self.hash_of(signed) {
-            Some(known) if known == hash => {
+            Some(known) if before && known == hash => {
                 found.checkpoints = found.checkpoints.saturating_add(1);
                 found.signed_seq = found.signed_seq.max(signed);
             }
-            // It stands behind what is bad, or was pruned.
-            None if signed < seq => {}
+            // It stands behind what is bad.
+            None if before => {}
+            Some(_) | None if !before => {
+                let what = format!("its checkpoint is over record {signed} and not over the one before it: it was written elsewhere");
+                found.find(Problem::Rewritten, seq, seq, what);
+            }
             Some(_) | None => {
                 let what = format!(
                     "its checkpoint was signed over another record {signed} than the one that is there: the journal was written anew"

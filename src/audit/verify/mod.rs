@@ -12,6 +12,7 @@ use std::io;
 
 use super::checkpoint::{Checkpoint, key_name};
 use super::digest::{Digest, Hash};
+use super::event::Kind;
 use super::record::{LONGEST, Malformed, Record, SHORTEST};
 use super::segment::{HEADER, Header, HeaderError};
 use anchors::Anchors;
@@ -86,6 +87,10 @@ pub struct Verifier {
     gaps: Vec<Gap>,
     /// The rest of a segment could not be read: what is missing up to the next segment is told of already.
     lost: Option<usize>,
+    /// The last record is a checkpoint.
+    closed: bool,
+    /// The record that has to say that this epoch began.
+    restored: Option<(u64, u32)>,
     /// How often the end had moved on when it was looked at again.
     chased: u32,
 }
@@ -123,6 +128,8 @@ impl Verifier {
             removed: None,
             gaps: Vec::new(),
             lost: None,
+            closed: false,
+            restored: None,
             chased: 0,
         }
     }
@@ -200,6 +207,11 @@ impl Verifier {
         } else if header.first_seq == self.next_seq && self.previous.is_some_and(|previous| previous != header.previous) {
             let what = "the segment that begins with it follows another record than the one that is there: one of them was written anew";
             self.found.find(Problem::Edited, header.first_seq, header.first_seq, what);
+        } else if header.first_seq == self.next_seq && self.previous.is_some() && !self.closed && header.epoch <= self.epoch {
+            // A backup ends anywhere; that a restore goes on behind it, the first record of the new epoch says.
+            let last = self.found.last_seq;
+            let what = "it ends its segment, and the journal ends each with a checkpoint: that was taken out, and what it was signed over may be written anew";
+            self.found.find(Problem::Rewritten, last, last, what);
         }
         self.gap(header.first_seq, "a segment, or the end of one, is missing");
         if header.epoch < self.epoch {
@@ -210,6 +222,7 @@ impl Verifier {
                 "its segment is of an earlier epoch than the one before",
             );
         }
+        self.restored = (self.found.segments > 1 && header.epoch > self.epoch).then_some((header.first_seq, header.epoch));
         self.epoch = header.epoch.max(self.epoch);
         self.lost = None;
         if header.first_seq == self.next_seq {
@@ -306,12 +319,19 @@ impl Verifier {
             self.meaning.take(record, journal, &mut self.epoch, first_seq, &self.trust, &mut self.found);
         }
         self.pass(seq, Some(record.hash));
+        self.closed = Kind(record.kind) == Kind::Checkpointed;
+        if let Some((_, epoch)) = self.restored.take_if(|(due, _)| *due == seq)
+            && self.meaning.restores.last().is_none_or(|restore| (restore.said_by, restore.epoch) != (seq, epoch))
+        {
+            self.found.find(Problem::Impossible, seq, seq, format!("it begins a segment of epoch {epoch}, and says of no restore"));
+        }
     }
 
     /// Goes on behind record `seq`.
     fn pass(&mut self, seq: u64, hash: Option<Hash>) {
         self.found.records = self.found.records.saturating_add(1);
         self.found.last_seq = seq;
+        self.closed = false;
         self.next_seq = seq.saturating_add(1);
         self.previous = hash;
         if let (Some(hash), Some(journal)) = (hash, self.journal) {

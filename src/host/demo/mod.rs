@@ -1,11 +1,12 @@
 //! `pgsluice demo`: everything in one command. A throwaway PostgreSQL with a sample shop, pgsluice in front of it, an agent,
-//! and a query through the proxy. What it starts it stops, and what it writes it removes.
+//! a query through the proxy, and its record. What it starts it stops, and what it writes it removes.
 
 mod cluster;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc;
 use std::thread;
@@ -37,6 +38,8 @@ pub enum DemoError {
     Serve(#[from] ServeError),
     #[error("the query through the proxy failed: {0}")]
     Query(String),
+    #[error("the record of it could not be read: pgsluice audit {0}")]
+    Audit(String),
     #[error("cannot write to standard output: {0}")]
     Output(#[from] io::Error),
 }
@@ -76,11 +79,26 @@ pub fn run(once: bool) -> Result<(), DemoError> {
     let url = format!("postgresql://demo-agent:{}@{address}/{}", password.expose(), cluster::DATABASE);
     writeln!(out, "Adding an agent …\n  its DATABASE_URL is all it needs:\n\n    {url}\n")?;
     writeln!(out, "A query, as the agent sends it:\n\n{}", query(&cluster, &url, address)?)?;
+    let state = state.folder();
+    writeln!(out, "The record of it, as a DBA reads it ($ pgsluice audit search orders):\n\n{}", audit(state, &["search", "orders"])?)?;
+    writeln!(out, "And the proof that nobody changed it ($ pgsluice audit verify):\n\n{}", audit(state, &["verify"])?)?;
     if once {
         return Ok(());
     }
+    writeln!(out, "Read it yourself:\n\n    pgsluice audit tail -f --state {}\n", state.display())?;
     writeln!(out, "Try it yourself:\n\n    psql '{url}'\n\nCtrl-C stops everything and leaves nothing behind.")?;
     Ok(server.join().unwrap_or(Ok(()))?)
+}
+
+/// Runs a command on the record; what it printed.
+fn audit(state: &Path, arguments: &[&str]) -> Result<String, DemoError> {
+    let failed = |what: &dyn std::fmt::Display| DemoError::Audit(format!("{}: {what}", arguments.join(" ")));
+    let program = std::env::current_exe().map_err(|error| failed(&error))?;
+    let done = Command::new(program).arg("audit").args(arguments).arg("--state").arg(state).output().map_err(|error| failed(&error))?;
+    if !done.status.success() {
+        return Err(failed(&String::from_utf8_lossy(&done.stderr).trim()));
+    }
+    Ok(String::from_utf8_lossy(&done.stdout).into_owned())
 }
 
 /// Runs the query with psql through the proxy; what it printed.

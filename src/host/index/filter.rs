@@ -37,6 +37,8 @@ pub struct Filter {
     pub masked: Option<Masked>,
     pub session: Option<u64>,
     pub shape: Option<Digest>,
+    /// Leaves out that somebody read the audit.
+    pub without_reads: bool,
     /// Only records before this one: the next page.
     pub before: Option<u64>,
     /// At most this many.

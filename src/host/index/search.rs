@@ -261,6 +261,9 @@ fn events(db: &Connection, filter: &Filter) -> Result<Vec<Found>, Trouble> {
     if let Some(agent) = &filter.agent {
         want("agent = ?", agent.clone().into());
     }
+    if filter.without_reads {
+        want("kind <> ?", i64::from(Kind::AuditRead.0).into());
+    }
     let numbers = [("hold = ?", filter.hold), ("session = ?", filter.session), ("seq < ?", filter.before)];
     for (condition, number) in numbers.into_iter().filter_map(|(condition, number)| Some((condition, number?))) {
         want(condition, to_sql(number).into());

@@ -136,8 +136,9 @@ impl Shared {
         self.rung.notify_one();
     }
 
-    /// Writes a group of records: all at once if they fit in one segment, and one by one if not.
-    pub fn put(&self, mut known: Option<&mut Known>, notes: &[Note]) -> Result<u64, Unwritable> {
+    /// Writes a group of records: all at once if they fit in one segment, and one by one if not. `written` counts those, so
+    /// that it says how many are there when one fails.
+    pub fn put(&self, mut known: Option<&mut Known>, notes: &[Note], written: &mut usize) -> Result<u64, Unwritable> {
         let mut whole = |notes: &[Note]| self.try_with_segment(|writer| writer.write(known.as_deref_mut(), notes));
         match whole(notes) {
             Err(Stop::TooLong) => {}
@@ -146,6 +147,7 @@ impl Shared {
         let mut last = Err(Unwritable::Broken);
         for note in notes {
             last = Ok(whole(std::slice::from_ref(note)).map_err(refusal)?);
+            *written = written.saturating_add(1);
         }
         last
     }

@@ -20,6 +20,7 @@ mod running;
 mod tests;
 mod writer;
 
+use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -204,7 +205,7 @@ impl Journal {
 
     /// Records one event; returns its number.
     pub fn record(&self, event: impl Into<Event>) -> Result<u64, Unwritable> {
-        self.shared.put(None, &[event.into().into()])
+        self.shared.put(None, &[event.into().into()], &mut 0)
     }
 
     /// Records an event that was encoded elsewhere; returns its number.
@@ -216,7 +217,7 @@ impl Journal {
     pub fn session(self: &Arc<Self>, who: SignedIn) -> Result<Scribe, Unwritable> {
         let note = [Note::from(who.clone())];
         let (session, segment) = self.shared.with_segment(|writer| Ok((writer.write(None, &note)?, writer.segment())))?;
-        Ok(Scribe { journal: Arc::clone(self), known: Known { session, who: Box::new(who), segment } })
+        Ok(Scribe { journal: Arc::clone(self), known: Known { session, who: Box::new(who), segment }, written: 0 })
     }
 
     /// Why nothing can be recorded now, if so. Costs next to nothing: asked before every statement.
@@ -303,6 +304,8 @@ impl Journal {
 pub struct Scribe {
     journal: Arc<Journal>,
     known: Known,
+    /// Notes of a write that failed in its middle, and are on the record all the same.
+    written: usize,
 }
 
 impl Scribe {
@@ -319,18 +322,39 @@ impl Scribe {
         self.journal.refused(count);
     }
 
-    /// What could not be recorded when it happened, and is when the journal can be written again. What is too much to be kept until
-    /// then is ended by recovery, at the next start.
+    /// What could not be recorded when it happened, and is when the journal can be written again: the notes of the write that failed,
+    /// and those that followed from it. What was not recorded before it was to be sent was not sent, so neither that nor an end of
+    /// it is owed. What is too much to be kept until then is ended by recovery, at the next start.
     pub fn owe(&self, notes: impl IntoIterator<Item = Note>) {
-        self.journal.shared.lock().owe(&self.known, notes);
+        let mut unsent = HashSet::new();
+        let mut executions = 0_u64;
+        let owed = notes.into_iter().skip(self.written).filter_map(|mut note| {
+            if let Event::Begun(begun) = &note.event {
+                executions = executions.saturating_add(1);
+                unsent.insert(begun.statement.number);
+                return None;
+            } else if let Event::Prepared(prepared) = &note.event {
+                unsent.insert(prepared.statement.number);
+                return None;
+            } else if let Event::SignedOut(out) = &mut note.event {
+                out.executions = out.executions.saturating_sub(executions);
+            }
+            let is_of_unsent = matches!(&note.event, Event::Ended(ended) if unsent.contains(&ended.number));
+            (!is_of_unsent).then_some(note)
+        });
+        self.journal.shared.lock().owe(&self.known, owed);
     }
 
     /// Records what happened, in order. When this has returned, the end of the process does not lose it. On an error nothing that
     /// depends on these records may leave the process.
     pub fn write(&mut self, notes: &[Note]) -> Result<(), Unwritable> {
+        self.written = 0;
         if notes.is_empty() {
             return Ok(());
         }
-        self.journal.shared.put(Some(&mut self.known), notes).map(drop)
+        self.journal.shared.put(Some(&mut self.known), notes, &mut self.written)?;
+        // Nothing failed in the middle.
+        self.written = 0;
+        Ok(())
     }
 }

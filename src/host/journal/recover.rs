@@ -42,6 +42,8 @@ pub struct Found {
     /// The shapes whose text the last segment has.
     pub shapes: HashSet<Digest>,
     pub running: Running,
+    /// The last record is a checkpoint.
+    pub signed: bool,
     /// The key that was last named.
     pub key: Option<Hash>,
     /// What was taken away: how much, and the hash of it.
@@ -78,6 +80,7 @@ struct Reading {
     time: u64,
     shapes: HashSet<Digest>,
     running: Running,
+    signed: bool,
     key: Option<Hash>,
 }
 
@@ -154,6 +157,7 @@ impl Recovery<'_> {
             time: reading.time,
             shapes: reading.shapes,
             running: reading.running,
+            signed: reading.signed,
             key: reading.key,
             orderly: whole && cut.is_none(),
             cut,
@@ -199,6 +203,7 @@ impl Recovery<'_> {
                 time: reading.as_ref().map_or(header.time, |before| before.time.max(header.time)),
                 shapes: HashSet::new(),
                 running: reading.as_mut().map(|before| std::mem::take(&mut before.running)).or_else(|| running.take()).unwrap_or_default(),
+                signed: false,
                 key: reading.as_ref().and_then(|before| before.key),
             };
             let broken = loop {
@@ -336,6 +341,7 @@ impl Reading {
     fn take(&mut self, record: &Record<'_>) {
         self.time = self.time.max(record.time);
         let kind = Kind(record.kind);
+        self.signed = kind == Kind::Checkpointed;
         let matters = [
             Kind::Begun,
             Kind::Ended,

@@ -131,6 +131,8 @@ impl Writer {
                 (current, header.hash(), 1)
             }
         };
+        // It was to be left when the process ended. Signed again at each start, its checkpoints would outgrow the room for one.
+        let sealed = found.is_some_and(|found| found.signed) && room(&current) == 0;
         Ok(Self {
             files,
             folder,
@@ -142,7 +144,7 @@ impl Writer {
             previous,
             next_seq,
             time: found.map_or(0, |found| found.time),
-            sealed: false,
+            sealed,
             unsigned: false,
             shapes: found.map(|found| found.shapes.clone()).unwrap_or_default(),
             segment_key: None,
@@ -237,9 +239,8 @@ impl Writer {
         Err(Stop::TooLong)
     }
 
-    /// Bytes that this segment takes before its last checkpoint.
     fn room(&self) -> usize {
-        self.current.size().saturating_sub(CHECKPOINT_ROOM).saturating_sub(self.current.at)
+        room(&self.current)
     }
 
     fn compose(&mut self, known: Option<&Known>, group: Group<'_>) -> Result<(), Unwritable> {
@@ -353,6 +354,9 @@ impl Writer {
         let (seq, hash, key, signature) = (signed.seq, signed.hash, signed.key, signed.signature);
         self.begin();
         self.add(&Checkpointed { seq, hash, time, key, signature }.into())?;
+        if self.draft.bytes.len() > self.current.size().saturating_sub(self.current.at) {
+            return Err(Unwritable::Broken);
+        }
         self.commit(Group::Notes(&[]));
         self.unsigned = false;
         Ok(())
@@ -424,4 +428,9 @@ impl Writer {
         }
         Ok(seq)
     }
+}
+
+/// Bytes that a segment takes before its last checkpoint.
+fn room(segment: &Segment) -> usize {
+    segment.size().saturating_sub(CHECKPOINT_ROOM).saturating_sub(segment.at)
 }

@@ -37,15 +37,30 @@ impl Book {
     }
 
     /// Writes the journal, so many records to a segment.
-    fn write(&self, state: &Path, each: usize) {
+    fn write(&self, state: &Path, each: usize, key: Option<&SigningKey>) {
         std::fs::create_dir_all(state.join("journal")).unwrap();
         let (mut previous, mut seq) = (Hash::default(), 1);
-        for records in self.events.chunks(each) {
+        let last = self.events.chunks(each).count().saturating_sub(1);
+        for (index, records) in self.events.chunks(each).enumerate() {
             let header = Header { journal: Digest([1; 16]), epoch: 0, first_seq: seq, time: START, previous };
             let mut bytes = header.write().to_vec();
             previous = header.hash();
             let first = seq;
-            for (time, event) in records {
+            let end = records.last().unwrap().0;
+            let sign = |seq: u64, hash| {
+                let signed = key.unwrap().checkpoint(Digest([1; 16]), 0, seq - 1, hash, end);
+                let (seq, hash, time, key, signature) = (signed.seq, signed.hash, signed.time, signed.key, signed.signature);
+                Event::from(Checkpointed { seq, hash, time, key, signature })
+            };
+            for place in 0..records.len() + usize::from(key.is_some() && index < last) {
+                let signed;
+                let (time, event) = match records.get(place) {
+                    Some((time, event)) => (time, event),
+                    None => {
+                        signed = sign(seq, previous);
+                        (&end, &signed)
+                    }
+                };
                 let mut encoded = Encoded::default();
                 event.encode(&mut encoded);
                 let body = (!encoded.body.is_empty()).then_some((&[3; record::SALT], encoded.body.as_slice()));
@@ -59,7 +74,7 @@ impl Book {
 
     fn report(&self, from: u64, to: u64) -> Report {
         let folder = TempDir::new().unwrap();
-        self.write(folder.path(), 150);
+        self.write(folder.path(), 150, None);
         report(folder.path(), Period { from: At(from), to: At(to) })
     }
 
@@ -569,13 +584,13 @@ fn checkpoints_and_their_keys_are_named() {
 #[test]
 fn a_changed_record_is_told_and_the_rest_reported() {
     let folder = TempDir::new().unwrap();
-    let (book, _) = quiet();
-    book.write(folder.path(), 15);
+    let (book, key) = quiet();
+    book.write(folder.path(), 15, Some(&key));
     let all = Period { from: At(0), to: LATER };
     let whole = report(folder.path(), all);
     assert!(whole.is_sound(), "{}", whole.trouble());
     assert!(whole.html().contains("The chain is whole"));
-    let path = folder.path().join(format!("journal/{:020}.seg", 16));
+    let path = folder.path().join(format!("journal/{:020}.seg", 17));
     let bytes = std::fs::read(&path).unwrap();
     for (at, what) in [(200, "a byte of a record"), (bytes.len() - 1, "the last hash"), (20, "the header")] {
         let mut changed = bytes.clone();
@@ -592,7 +607,7 @@ fn a_changed_record_is_told_and_the_rest_reported() {
     changed[HEADER] = 1;
     std::fs::write(&path, changed).unwrap();
     let report = report(folder.path(), all);
-    assert_eq!(report.cut_short.as_ref().map(|cut| cut.after_seq), Some(15));
+    assert_eq!(report.cut_short.as_ref().map(|cut| cut.after_seq), Some(16));
     assert_eq!(report.volumes.total.executions, 6, "those before it are counted");
 }
 

@@ -88,6 +88,9 @@ pub(in crate::host::cli) struct Search {
     /// Only what had values masked, or values of this kind
     #[arg(long, value_name = "KIND", num_args = 0..=1, default_missing_value = "any")]
     masked: Option<String>,
+    /// Also who read the audit, and what was asked for
+    #[arg(long)]
+    reads: bool,
     /// Only what came before this record: for the next page
     #[arg(long, value_name = "SEQ")]
     before: Option<u64>,
@@ -170,6 +173,7 @@ impl Search {
             masked: self.masked.as_ref().map(|kind| if kind == "any" { Masked::Any } else { Masked::Kind(kind.clone()) }),
             session: self.session,
             shape: self.shape,
+            without_reads: !self.reads,
             before: self.before,
             limit: usize::try_from(self.limit).unwrap_or(usize::MAX),
         })

@@ -147,6 +147,7 @@ impl Naive {
                         filter.words.as_ref().is_none_or(|asked| Self::has_words(asked, &told.searched(*kind)))
                             && filter.agent.as_ref().is_none_or(|agent| told.agent.as_ref() == Some(agent))
                             && filter.hold.is_none_or(|hold| told.hold == Some(hold))
+                            && !(filter.without_reads && *kind == Kind::AuditRead)
                             && filter.since.is_none_or(|since| *time >= since)
                             && filter.until.is_none_or(|until| *time < until)
                             && filter.session.is_none_or(|session| told.session == Some(session))

@@ -291,6 +291,7 @@ impl World {
             }),
             session: random.some(12, |random| self.sessions[random.below(self.sessions.len() as u64) as usize]),
             shape: random.some(12, |random| digest(random.below(SHAPES))),
+            without_reads: random.one_in(2),
             before: random.some(4, |random| random.below(self.seq + 10)),
             limit: 1 + random.below(200) as usize,
         }

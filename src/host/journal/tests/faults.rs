@@ -223,3 +223,78 @@ fn what_could_not_be_recorded_is_recorded_once_it_can_be() {
     assert_eq!(count(|event| matches!(event, Event::SignedOut(_))), 2);
     assert_eq!(count(|event| matches!(event, Event::Recovered(_))), 0);
 }
+
+/// What was to be sent when the journal failed did not leave: the record does not say later that it ran.
+#[test]
+fn what_never_left_is_not_owed() {
+    let state = state();
+    let files = Files::default();
+    let journal = Journal::open_with(state.path(), &small(), &files).unwrap();
+    let mut scribe = journal.session(who()).unwrap();
+    let session = scribe.session();
+    let owe = |scribe: &mut Scribe, notes: Vec<Note>| {
+        assert!(scribe.write(&notes).is_err());
+        let out = SignedOut { session, executions: 3, code: None };
+        scribe.owe(notes.into_iter().chain([ended(session, 3), out.into()]));
+    };
+    scribe.write(&[begun(session, 1, &shape(1))]).unwrap();
+    files.faults.break_all("sync", Errno::IO);
+    wait_for(|| journal.record(crate::audit::event::Stopped { executions: 0 }).is_err());
+    owe(&mut scribe, vec![ended(session, 1), begun(session, 2, &shape(2)), begun(session, 3, &shape(2)), ended(session, 2)]);
+    files.faults.mend();
+    wait_for(|| journal.trouble().is_none());
+    // The same where a group is written one by one, and fails in the middle.
+    let mut scribe = journal.session(who()).unwrap();
+    let session = scribe.session();
+    let long = |number, length: usize| {
+        let shape = Arc::new(Shape { digest: Digest([u8::try_from(number).unwrap(); 16]), text: "x".repeat(length).into() });
+        begun(session, number, &shape)
+    };
+    let notes = vec![long(11, 9000), long(12, 9000), long(13, 17_000), long(14, 10)];
+    assert!(scribe.write(&notes).is_err());
+    let unknown = (11..15).map(|number| ended(session, number));
+    scribe.owe(notes.into_iter().chain(unknown).chain([SignedOut { session, executions: 4, code: None }.into()]));
+    journal.close().unwrap();
+    open(state.path()).close().unwrap();
+    let all = verify(state.path());
+    let story: Vec<String> = all
+        .iter()
+        .filter_map(|read| {
+            if let Event::Begun(begun) = &read.event {
+                Some(format!("begun {}", begun.statement.number))
+            } else if let Event::Ended(ended) = &read.event {
+                Some(format!("ended {}", ended.number))
+            } else if let Event::SignedOut(out) = &read.event {
+                Some(format!("out {}", out.executions))
+            } else {
+                None
+            }
+        })
+        .collect();
+    assert_eq!(story, ["begun 1", "ended 1", "out 1", "begun 11", "begun 12", "ended 11", "ended 12", "out 2"]);
+}
+
+/// A segment that could not be left is signed at its end once: the next starts find it so, and leave it when that can be done.
+#[test]
+fn a_segment_that_cannot_be_left_is_ended_once() {
+    let state = state();
+    let files = Files::default();
+    let journal = Journal::open_with(state.path(), &small(), &files).unwrap();
+    let mut scribe = journal.session(who()).unwrap();
+    let session = scribe.session();
+    files.faults.break_all("rename", Errno::ROFS);
+    let mut fails = |number: &u64| scribe.write(&[begun(session, *number, &shape(1))]).is_err();
+    assert!((1..10_000).any(|number| fails(&number)));
+    drop(scribe);
+    drop(journal);
+    for _ in 0..4 {
+        assert!(Journal::open_with(state.path(), &small(), &files).is_err());
+    }
+    files.faults.mend();
+    open(state.path()).close().unwrap();
+    let all = verify(state.path());
+    let last_of_first = all.iter().filter(|read| read.segment == 1).map(|read| read.seq).max().unwrap();
+    let checkpoints =
+        |read: &&Read| matches!(read.event, Event::Checkpointed(_)) && read.seq + 4 > last_of_first && read.seq <= last_of_first;
+    assert_eq!(all.iter().filter(checkpoints).count(), 1);
+}
