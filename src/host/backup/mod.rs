@@ -45,6 +45,8 @@ pub enum BackupError {
     Exists { path: PathBuf },
     #[error("another backup to {path} is being made", path = path.display())]
     Busy { path: PathBuf },
+    #[error("the signing key was being rotated meanwhile: try again")]
+    Rotating,
     #[error("the keys of the journal: {0}")]
     Keys(io::Error),
     #[error("the journal is damaged: {0}; `pgsluice audit verify` says more")]
@@ -122,6 +124,7 @@ fn write(state: &State, file: &File, partial: &Path, database: &Path, with_keys:
     copy_database(state, database)?;
     parts.add(DATABASE, File::open(database).map_err(at(database))?)?;
 
+    let keys = keys::Keys::load(state.folder()).map_err(BackupError::Keys)?;
     let mut chain = Chain::default();
     let segments = files::segments(&folder).map_err(at(&folder))?;
     for seq in segments {
@@ -133,12 +136,15 @@ fn write(state: &State, file: &File, partial: &Path, database: &Path, with_keys:
     }
     let segments = parts.written.len().saturating_sub(1);
     let end = chain.end().ok_or(BackupError::Journal(ChainError::Empty))?;
-    let keys = keys::Keys::load(state.folder()).map_err(BackupError::Keys)?;
     if with_keys {
         for name in keys::FILES {
             let path = state.folder().join(name);
             parts.add(name, File::open(&path).map_err(at(&path))?)?;
         }
+    }
+    // A journal that names one key beside another key would look as if its key was lost.
+    if keys::at_rest(state.folder()).map_err(BackupError::Keys)? != Some(keys.signing.public()) {
+        return Err(BackupError::Rotating);
     }
     let checkpoint = keys.signing.checkpoint(end.journal, end.epoch, end.seq, end.hash, when::micros(now));
     let manifest = Manifest::new(checkpoint, outbox_after, with_keys, parts.written.clone());

@@ -72,3 +72,23 @@ fn no_epoch_begins_twice_or_behind_what_is_cut_off() {
     epoch::begin(folder.path(), began(1), 2).unwrap();
     assert!(epoch::begin(folder.path(), began(1), 2).is_err());
 }
+
+#[test]
+fn no_backup_is_made_while_the_signing_key_is_rotated() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = State::open(folder.path()).unwrap();
+    put(&state, "before");
+    Ledger::open(&state).unwrap().settle().unwrap();
+    let to = tempfile::tempdir().unwrap();
+    let file = to.path().join("backup.tar");
+    let next = folder.path().join("signing.key.next");
+    fs::write(&next, [7; 32]).unwrap();
+    assert!(matches!(backup(&state, &file, true, SystemTime::now()), Err(BackupError::Rotating)));
+    assert!(fs::read_dir(to.path()).unwrap().next().is_none());
+    fs::remove_file(&next).unwrap();
+    Ledger::open(&state).unwrap().rotate_signing_key("ann").unwrap();
+    backup(&state, &file, true, SystemTime::now()).unwrap();
+    let restored = to.path().join("restored");
+    restore(&file, &restored, &std::collections::BTreeMap::from([("USER".to_owned(), "ann".to_owned())]), SystemTime::now()).unwrap();
+    assert_eq!(keys::in_force(&restored).unwrap(), keys::in_force(folder.path()).unwrap());
+}

@@ -59,6 +59,11 @@ pub fn in_force(state: &Path) -> io::Result<Option<Hash>> {
     SigningKey::from_seed(&seed).map(|key| Some(key.public())).map_err(io::Error::other)
 }
 
+/// The same, unless a rotation is under way.
+pub fn at_rest(state: &Path) -> io::Result<Option<Hash>> {
+    if state.join(NEXT).try_exists()? { Ok(None) } else { in_force(state) }
+}
+
 /// Ends a rotation that was cut short: takes the next key if the journal names it, and forgets it if not.
 pub fn settle(files: &Files, state: &Path, named: Option<Hash>) -> io::Result<()> {
     let Some(next) = read(files, state, NEXT)? else { return Ok(()) };
