@@ -1,0 +1,158 @@
+//! What is looked at before anything parses: time and stack that a text could cost are bounded here, by one pass over it. It knows no grammar;
+//! what it says of depth is never less than a tree can have.
+
+use memchr::{memchr, memmem};
+
+use super::facts::Opaque;
+use super::scan::{Scanner, Token};
+
+/// Longer messages are not read. Real ones of this size are bulk loads, for which there is COPY.
+pub const LONGEST: usize = 1024 * 1024;
+
+/// The parser goes over a comment again for each of those before it.
+const MOST_COMMENTS: usize = 64;
+
+/// Levels of a tree that are parsed, decoded and dropped within a megabyte of stack; `tests/facts.rs` does so.
+pub const DEEPEST: usize = 500;
+
+/// A text that may be parsed.
+#[derive(Debug, Clone, Copy)]
+pub struct Checked<'a> {
+    pub text: &'a str,
+    /// Levels of nesting that any grammar can find in it, with each operator a level of its own.
+    pub depth: usize,
+}
+
+pub fn check(text: &[u8]) -> Result<Checked<'_>, Opaque> {
+    if text.len() > LONGEST {
+        return Err(Opaque::TooLong);
+    }
+    if memchr(0, text).is_some() {
+        return Err(Opaque::Nul);
+    }
+    let text = std::str::from_utf8(text).map_err(|_| Opaque::NotUtf8)?;
+    if memmem::find_iter(text.as_bytes(), b"/*").nth(MOST_COMMENTS).is_some() {
+        return Err(Opaque::TooManyComments);
+    }
+    let Depth { folded, full } = depth(text);
+    if folded > DEEPEST { Err(Opaque::TooDeep) } else { Ok(Checked { text, depth: full }) }
+}
+
+/// How deep a tree of the text can be: with `AND` and `OR` chains folded into one level, as PostgreSQL's grammar does, and without.
+#[derive(Debug, Clone, Copy, Default)]
+struct Depth {
+    folded: usize,
+    full: usize,
+}
+
+/// What has been opened around the place at hand, and the chains of operators that may run through it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Level {
+    /// Closed by END instead of a bracket.
+    case: bool,
+    /// Operators since the last comma or conjunction: each may hold the ones before it, or the ones behind it.
+    operators: usize,
+    /// Likewise since the last comma only.
+    conjoined: usize,
+    /// Set operations, joins and the like, whose chains go on through commas and conjunctions.
+    joined: usize,
+    /// All that is open around this level.
+    around: Depth,
+}
+
+fn depth(text: &str) -> Depth {
+    let mut scanner = Scanner::new(text);
+    let mut open: Vec<Level> = Vec::new();
+    let mut level = Level::default();
+    let mut deepest = Depth::default();
+    let mut behind_dot = false;
+    let mut read = 0;
+    loop {
+        let (token, place) = match scanner.step() {
+            Ok(Some(found)) => found,
+            Ok(None) => return deepest,
+            // Not every text that PostgreSQL reads is read here. A level takes at least one character.
+            Err(_) => {
+                let rest = text.len().saturating_sub(read);
+                return Depth { folded: deepest.folded.saturating_add(rest), full: deepest.full.saturating_add(rest) };
+            }
+        };
+        read = place.end;
+        let after_dot = std::mem::take(&mut behind_dot);
+        match token {
+            Token::Mark(b'(' | b'[') => open_level(&mut open, &mut level, false),
+            Token::Mark(b')' | b']') => {
+                while level.case && !open.is_empty() {
+                    level = open.pop().unwrap_or_default();
+                }
+                level = open.pop().unwrap_or_default();
+            }
+            Token::Mark(b',') => (level.operators, level.conjoined) = (0, 0),
+            Token::Mark(b';') => {
+                open.clear();
+                level = Level::default();
+            }
+            Token::Mark(b'.') => behind_dot = true,
+            Token::Operator | Token::Cast => level.operators += 1,
+            Token::Word if !after_dot => match word(scanner.text(place)) {
+                Word::Case => open_level(&mut open, &mut level, true),
+                Word::End if level.case => level = open.pop().unwrap_or_default(),
+                Word::Joining => level.joined += 1,
+                Word::Conjunction => {
+                    level.conjoined += level.operators + 1;
+                    level.operators = 0;
+                }
+                Word::Operator => level.operators += 1,
+                Word::End | Word::Other => continue,
+            },
+            Token::Mark(_) | Token::Word | Token::Quoted | Token::Text | Token::Number | Token::Parameter | Token::Dots | Token::Block | Token::Line => {
+                continue;
+            }
+        }
+        let here = level.reach();
+        deepest = Depth { folded: deepest.folded.max(here.folded), full: deepest.full.max(here.full) };
+    }
+}
+
+impl Level {
+    fn reach(&self) -> Depth {
+        let folded = self.around.folded + self.joined + self.operators + 1;
+        Depth { folded, full: self.around.full + self.joined + self.conjoined + self.operators + 1 }
+    }
+}
+
+fn open_level(open: &mut Vec<Level>, level: &mut Level, case: bool) {
+    let around = level.reach();
+    open.push(*level);
+    *level = Level { case, around, ..Level::default() };
+}
+
+enum Word {
+    Case,
+    End,
+    Conjunction,
+    Joining,
+    Operator,
+    Other,
+}
+
+/// Longest of the words that nest.
+const LONGEST_WORD: usize = 10;
+
+fn word(text: &str) -> Word {
+    let mut lower = [0; LONGEST_WORD];
+    let Some(lower) = lower.get_mut(..text.len()) else { return Word::Other };
+    for (to, from) in lower.iter_mut().zip(text.bytes()) {
+        *to = from.to_ascii_lowercase();
+    }
+    match &*lower {
+        b"case" => Word::Case,
+        b"end" => Word::End,
+        b"and" | b"or" | b"when" | b"then" | b"else" => Word::Conjunction,
+        // The AND of a BETWEEN joins nothing: a chain of them goes on through it.
+        b"union" | b"intersect" | b"except" | b"join" | b"between" => Word::Joining,
+        b"not" | b"is" | b"isnull" | b"notnull" | b"in" | b"like" | b"ilike" | b"similar" | b"collate" | b"at" | b"operator"
+        | b"overlaps" | b"escape" | b"distinct" | b"setof" | b"any" | b"some" | b"all" | b"array" | b"row" => Word::Operator,
+        _ => Word::Other,
+    }
+}
