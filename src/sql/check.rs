@@ -12,6 +12,10 @@ pub const LONGEST: usize = 1024 * 1024;
 /// The parser goes over a comment again for each of those before it.
 const MOST_COMMENTS: usize = 64;
 
+/// `SET (a, b, …) = (SELECT …)` has its source once for each column, so a text of a megabyte could have a tree of terabytes. What the copies may
+/// come to, in bytes of text.
+const MOST_COPIES: usize = 8 * 1024 * 1024;
+
 /// Levels of a tree that are parsed, decoded and dropped within a megabyte of stack; `tests/facts.rs` does so.
 pub const DEEPEST: usize = 500;
 
@@ -34,8 +38,14 @@ pub fn check(text: &[u8]) -> Result<Checked<'_>, Opaque> {
     if memmem::find_iter(text.as_bytes(), b"/*").nth(MOST_COMMENTS).is_some() {
         return Err(Opaque::TooManyComments);
     }
-    let Depth { folded, full } = depth(text);
-    if folded > DEEPEST { Err(Opaque::TooDeep) } else { Ok(Checked { text, depth: full }) }
+    let Depth { folded, full, copied } = depth(text);
+    if folded > DEEPEST {
+        Err(Opaque::TooDeep)
+    } else if copied > MOST_COPIES {
+        Err(Opaque::TooLong)
+    } else {
+        Ok(Checked { text, depth: full })
+    }
 }
 
 /// How deep a tree of the text can be: with `AND` and `OR` chains folded into one level, as PostgreSQL's grammar does, and without.
@@ -43,6 +53,8 @@ pub fn check(text: &[u8]) -> Result<Checked<'_>, Opaque> {
 struct Depth {
     folded: usize,
     full: usize,
+    /// What one source for several columns may come to.
+    copied: usize,
 }
 
 /// What has been opened around the place at hand, and the chains of operators that may run through it.
@@ -56,6 +68,7 @@ struct Level {
     conjoined: usize,
     /// Set operations, joins and the like, whose chains go on through commas and conjunctions.
     joined: usize,
+    commas: usize,
     /// All that is open around this level.
     around: Depth,
 }
@@ -66,6 +79,8 @@ fn depth(text: &str) -> Depth {
     let mut level = Level::default();
     let mut deepest = Depth::default();
     let mut behind_dot = false;
+    // The commas of what was closed right before.
+    let mut listed = 0;
     let mut read = 0;
     loop {
         let (token, place) = match scanner.step() {
@@ -74,26 +89,40 @@ fn depth(text: &str) -> Depth {
             // Not every text that PostgreSQL reads is read here. A level takes at least one character.
             Err(_) => {
                 let rest = text.len().saturating_sub(read);
-                return Depth { folded: deepest.folded.saturating_add(rest), full: deepest.full.saturating_add(rest) };
+                return Depth { folded: deepest.folded.saturating_add(rest), full: deepest.full.saturating_add(rest), ..deepest };
             }
         };
         read = place.end;
         let after_dot = std::mem::take(&mut behind_dot);
+        let columns = std::mem::take(&mut listed);
         match token {
             Token::Mark(b'(' | b'[') => open_level(&mut open, &mut level, false),
             Token::Mark(b')' | b']') => {
                 while level.case && !open.is_empty() {
                     level = open.pop().unwrap_or_default();
                 }
+                listed = level.commas;
                 level = open.pop().unwrap_or_default();
             }
-            Token::Mark(b',') => (level.operators, level.conjoined) = (0, 0),
+            Token::Mark(b',') => {
+                (level.operators, level.conjoined) = (0, 0);
+                level.commas += 1;
+            }
             Token::Mark(b';') => {
                 open.clear();
                 level = Level::default();
             }
             Token::Mark(b'.') => behind_dot = true,
-            Token::Operator | Token::Cast => level.operators += 1,
+            Token::Operator | Token::Cast => {
+                let rest = text.len().saturating_sub(place.end);
+                deepest.copied = deepest.copied.saturating_add(columns.saturating_mul(rest));
+                level.operators += 1;
+            }
+            // They are no part of what is read.
+            Token::Block | Token::Line => {
+                (behind_dot, listed) = (after_dot, columns);
+                continue;
+            }
             Token::Word if !after_dot => match word(scanner.text(place)) {
                 Word::Case => open_level(&mut open, &mut level, true),
                 Word::End if level.case => level = open.pop().unwrap_or_default(),
@@ -105,19 +134,17 @@ fn depth(text: &str) -> Depth {
                 Word::Operator => level.operators += 1,
                 Word::End | Word::Other => continue,
             },
-            Token::Mark(_) | Token::Word | Token::Quoted | Token::Text | Token::Number | Token::Parameter | Token::Dots | Token::Block | Token::Line => {
-                continue;
-            }
+            Token::Mark(_) | Token::Word | Token::Quoted | Token::Text | Token::Number | Token::Parameter | Token::Dots => continue,
         }
         let here = level.reach();
-        deepest = Depth { folded: deepest.folded.max(here.folded), full: deepest.full.max(here.full) };
+        deepest = Depth { folded: deepest.folded.max(here.folded), full: deepest.full.max(here.full), copied: deepest.copied };
     }
 }
 
 impl Level {
     fn reach(&self) -> Depth {
         let folded = self.around.folded + self.joined + self.operators + 1;
-        Depth { folded, full: self.around.full + self.joined + self.conjoined + self.operators + 1 }
+        Depth { folded, full: self.around.full + self.joined + self.conjoined + self.operators + 1, copied: 0 }
     }
 }
 

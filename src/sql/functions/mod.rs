@@ -11,16 +11,24 @@ use super::effect::{Effect, EffectSet};
 /// Made by fixtures/sql/names.py from the catalogs of every major version: schema and name, and the most volatile of its overloads.
 const FUNCTIONS: &str = include_str!("../../../fixtures/sql/functions.txt");
 const OPERATORS: &str = include_str!("../../../fixtures/sql/operators.txt");
+/// In `pg_catalog`.
+const RELATIONS: &str = include_str!("../../../fixtures/sql/relations.txt");
 
 struct Made {
     /// In `pg_catalog`; whether one of the overloads is volatile.
     functions: HashMap<&'static str, bool>,
     information_schema: HashSet<&'static str>,
     operators: HashSet<&'static str>,
+    relations: HashSet<&'static str>,
 }
 
 static MADE: LazyLock<Made> = LazyLock::new(|| {
-    let mut made = Made { functions: HashMap::new(), information_schema: HashSet::new(), operators: OPERATORS.lines().collect() };
+    let mut made = Made {
+        functions: HashMap::new(),
+        information_schema: HashSet::new(),
+        operators: OPERATORS.lines().collect(),
+        relations: RELATIONS.lines().collect(),
+    };
     for line in FUNCTIONS.lines() {
         let (name, volatility) = line.rsplit_once(' ').unwrap_or((line, "v"));
         match name.split_once('.') {
@@ -54,7 +62,9 @@ pub fn operator(schema: Option<&str>, name: &str) -> bool {
 pub fn relation(schema: Option<&str>, name: &str, written: bool) -> EffectSet {
     let own = match schema {
         Some("pg_catalog" | "information_schema") => true,
-        None => name.starts_with("pg_"),
+        // The long values of other tables.
+        Some("pg_toast") => return if written { Effect::Admin.alone() } else { Effect::Export.alone() },
+        None => MADE.relations.contains(name),
         Some(_) => false,
     };
     match name {

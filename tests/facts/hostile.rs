@@ -1,0 +1,94 @@
+//! Texts that are made to cost time or stack. Each is read on a thread with no more stack than reading asks for, and ends; that it ends soon
+//! is seen by the harness, which waits for no test for long.
+
+use pgsluice::sql;
+use pgsluice::sql::facts::{Facts, Opaque};
+
+/// What `sql::read` says it needs.
+const STACK: usize = if cfg!(debug_assertions) { 4 } else { 1 } * 1024 * 1024;
+
+fn read(text: String) -> Facts {
+    std::thread::Builder::new().stack_size(STACK).spawn(move || sql::read(text.as_bytes())).unwrap().join().unwrap()
+}
+
+fn check(name: &str, text: String) -> Facts {
+    let length = text.len();
+    let facts = read(text);
+    assert!(!facts.effects.is_empty(), "{name}");
+    println!("{name}: {length} bytes, {} statements, {:?}", facts.statements.len(), facts.opaque);
+    facts
+}
+
+fn is_opaque(name: &str, text: String) {
+    assert!(check(name, text).opaque.is_some(), "{name} was read");
+}
+
+#[test]
+fn what_only_costs_time_or_stack_is_not_read() {
+    let nested = |open: &str, middle: &str, close: &str, times: usize| format!("{}{middle}{}", open.repeat(times), close.repeat(times));
+    let chain = |first: &str, link: &str, times: usize| format!("{first}{}", link.repeat(times));
+    is_opaque("block comments in each other", format!("select 1 {}", nested("/*", "", "*/", 40_000)));
+    is_opaque("block comments behind each other", chain("select 1 ", "/**/ ", 160_000));
+    is_opaque("block comments without an end", chain("select 1 ", "/*", 40_000));
+    is_opaque("parentheses", format!("select {}", nested("(", "1", ")", 10_000)));
+    is_opaque("many more parentheses", format!("select {}", nested("(", "1", ")", 50_000)));
+    is_opaque("parentheses without an end", chain("select ", "(", 500_000));
+    is_opaque("subqueries", nested("select (", "select 1", ")", 50_000));
+    is_opaque("subqueries in FROM", nested("select * from (", "select 1", ") x", 20_000));
+    is_opaque("terms", chain("select 1", "+1", 100_000));
+    is_opaque("concatenation", chain("select 'a'", "||'a'", 100_000));
+    is_opaque("signs", format!("select {}1", "- ".repeat(100_000)));
+    is_opaque("negations", format!("select {} true", "not ".repeat(100_000)));
+    is_opaque("casts", chain("select 1", "::int", 100_000));
+    is_opaque("unions", chain("select 1", " union select 1", 20_000));
+    is_opaque("unions of rows", chain("select 1, 2", " union all select 1, 2", 20_000));
+    is_opaque("joins", chain("select * from t", " join t on a and b", 20_000));
+    is_opaque("cases", format!("select {}1{}", "case when true then ".repeat(20_000), " end".repeat(20_000)));
+    is_opaque("cases with conjunctions", format!("select {}1{}", "case when a and b then ".repeat(20_000), " end".repeat(20_000)));
+    is_opaque("ranges", chain("select a", " is null between b and c", 20_000));
+    is_opaque("brackets", format!("select {}1{}", "array[".repeat(20_000), "]".repeat(20_000)));
+    is_opaque("tests", chain("select a", " is null", 50_000));
+    is_opaque("collations", chain("select a", " collate \"C\"", 50_000));
+    is_opaque("dollar quotes", format!("select {}", nested("$a$ (", "1", ") $a$ ", 20_000)));
+    is_opaque("behind a string that can be read in two ways", format!("select '\\', {}", nested("(", "1", ")", 9_000)));
+    is_opaque("one source for many columns", format!("update t set ({}) = (select {})", "a,".repeat(40_000) + "a", "1,".repeat(40_000) + "1"));
+    is_opaque("a message of a size that nothing is read at", format!("select '{}'", "x".repeat(2 * 1024 * 1024)));
+    assert_eq!(read("select 1\0; drop table t".to_owned()).opaque, Some(Opaque::Nul));
+    assert_eq!(sql::read(b"select '\xe9'").opaque, Some(Opaque::NotUtf8));
+}
+
+/// As deep as is allowed, in every way there is, on a stack of the size that was promised to do.
+#[test]
+fn what_is_as_deep_as_may_be_is_read() {
+    let nested = |open: &str, middle: &str, close: &str, times: usize| format!("{}{middle}{}", open.repeat(times), close.repeat(times));
+    let chain = |first: &str, link: &str, times: usize| format!("{first}{}", link.repeat(times));
+    for (name, text) in [
+        ("parentheses", format!("select {}", nested("(", "1", ")", 490))),
+        ("subqueries", nested("select (", "select 1", ")", 200)),
+        ("subqueries in FROM", nested("select * from (", "select 1", ") x", 200)),
+        ("named subqueries", nested("with x as (", "select 1", ") select * from x", 200)),
+        ("terms", chain("select 1", "+1", 490)),
+        ("signs", format!("select {}a", "- ".repeat(490))),
+        ("unions", chain("select 1", " union select 1", 490)),
+        ("unions in parentheses", nested("(select 1 union ", "select 1", ")", 240)),
+        ("joins", chain("select * from t", " join t on true", 490)),
+        ("cases", format!("select {}1{}", "case when true then ".repeat(490), " end".repeat(490))),
+        ("brackets", format!("select {}1{}", "array[".repeat(240), "]".repeat(240))),
+        ("functions", format!("select {}1{}", "lower(".repeat(490), ")".repeat(490))),
+        ("ranges", chain("select a", " is null between b and c", 240)),
+        ("conditions", chain("select 1 from t where a = 1", " and a = 1", 20_000)),
+        ("alternatives", chain("select 1 from t where a = 1", " or a = 1", 20_000)),
+        ("rows", chain("insert into t values (-1, 'x'::text)", ", (-1, 'x'::text)", 20_000)),
+        ("columns", chain("select a + 1", ", a + 1", 20_000)),
+        ("statements", chain("select 1", "; select 1", 20_000)),
+        ("a long list", format!("select 1 from t where a in ({}1)", "1, ".repeat(100_000))),
+        ("tables", chain("select 1 from t0", ", t", 900)),
+        ("names for subqueries", format!("with {} x as (select 1) select * from x", (0..900).map(|n| format!("x{n} as (select 1),")).collect::<String>())),
+        ("block comments", chain("select 1 ", "/**/", 64)),
+    ] {
+        let facts = check(name, text);
+        assert_eq!(facts.opaque, None, "{name}");
+    }
+    is_opaque("more names than are looked at", format!("with {} x as (select 1) select * from x", (0..2000).map(|n| format!("x{n} as (select 1),")).collect::<String>()));
+    is_opaque("more tables than are looked at", format!("select 1 from t{}", (0..2000).map(|n| format!(", t{n}")).collect::<String>()));
+}
