@@ -16,15 +16,17 @@ const MOST_COMMENTS: usize = 64;
 /// come to, in bytes of text.
 const MOST_COPIES: usize = 8 * 1024 * 1024;
 
-/// Levels of a tree that are parsed, decoded and dropped within a megabyte of stack; `tests/facts.rs` does so.
+/// Levels of a tree that room is made for: see `read`.
 pub const DEEPEST: usize = 500;
 
 /// A text that may be parsed.
 #[derive(Debug, Clone, Copy)]
 pub struct Checked<'a> {
     pub text: &'a str,
-    /// Levels of nesting that any grammar can find in it, with each operator a level of its own.
+    /// Levels that its tree can have.
     pub depth: usize,
+    /// Levels with each operator as one of its own, as other grammars than PostgreSQL's have it.
+    pub full_depth: usize,
 }
 
 pub fn check(text: &[u8]) -> Result<Checked<'_>, Opaque> {
@@ -44,7 +46,7 @@ pub fn check(text: &[u8]) -> Result<Checked<'_>, Opaque> {
     } else if copied > MOST_COPIES {
         Err(Opaque::TooLong)
     } else {
-        Ok(Checked { text, depth: full })
+        Ok(Checked { text, depth: folded, full_depth: full })
     }
 }
 
@@ -57,6 +59,13 @@ struct Depth {
     copied: usize,
 }
 
+/// What opens a level, and a query in it, are as deep as so many operators.
+const OPENED: usize = 2;
+const QUERY: usize = 2;
+
+/// So many set operations are as deep as an operator.
+const UNITED: usize = 16;
+
 /// What has been opened around the place at hand, and the chains of operators that may run through it.
 #[derive(Debug, Clone, Copy, Default)]
 struct Level {
@@ -66,9 +75,12 @@ struct Level {
     operators: usize,
     /// Likewise since the last comma only.
     conjoined: usize,
-    /// Set operations, joins and the like, whose chains go on through commas and conjunctions.
+    /// Joins and the like, whose chains go on through commas and conjunctions; and set operations.
     joined: usize,
+    united: usize,
     commas: usize,
+    /// What a query adds, if there is one.
+    query: usize,
     /// All that is open around this level.
     around: Depth,
 }
@@ -127,6 +139,8 @@ fn depth(text: &str) -> Depth {
                 Word::Case => open_level(&mut open, &mut level, true),
                 Word::End if level.case => level = open.pop().unwrap_or_default(),
                 Word::Joining => level.joined += 1,
+                Word::Uniting => level.united += 1,
+                Word::Query => level.query = QUERY,
                 Word::Conjunction => {
                     level.conjoined += level.operators + 1;
                     level.operators = 0;
@@ -143,8 +157,8 @@ fn depth(text: &str) -> Depth {
 
 impl Level {
     fn reach(&self) -> Depth {
-        let folded = self.around.folded + self.joined + self.operators + 1;
-        Depth { folded, full: self.around.full + self.joined + self.conjoined + self.operators + 1, copied: 0 }
+        let folded = self.around.folded + self.query + self.joined + self.united / UNITED + self.operators + OPENED;
+        Depth { folded, full: self.around.full + self.query + self.joined + self.united + self.conjoined + self.operators + OPENED, copied: 0 }
     }
 }
 
@@ -159,6 +173,8 @@ enum Word {
     End,
     Conjunction,
     Joining,
+    Uniting,
+    Query,
     Operator,
     Other,
 }
@@ -177,7 +193,9 @@ fn word(text: &str) -> Word {
         b"end" => Word::End,
         b"and" | b"or" | b"when" | b"then" | b"else" => Word::Conjunction,
         // The AND of a BETWEEN joins nothing: a chain of them goes on through it.
-        b"union" | b"intersect" | b"except" | b"join" | b"between" => Word::Joining,
+        b"join" | b"between" => Word::Joining,
+        b"union" | b"intersect" | b"except" => Word::Uniting,
+        b"select" | b"values" | b"with" => Word::Query,
         b"not" | b"is" | b"isnull" | b"notnull" | b"in" | b"like" | b"ilike" | b"similar" | b"collate" | b"at" | b"operator"
         | b"overlaps" | b"escape" | b"distinct" | b"setof" | b"any" | b"some" | b"all" | b"array" | b"row" => Word::Operator,
         _ => Word::Other,

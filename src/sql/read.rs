@@ -5,7 +5,17 @@ use super::effect::Effect;
 use super::facts::{Facts, Opaque, Statement};
 use super::{key, parser, second, walk};
 
-/// Reads a message. The caller's stack needs a megabyte for it, and four in a build without optimisation.
+/// Stack that reading takes, whatever is read.
+const STACK: usize = 512 * 1024;
+
+/// Stack for each level of a tree, most of it for decoding one. With and without optimisation: `tests/facts/hostile.rs` has trees of
+/// every form.
+const STACK_OF_LEVEL: usize = 48 * 1024;
+
+/// What PostgreSQL's parser may take for itself before it gives up, and some more for the way there.
+const STACK_OF_PARSER: usize = 3 * 1024 * 1024;
+
+/// Reads a message, on any stack.
 pub fn read(text: &[u8]) -> Facts {
     match check(text) {
         Ok(checked) => read_checked(checked),
@@ -13,7 +23,13 @@ pub fn read(text: &[u8]) -> Facts {
     }
 }
 
+/// Ordinary statements are read on the stack of the thread, deep ones on one that is made for them.
 pub(super) fn read_checked(checked: Checked<'_>) -> Facts {
+    let needed = STACK + checked.depth.max(checked.full_depth.min(second::DEEPEST)) * STACK_OF_LEVEL;
+    stacker::maybe_grow(needed, needed.max(STACK_OF_PARSER), || read_here(checked))
+}
+
+fn read_here(checked: Checked<'_>) -> Facts {
     let Ok(tree) = parser::parse(checked.text) else { return Facts::opaque(Opaque::Grammar) };
     let mut facts = walk::facts(checked.text, &tree);
     if checked.text.len() <= key::LONGEST

@@ -9,14 +9,14 @@ use super::check::Checked;
 use super::facts::{Opaque, Statement};
 
 /// What it reads nests no deeper: its trees are dropped by recursion, with a frame for each operator.
-const DEEPEST: usize = 200;
+pub const DEEPEST: usize = 200;
 
 /// Levels of recursion while it reads.
 const RECURSION: usize = 50;
 
 /// A dispute, if there is one. What the second reader cannot read is no dispute.
 pub fn dispute(checked: Checked<'_>, first: &[Statement]) -> Option<Opaque> {
-    if checked.depth > DEEPEST {
+    if checked.full_depth > DEEPEST {
         return None;
     }
     let dialect = PostgreSqlDialect {};
