@@ -78,6 +78,8 @@ struct Level {
     /// Joins and the like, whose chains go on through commas and conjunctions; and set operations.
     joined: usize,
     united: usize,
+    /// BETWEENs whose AND is still to come.
+    ranges: usize,
     commas: usize,
     /// What a query adds, if there is one.
     query: usize,
@@ -139,8 +141,17 @@ fn depth(text: &str) -> Depth {
                 Word::Case => open_level(&mut open, &mut level, true),
                 Word::End if level.case => level = open.pop().unwrap_or_default(),
                 Word::Joining => level.joined += 1,
+                Word::Between => {
+                    level.ranges += 1;
+                    level.join();
+                }
                 Word::Uniting => level.united += 1,
                 Word::Query => level.query = QUERY,
+                // The AND of a BETWEEN ends no chain.
+                Word::Conjunction if level.ranges > 0 => {
+                    level.ranges -= 1;
+                    level.join();
+                }
                 Word::Conjunction => {
                     level.conjoined += level.operators + 1;
                     level.operators = 0;
@@ -156,9 +167,19 @@ fn depth(text: &str) -> Depth {
 }
 
 impl Level {
+    /// The chain of operators up to here goes on through whatever comes.
+    fn join(&mut self) {
+        self.joined += self.operators + 1;
+        self.operators = 0;
+    }
+
     fn reach(&self) -> Depth {
         let folded = self.around.folded + self.query + self.joined + self.united / UNITED + self.operators + OPENED;
-        Depth { folded, full: self.around.full + self.query + self.joined + self.united + self.conjoined + self.operators + OPENED, copied: 0 }
+        Depth {
+            folded,
+            full: self.around.full + self.query + self.joined + self.united + self.conjoined + self.operators + OPENED,
+            copied: 0,
+        }
     }
 }
 
@@ -173,6 +194,7 @@ enum Word {
     End,
     Conjunction,
     Joining,
+    Between,
     Uniting,
     Query,
     Operator,
@@ -192,8 +214,8 @@ fn word(text: &str) -> Word {
         b"case" => Word::Case,
         b"end" => Word::End,
         b"and" | b"or" | b"when" | b"then" | b"else" => Word::Conjunction,
-        // The AND of a BETWEEN joins nothing: a chain of them goes on through it.
-        b"join" | b"between" => Word::Joining,
+        b"join" => Word::Joining,
+        b"between" => Word::Between,
         b"union" | b"intersect" | b"except" => Word::Uniting,
         b"select" | b"values" | b"with" => Word::Query,
         b"not" | b"is" | b"isnull" | b"notnull" | b"in" | b"like" | b"ilike" | b"similar" | b"collate" | b"at" | b"operator"

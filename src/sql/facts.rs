@@ -243,8 +243,14 @@ pub enum Named {
     Execute(Box<str>),
     /// `None`: all.
     Deallocate(Option<Box<str>>),
-    Declare { cursor: Box<str>, hold: bool },
-    Fetch { cursor: Box<str>, rows: Fetch },
+    Declare {
+        cursor: Box<str>,
+        hold: bool,
+    },
+    Fetch {
+        cursor: Box<str>,
+        rows: Fetch,
+    },
     /// `None`: all.
     Close(Option<Box<str>>),
     Listen(Box<str>),

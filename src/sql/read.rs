@@ -15,7 +15,7 @@ const STACK_OF_LEVEL: usize = 48 * 1024;
 /// What PostgreSQL's parser may take for itself before it gives up, and some more for the way there.
 const STACK_OF_PARSER: usize = 3 * 1024 * 1024;
 
-/// Reads a message, on any stack.
+/// Reads a message, on any stack. With less than two megabytes of it, PostgreSQL's parser refuses what nests deeply.
 pub fn read(text: &[u8]) -> Facts {
     match check(text) {
         Ok(checked) => read_checked(checked),
@@ -26,7 +26,11 @@ pub fn read(text: &[u8]) -> Facts {
 /// Ordinary statements are read on the stack of the thread, deep ones on one that is made for them.
 pub(super) fn read_checked(checked: Checked<'_>) -> Facts {
     let needed = STACK + checked.depth.max(checked.full_depth.min(second::DEEPEST)) * STACK_OF_LEVEL;
-    stacker::maybe_grow(needed, needed.max(STACK_OF_PARSER), || read_here(checked))
+    if stacker::remaining_stack().is_some_and(|left| left >= needed) {
+        return read_here(checked);
+    }
+    parser::measure_stack();
+    stacker::grow(needed.max(STACK_OF_PARSER), || read_here(checked))
 }
 
 fn read_here(checked: Checked<'_>) -> Facts {

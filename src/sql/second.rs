@@ -60,10 +60,17 @@ fn family(kind: &str) -> Family {
         "COPY" => Family::Copy,
         "TRUNCATE" => Family::Truncate,
         "CALL" | "DO" => Family::Call,
-        "BEGIN" | "START TRANSACTION" | "COMMIT" | "ROLLBACK" | "SAVEPOINT" | "RELEASE" | "PREPARE TRANSACTION" | "COMMIT PREPARED"
+        "BEGIN"
+        | "START TRANSACTION"
+        | "COMMIT"
+        | "ROLLBACK"
+        | "SAVEPOINT"
+        | "RELEASE"
+        | "PREPARE TRANSACTION"
+        | "COMMIT PREPARED"
         | "ROLLBACK PREPARED" => Family::Transaction,
-        "SET" | "RESET" | "SHOW" | "DISCARD" | "PREPARE" | "EXECUTE" | "DEALLOCATE" | "DECLARE CURSOR" | "FETCH" | "MOVE" | "CLOSE" | "LISTEN"
-        | "UNLISTEN" | "NOTIFY" | "SET CONSTRAINTS" => Family::Session,
+        "SET" | "RESET" | "SHOW" | "DISCARD" | "PREPARE" | "EXECUTE" | "DEALLOCATE" | "DECLARE CURSOR" | "FETCH" | "MOVE" | "CLOSE"
+        | "LISTEN" | "UNLISTEN" | "NOTIFY" | "SET CONSTRAINTS" => Family::Session,
         "EXPLAIN" => Family::Explain,
         "GRANT" | "REVOKE" | "GRANT ROLE" | "REVOKE ROLE" => Family::Rights,
         _ => Family::Definition,
@@ -87,9 +94,11 @@ fn family_seen(statement: &Tree) -> Family {
         Tree::Copy { .. } => Family::Copy,
         Tree::Truncate(_) => Family::Truncate,
         Tree::Call(_) => Family::Call,
-        Tree::StartTransaction { .. } | Tree::Commit { .. } | Tree::Rollback { .. } | Tree::Savepoint { .. } | Tree::ReleaseSavepoint { .. } => {
-            Family::Transaction
-        }
+        Tree::StartTransaction { .. }
+        | Tree::Commit { .. }
+        | Tree::Rollback { .. }
+        | Tree::Savepoint { .. }
+        | Tree::ReleaseSavepoint { .. } => Family::Transaction,
         Tree::Set(_)
         | Tree::Reset(_)
         | Tree::ShowVariable { .. }

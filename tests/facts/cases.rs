@@ -39,7 +39,8 @@ fn told(facts: &Facts, what: &str) -> String {
         }
         "sets" => {
             let settings = statements.iter().flat_map(|statement| &statement.settings);
-            let value = |value: &SettingValue| if let SettingValue::Known(value) = value { value.to_string() } else { format!("{value:?}") };
+            let value =
+                |value: &SettingValue| if let SettingValue::Known(value) = value { value.to_string() } else { format!("{value:?}") };
             settings.map(|setting| format!("{}={}", setting.name, value(&setting.value))).collect::<Vec<_>>().join(" ")
         }
         "copy" => {
@@ -57,7 +58,9 @@ fn told(facts: &Facts, what: &str) -> String {
             Limit::Rows(rows) => rows.to_string(),
             Limit::Other => "other".to_owned(),
         },
-        "bounded" => (if statements.iter().all(|statement| statement.bounds.excludes_rows != Some(false)) { "yes" } else { "no" }).to_owned(),
+        "bounded" => {
+            (if statements.iter().all(|statement| statement.bounds.excludes_rows != Some(false)) { "yes" } else { "no" }).to_owned()
+        }
         "opaque" => (if facts.opaque.is_some() { "" } else { "not at all" }).to_owned(),
         _ => panic!("nothing is told of {what}"),
     }

@@ -17,7 +17,9 @@ fn passes(facts: &Facts) -> bool {
 /// Every text that a case sends to be read as SQL.
 fn texts(case: &Value) -> Vec<Vec<u8>> {
     let mut found = Vec::new();
-    let plain = |text: &str| text.replace("${db}", "bypass").replace("${outdir}", "/tmp").replace("${port}", "5432").replace("${pid_v}", "1").into_bytes();
+    let plain = |text: &str| {
+        text.replace("${db}", "bypass").replace("${outdir}", "/tmp").replace("${port}", "5432").replace("${pid_v}", "1").into_bytes()
+    };
     for step in case["steps"].as_array().unwrap() {
         match step {
             Value::String(text) => found.push(plain(text)),
@@ -29,7 +31,12 @@ fn texts(case: &Value) -> Vec<Vec<u8>> {
                     found.push((0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect());
                 }
                 let inner = step.get("loop").and_then(Value::as_object);
-                found.extend(inner.and_then(|inner| inner.get("q").or(inner.get("ext"))).and_then(Value::as_str).map(|text| plain(&text.replace("{i}", "1"))));
+                found.extend(
+                    inner
+                        .and_then(|inner| inner.get("q").or(inner.get("ext")))
+                        .and_then(Value::as_str)
+                        .map(|text| plain(&text.replace("{i}", "1"))),
+                );
                 for message in step.get("send").and_then(Value::as_array).into_iter().flatten() {
                     let part = |at: usize| message[at].as_str();
                     match part(0) {
@@ -50,7 +57,8 @@ fn texts(case: &Value) -> Vec<Vec<u8>> {
 fn what_must_be_held_shows_why() {
     let Some(catalogue) = beside("bypass/gate.jsonl") else { return };
     let elsewhere = fixture("not_by_reading.txt");
-    let elsewhere: Vec<&str> = elsewhere.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).map(|line| line.split(' ').next().unwrap()).collect();
+    let elsewhere: Vec<&str> =
+        elsewhere.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).map(|line| line.split(' ').next().unwrap()).collect();
     let mut unseen = Vec::new();
     let mut needless = Vec::new();
     let mut stale = Vec::new();
@@ -60,7 +68,8 @@ fn what_must_be_held_shows_why() {
         let all_pass = texts.iter().all(|text| passes(&sql::read(text)));
         match case["expected"].as_str().unwrap() {
             "allow" if !all_pass && !elsewhere.contains(&id) => {
-                let told: Vec<_> = texts.iter().map(|text| sql::read(text)).map(|facts| format!("{:?} {:?}", facts.effects, facts.opaque)).collect();
+                let told: Vec<_> =
+                    texts.iter().map(|text| sql::read(text)).map(|facts| format!("{:?} {:?}", facts.effects, facts.opaque)).collect();
                 needless.push(format!("{id}: {told:?} {}", case["steps"]));
             }
             "hold" | "deny" if all_pass && !elsewhere.contains(&id) => unseen.push(format!("{id} {}", case["steps"])),

@@ -71,7 +71,8 @@ fn regression_statements_have_the_effects_of_their_nodes() {
 /// `standard_conforming_strings = off` it would be otherwise; nobody can turn that off.
 #[test]
 fn differentials_are_counted_as_the_server_did() {
-    let differentials: Vec<serde_json::Value> = fixture("differentials.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let differentials: Vec<serde_json::Value> =
+        fixture("differentials.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(differentials.len(), 234);
     let mut disputed = 0;
     for case in &differentials {
@@ -80,7 +81,8 @@ fn differentials_are_counted_as_the_server_did() {
         if case["scs_off"].as_bool() == Some(true) {
             continue;
         }
-        let tags: Vec<&str> = case["tags"].as_array().unwrap().iter().map(|tag| tag.as_str().unwrap()).filter(|tag| *tag != "<empty>").collect();
+        let tags: Vec<&str> =
+            case["tags"].as_array().unwrap().iter().map(|tag| tag.as_str().unwrap()).filter(|tag| *tag != "<empty>").collect();
         let error = case["error"].as_str();
         disputed += usize::from(matches!(facts.opaque, Some(Opaque::DisputedNumber | Opaque::DisputedKind)));
         match error {

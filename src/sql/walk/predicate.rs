@@ -1,10 +1,12 @@
 //! Whether a predicate can exclude a row, as far as its text tells. What is not recognised excludes nothing: the statement is then held to be
 //! one that writes every row. Wherever a literal's value is looked at, that is noted, whether or not anything came of it: the key of the facts
 //! depends on the form of a statement alone. So nothing here stops early on account of a value.
+#![allow(clippy::wildcard_enum_match_arm, reason = "what is not recognised excludes nothing")]
 
 use super::super::facts::Limit;
 use super::super::parser::tree::{
-    AExpr, AExprKind, BoolExprType, BoolTestType, Node, NodeRef, NullTestType, RangeVar, SelectStmt, SubLink, SubLinkType, WithClause, a_const,
+    AExpr, AExprKind, BoolExprType, BoolTestType, Node, NodeRef, NullTestType, RangeVar, SelectStmt, SubLink, SubLinkType, WithClause,
+    a_const,
 };
 use super::{Walk, children, names};
 
@@ -27,7 +29,10 @@ enum Side<'t> {
     /// nothing any column is one, by the name before it.
     Column(Option<&'t str>, &'t str),
     /// A column of something else.
-    Other { qualifier: &'t str, column: &'t str },
+    Other {
+        qualifier: &'t str,
+        column: &'t str,
+    },
     /// The same for all rows.
     Fixed,
     Unclear,
@@ -74,7 +79,10 @@ fn restricted<'t>(walk: &mut Walk<'t>, select: &'t SelectStmt, outside: Among<'t
         return true;
     }
     let among = Among { target: None, others: &[], with: select.with_clause.as_ref().or(outside.with) };
-    let filtered = select.where_clause.as_deref().is_some_and(|predicate| Look { walk, among, equal_only: false, joins: false }.holds(predicate, false));
+    let filtered = select
+        .where_clause
+        .as_deref()
+        .is_some_and(|predicate| Look { walk, among, equal_only: false, joins: false }.holds(predicate, false));
     // Another table has rows of its own; the same one has them all.
     let same = outside.target.is_none() || select.from_clause.iter().any(|item| reads_from(item, outside.target));
     filtered || (!same && !select.from_clause.is_empty())
@@ -179,8 +187,12 @@ impl<'t> Look<'_, 't> {
             "<>" | "!=" => negated && self.equal(left, right),
             "<" | "<=" | ">" | ">=" => {
                 let (column, literal, upward) = match (left, right) {
-                    (Side::Column(_, column), Side::Fixed) => (column, self.literal(expression.rexpr.as_deref()), operator.starts_with('>')),
-                    (Side::Fixed, Side::Column(_, column)) => (column, self.literal(expression.lexpr.as_deref()), operator.starts_with('<')),
+                    (Side::Column(_, column), Side::Fixed) => {
+                        (column, self.literal(expression.rexpr.as_deref()), operator.starts_with('>'))
+                    }
+                    (Side::Fixed, Side::Column(_, column)) => {
+                        (column, self.literal(expression.lexpr.as_deref()), operator.starts_with('<'))
+                    }
                     _ => return false,
                 };
                 let upward = upward != negated;
@@ -238,12 +250,14 @@ impl<'t> Look<'_, 't> {
                         None => false,
                     };
                 }
-                NodeRef::RangeFunction(function) if function.alias.as_ref().is_some_and(|alias| alias.aliasname == qualifier) => return true,
+                NodeRef::RangeFunction(function) if function.alias.as_ref().is_some_and(|alias| alias.aliasname == qualifier) => {
+                    return true;
+                }
                 _ => {}
             }
         }
         // A join of several tables, or a table around the query: there is no telling which rows of it are joined, but it has its own.
-        self.among.target.is_none() || self.among.others.iter().any(|item| is_join(item)) && !self.others_read_target()
+        self.among.target.is_none() || self.among.others.iter().any(is_join) && !self.others_read_target()
     }
 
     fn others_read_target(&self) -> bool {
@@ -382,7 +396,10 @@ fn row_of_columns<'t>(look: &mut Look<'_, 't>, node: NodeRef<'t>) -> Side<'t> {
 
 /// Functions that tell different values apart well enough.
 fn keeps_apart(name: &str) -> bool {
-    matches!(name, "lower" | "upper" | "btrim" | "ltrim" | "rtrim" | "date" | "date_trunc" | "extract" | "date_part" | "md5" | "to_char" | "timezone")
+    matches!(
+        name,
+        "lower" | "upper" | "btrim" | "ltrim" | "rtrim" | "date" | "date_trunc" | "extract" | "date_part" | "md5" | "to_char" | "timezone"
+    )
 }
 
 fn is_constant(node: &Node) -> bool {
@@ -412,7 +429,11 @@ fn is_join(item: &Node) -> bool {
 }
 
 fn select_of(node: Option<&Node>) -> Option<&SelectStmt> {
-    if let Some(NodeRef::SelectStmt(select)) = node.and_then(|node| node.node.as_ref()).map(|node| node.to_ref()) { Some(select) } else { None }
+    if let Some(NodeRef::SelectStmt(select)) = node.and_then(|node| node.node.as_ref()).map(|node| node.to_ref()) {
+        Some(select)
+    } else {
+        None
+    }
 }
 
 fn subquery_named<'t>(with: Option<&'t WithClause>, name: &str) -> Option<&'t SelectStmt> {

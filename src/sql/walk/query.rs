@@ -67,7 +67,9 @@ impl<'t> Walk<'t> {
         let before = usize::try_from(constant.location).ok().and_then(|at| self.text.as_bytes().get(..at)).unwrap_or_default();
         let before = before.trim_ascii_end();
         let behind_keyword = ["limit", "first", "next"].into_iter().any(|keyword| {
-            before.split_at_checked(before.len().saturating_sub(keyword.len())).is_some_and(|(_, end)| end.eq_ignore_ascii_case(keyword.as_bytes()))
+            before
+                .split_at_checked(before.len().saturating_sub(keyword.len()))
+                .is_some_and(|(_, end)| end.eq_ignore_ascii_case(keyword.as_bytes()))
         });
         match u64::try_from(number.ival) {
             Ok(rows) if behind_keyword => Limit::Rows(rows),

@@ -1,4 +1,5 @@
 //! Statements about the session: settings in every spelling, transactions, prepared statements, cursors, channels.
+#![allow(clippy::wildcard_enum_match_arm, reason = "what is no constant has no value that is known")]
 
 use super::super::effect::Effect;
 use super::super::facts::{Discard, Fetch, Named, Opaque, SetHow, Setting, SettingValue, Transaction};
@@ -200,7 +201,8 @@ fn values(arguments: &[Node]) -> SettingValue {
     let Some(items) = arguments.iter().map(constant).collect::<Option<Vec<_>>>() else { return SettingValue::Computed };
     let items: Vec<String> = items.into_iter().map(written).collect();
     let quoted = |item: &String| {
-        let plain = item.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'.' | b'-' | b'/' | b':' | b'+' | b' '));
+        let plain =
+            item.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'.' | b'-' | b'/' | b':' | b'+' | b' '));
         if plain { item.clone() } else { format!("\"{}\"", item.replace('"', "\"\"")) }
     };
     match items.as_slice() {

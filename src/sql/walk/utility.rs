@@ -1,4 +1,5 @@
 //! Statements that are neither queries nor writes of rows, where their kind alone does not tell what they do.
+#![allow(clippy::wildcard_enum_match_arm, reason = "what is no truth value says yes, and what is no list of names is visited as it is")]
 
 use super::super::effect::{Effect, EffectSet};
 use super::super::facts::{Copy, CopyTarget, Direction, Explain, How, Named, Opaque};
@@ -174,7 +175,13 @@ impl<'t> Walk<'t> {
                 | ObjectType::ObjectIndex
                 | ObjectType::ObjectForeignTable,
             ) => self.listed_relation(&list.items, place),
-            Ok(ObjectType::ObjectColumn | ObjectType::ObjectTabconstraint | ObjectType::ObjectTrigger | ObjectType::ObjectRule | ObjectType::ObjectPolicy) => {
+            Ok(
+                ObjectType::ObjectColumn
+                | ObjectType::ObjectTabconstraint
+                | ObjectType::ObjectTrigger
+                | ObjectType::ObjectRule
+                | ObjectType::ObjectPolicy,
+            ) => {
                 self.listed_relation(list.items.split_last().map_or(&[][..], |(_, table)| table), place);
             }
             Ok(_) | Err(_) => self.many(&list.items, place),

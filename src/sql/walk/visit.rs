@@ -42,7 +42,9 @@ impl<'t> Walk<'t> {
             NodeRef::FetchStmt(fetch) => self.fetch(fetch, place),
             NodeRef::ClosePortalStmt(close) => self.name("CLOSE", Named::Close(named(&close.portalname)), Effect::Session, place),
             NodeRef::ListenStmt(listen) => self.name("LISTEN", Named::Listen(listen.conditionname.as_str().into()), Effect::Session, place),
-            NodeRef::UnlistenStmt(unlisten) => self.name("UNLISTEN", Named::Unlisten(named(&unlisten.conditionname)), Effect::Session, place),
+            NodeRef::UnlistenStmt(unlisten) => {
+                self.name("UNLISTEN", Named::Unlisten(named(&unlisten.conditionname)), Effect::Session, place)
+            }
             // What it says reaches whoever listens.
             NodeRef::NotifyStmt(notify) => self.name("NOTIFY", Named::Notify(notify.conditionname.as_str().into()), Effect::Export, place),
             NodeRef::ExplainStmt(explain) => self.explain(explain, place),
@@ -374,7 +376,6 @@ impl<'t> Walk<'t> {
         for (name, value) in told {
             self.effect(place, super::super::settings::judge(&name, &value).and(Effect::Guard.into()));
         }
-
     }
 }
 
@@ -388,57 +389,151 @@ pub struct Object {
 
 pub fn object(kind: i32) -> Object {
     match ObjectType::try_from(kind) {
-        Ok(ObjectType::ObjectAccessMethod) => Object { create: "CREATE ACCESS METHOD", alter: "ALTER ACCESS METHOD", drop: "DROP ACCESS METHOD", effects: DDL_CODE },
-        Ok(ObjectType::ObjectAggregate) => Object { create: "CREATE AGGREGATE", alter: "ALTER AGGREGATE", drop: "DROP AGGREGATE", effects: DDL_CODE },
-        Ok(ObjectType::ObjectAmop) => Object { create: "CREATE OPERATOR FAMILY", alter: "ALTER OPERATOR FAMILY", drop: "DROP OPERATOR FAMILY", effects: DDL_CODE },
-        Ok(ObjectType::ObjectAmproc) => Object { create: "CREATE OPERATOR FAMILY", alter: "ALTER OPERATOR FAMILY", drop: "DROP OPERATOR FAMILY", effects: DDL_CODE },
+        Ok(ObjectType::ObjectAccessMethod) => {
+            Object { create: "CREATE ACCESS METHOD", alter: "ALTER ACCESS METHOD", drop: "DROP ACCESS METHOD", effects: DDL_CODE }
+        }
+        Ok(ObjectType::ObjectAggregate) => {
+            Object { create: "CREATE AGGREGATE", alter: "ALTER AGGREGATE", drop: "DROP AGGREGATE", effects: DDL_CODE }
+        }
+        Ok(ObjectType::ObjectAmop) => {
+            Object { create: "CREATE OPERATOR FAMILY", alter: "ALTER OPERATOR FAMILY", drop: "DROP OPERATOR FAMILY", effects: DDL_CODE }
+        }
+        Ok(ObjectType::ObjectAmproc) => {
+            Object { create: "CREATE OPERATOR FAMILY", alter: "ALTER OPERATOR FAMILY", drop: "DROP OPERATOR FAMILY", effects: DDL_CODE }
+        }
         Ok(ObjectType::ObjectAttribute) => Object { create: "CREATE TYPE", alter: "ALTER TYPE", drop: "DROP TYPE", effects: DDL },
         Ok(ObjectType::ObjectCast) => Object { create: "CREATE CAST", alter: "ALTER CAST", drop: "DROP CAST", effects: DDL_CODE },
         Ok(ObjectType::ObjectColumn) => Object { create: "CREATE TABLE", alter: "ALTER TABLE", drop: "DROP TABLE", effects: DDL },
-        Ok(ObjectType::ObjectCollation) => Object { create: "CREATE COLLATION", alter: "ALTER COLLATION", drop: "DROP COLLATION", effects: DDL },
-        Ok(ObjectType::ObjectConversion) => Object { create: "CREATE CONVERSION", alter: "ALTER CONVERSION", drop: "DROP CONVERSION", effects: DDL_CODE },
-        Ok(ObjectType::ObjectDatabase) => Object { create: "CREATE DATABASE", alter: "ALTER DATABASE", drop: "DROP DATABASE", effects: DDL_ADMIN },
+        Ok(ObjectType::ObjectCollation) => {
+            Object { create: "CREATE COLLATION", alter: "ALTER COLLATION", drop: "DROP COLLATION", effects: DDL }
+        }
+        Ok(ObjectType::ObjectConversion) => {
+            Object { create: "CREATE CONVERSION", alter: "ALTER CONVERSION", drop: "DROP CONVERSION", effects: DDL_CODE }
+        }
+        Ok(ObjectType::ObjectDatabase) => {
+            Object { create: "CREATE DATABASE", alter: "ALTER DATABASE", drop: "DROP DATABASE", effects: DDL_ADMIN }
+        }
         Ok(ObjectType::ObjectDefault) => Object { create: "CREATE TABLE", alter: "ALTER TABLE", drop: "DROP TABLE", effects: DDL },
-        Ok(ObjectType::ObjectDefacl) => Object { create: "CREATE DEFAULT PRIVILEGES", alter: "ALTER DEFAULT PRIVILEGES", drop: "DROP DEFAULT PRIVILEGES", effects: DDL_PRIVILEGE },
+        Ok(ObjectType::ObjectDefacl) => Object {
+            create: "CREATE DEFAULT PRIVILEGES",
+            alter: "ALTER DEFAULT PRIVILEGES",
+            drop: "DROP DEFAULT PRIVILEGES",
+            effects: DDL_PRIVILEGE,
+        },
         Ok(ObjectType::ObjectDomain) => Object { create: "CREATE DOMAIN", alter: "ALTER DOMAIN", drop: "DROP DOMAIN", effects: DDL },
         Ok(ObjectType::ObjectDomconstraint) => Object { create: "CREATE DOMAIN", alter: "ALTER DOMAIN", drop: "DROP DOMAIN", effects: DDL },
-        Ok(ObjectType::ObjectEventTrigger) => Object { create: "CREATE EVENT TRIGGER", alter: "ALTER EVENT TRIGGER", drop: "DROP EVENT TRIGGER", effects: DDL_CODE },
-        Ok(ObjectType::ObjectExtension) => Object { create: "CREATE EXTENSION", alter: "ALTER EXTENSION", drop: "DROP EXTENSION", effects: DDL_CODE },
-        Ok(ObjectType::ObjectFdw) => Object { create: "CREATE FOREIGN DATA WRAPPER", alter: "ALTER FOREIGN DATA WRAPPER", drop: "DROP FOREIGN DATA WRAPPER", effects: DDL_CODE },
-        Ok(ObjectType::ObjectForeignServer) => Object { create: "CREATE SERVER", alter: "ALTER SERVER", drop: "DROP SERVER", effects: DDL_ADMIN },
-        Ok(ObjectType::ObjectForeignTable) => Object { create: "CREATE FOREIGN TABLE", alter: "ALTER FOREIGN TABLE", drop: "DROP FOREIGN TABLE", effects: DDL },
-        Ok(ObjectType::ObjectFunction) => Object { create: "CREATE FUNCTION", alter: "ALTER FUNCTION", drop: "DROP FUNCTION", effects: DDL_CODE },
+        Ok(ObjectType::ObjectEventTrigger) => {
+            Object { create: "CREATE EVENT TRIGGER", alter: "ALTER EVENT TRIGGER", drop: "DROP EVENT TRIGGER", effects: DDL_CODE }
+        }
+        Ok(ObjectType::ObjectExtension) => {
+            Object { create: "CREATE EXTENSION", alter: "ALTER EXTENSION", drop: "DROP EXTENSION", effects: DDL_CODE }
+        }
+        Ok(ObjectType::ObjectFdw) => Object {
+            create: "CREATE FOREIGN DATA WRAPPER",
+            alter: "ALTER FOREIGN DATA WRAPPER",
+            drop: "DROP FOREIGN DATA WRAPPER",
+            effects: DDL_CODE,
+        },
+        Ok(ObjectType::ObjectForeignServer) => {
+            Object { create: "CREATE SERVER", alter: "ALTER SERVER", drop: "DROP SERVER", effects: DDL_ADMIN }
+        }
+        Ok(ObjectType::ObjectForeignTable) => {
+            Object { create: "CREATE FOREIGN TABLE", alter: "ALTER FOREIGN TABLE", drop: "DROP FOREIGN TABLE", effects: DDL }
+        }
+        Ok(ObjectType::ObjectFunction) => {
+            Object { create: "CREATE FUNCTION", alter: "ALTER FUNCTION", drop: "DROP FUNCTION", effects: DDL_CODE }
+        }
         Ok(ObjectType::ObjectIndex) => Object { create: "CREATE INDEX", alter: "ALTER INDEX", drop: "DROP INDEX", effects: DDL },
-        Ok(ObjectType::ObjectLanguage) => Object { create: "CREATE LANGUAGE", alter: "ALTER LANGUAGE", drop: "DROP LANGUAGE", effects: DDL_CODE },
-        Ok(ObjectType::ObjectLargeobject) => Object { create: "CREATE LARGE OBJECT", alter: "ALTER LARGE OBJECT", drop: "DROP LARGE OBJECT", effects: DDL },
-        Ok(ObjectType::ObjectMatview) => Object { create: "CREATE MATERIALIZED VIEW", alter: "ALTER MATERIALIZED VIEW", drop: "DROP MATERIALIZED VIEW", effects: DDL },
-        Ok(ObjectType::ObjectOpclass) => Object { create: "CREATE OPERATOR CLASS", alter: "ALTER OPERATOR CLASS", drop: "DROP OPERATOR CLASS", effects: DDL_CODE },
-        Ok(ObjectType::ObjectOperator) => Object { create: "CREATE OPERATOR", alter: "ALTER OPERATOR", drop: "DROP OPERATOR", effects: DDL_CODE },
-        Ok(ObjectType::ObjectOpfamily) => Object { create: "CREATE OPERATOR FAMILY", alter: "ALTER OPERATOR FAMILY", drop: "DROP OPERATOR FAMILY", effects: DDL_CODE },
-        Ok(ObjectType::ObjectParameterAcl) => Object { create: "CREATE PARAMETER", alter: "ALTER PARAMETER", drop: "DROP PARAMETER", effects: DDL_PRIVILEGE },
-        Ok(ObjectType::ObjectPolicy) => Object { create: "CREATE POLICY", alter: "ALTER POLICY", drop: "DROP POLICY", effects: DDL_PRIVILEGE },
-        Ok(ObjectType::ObjectProcedure) => Object { create: "CREATE PROCEDURE", alter: "ALTER PROCEDURE", drop: "DROP PROCEDURE", effects: DDL_CODE },
-        Ok(ObjectType::ObjectPublication) => Object { create: "CREATE PUBLICATION", alter: "ALTER PUBLICATION", drop: "DROP PUBLICATION", effects: DDL_ADMIN },
-        Ok(ObjectType::ObjectPublicationNamespace) => Object { create: "CREATE PUBLICATION", alter: "ALTER PUBLICATION", drop: "DROP PUBLICATION", effects: DDL_ADMIN },
-        Ok(ObjectType::ObjectPublicationRel) => Object { create: "CREATE PUBLICATION", alter: "ALTER PUBLICATION", drop: "DROP PUBLICATION", effects: DDL_ADMIN },
+        Ok(ObjectType::ObjectLanguage) => {
+            Object { create: "CREATE LANGUAGE", alter: "ALTER LANGUAGE", drop: "DROP LANGUAGE", effects: DDL_CODE }
+        }
+        Ok(ObjectType::ObjectLargeobject) => {
+            Object { create: "CREATE LARGE OBJECT", alter: "ALTER LARGE OBJECT", drop: "DROP LARGE OBJECT", effects: DDL }
+        }
+        Ok(ObjectType::ObjectMatview) => {
+            Object { create: "CREATE MATERIALIZED VIEW", alter: "ALTER MATERIALIZED VIEW", drop: "DROP MATERIALIZED VIEW", effects: DDL }
+        }
+        Ok(ObjectType::ObjectOpclass) => {
+            Object { create: "CREATE OPERATOR CLASS", alter: "ALTER OPERATOR CLASS", drop: "DROP OPERATOR CLASS", effects: DDL_CODE }
+        }
+        Ok(ObjectType::ObjectOperator) => {
+            Object { create: "CREATE OPERATOR", alter: "ALTER OPERATOR", drop: "DROP OPERATOR", effects: DDL_CODE }
+        }
+        Ok(ObjectType::ObjectOpfamily) => {
+            Object { create: "CREATE OPERATOR FAMILY", alter: "ALTER OPERATOR FAMILY", drop: "DROP OPERATOR FAMILY", effects: DDL_CODE }
+        }
+        Ok(ObjectType::ObjectParameterAcl) => {
+            Object { create: "CREATE PARAMETER", alter: "ALTER PARAMETER", drop: "DROP PARAMETER", effects: DDL_PRIVILEGE }
+        }
+        Ok(ObjectType::ObjectPolicy) => {
+            Object { create: "CREATE POLICY", alter: "ALTER POLICY", drop: "DROP POLICY", effects: DDL_PRIVILEGE }
+        }
+        Ok(ObjectType::ObjectProcedure) => {
+            Object { create: "CREATE PROCEDURE", alter: "ALTER PROCEDURE", drop: "DROP PROCEDURE", effects: DDL_CODE }
+        }
+        Ok(ObjectType::ObjectPublication) => {
+            Object { create: "CREATE PUBLICATION", alter: "ALTER PUBLICATION", drop: "DROP PUBLICATION", effects: DDL_ADMIN }
+        }
+        Ok(ObjectType::ObjectPublicationNamespace) => {
+            Object { create: "CREATE PUBLICATION", alter: "ALTER PUBLICATION", drop: "DROP PUBLICATION", effects: DDL_ADMIN }
+        }
+        Ok(ObjectType::ObjectPublicationRel) => {
+            Object { create: "CREATE PUBLICATION", alter: "ALTER PUBLICATION", drop: "DROP PUBLICATION", effects: DDL_ADMIN }
+        }
         Ok(ObjectType::ObjectRole) => Object { create: "CREATE ROLE", alter: "ALTER ROLE", drop: "DROP ROLE", effects: DDL_PRIVILEGE },
-        Ok(ObjectType::ObjectRoutine) => Object { create: "CREATE ROUTINE", alter: "ALTER ROUTINE", drop: "DROP ROUTINE", effects: DDL_CODE },
+        Ok(ObjectType::ObjectRoutine) => {
+            Object { create: "CREATE ROUTINE", alter: "ALTER ROUTINE", drop: "DROP ROUTINE", effects: DDL_CODE }
+        }
         Ok(ObjectType::ObjectRule) => Object { create: "CREATE RULE", alter: "ALTER RULE", drop: "DROP RULE", effects: DDL_CODE },
         Ok(ObjectType::ObjectSchema) => Object { create: "CREATE SCHEMA", alter: "ALTER SCHEMA", drop: "DROP SCHEMA", effects: DDL },
-        Ok(ObjectType::ObjectSequence) => Object { create: "CREATE SEQUENCE", alter: "ALTER SEQUENCE", drop: "DROP SEQUENCE", effects: DDL },
-        Ok(ObjectType::ObjectSubscription) => Object { create: "CREATE SUBSCRIPTION", alter: "ALTER SUBSCRIPTION", drop: "DROP SUBSCRIPTION", effects: DDL_ADMIN },
-        Ok(ObjectType::ObjectStatisticExt) => Object { create: "CREATE STATISTICS", alter: "ALTER STATISTICS", drop: "DROP STATISTICS", effects: DDL },
+        Ok(ObjectType::ObjectSequence) => {
+            Object { create: "CREATE SEQUENCE", alter: "ALTER SEQUENCE", drop: "DROP SEQUENCE", effects: DDL }
+        }
+        Ok(ObjectType::ObjectSubscription) => {
+            Object { create: "CREATE SUBSCRIPTION", alter: "ALTER SUBSCRIPTION", drop: "DROP SUBSCRIPTION", effects: DDL_ADMIN }
+        }
+        Ok(ObjectType::ObjectStatisticExt) => {
+            Object { create: "CREATE STATISTICS", alter: "ALTER STATISTICS", drop: "DROP STATISTICS", effects: DDL }
+        }
         Ok(ObjectType::ObjectTabconstraint) => Object { create: "CREATE TABLE", alter: "ALTER TABLE", drop: "DROP TABLE", effects: DDL },
         Ok(ObjectType::ObjectTable) => Object { create: "CREATE TABLE", alter: "ALTER TABLE", drop: "DROP TABLE", effects: DDL },
-        Ok(ObjectType::ObjectTablespace) => Object { create: "CREATE TABLESPACE", alter: "ALTER TABLESPACE", drop: "DROP TABLESPACE", effects: DDL_ADMIN },
-        Ok(ObjectType::ObjectTransform) => Object { create: "CREATE TRANSFORM", alter: "ALTER TRANSFORM", drop: "DROP TRANSFORM", effects: DDL_CODE },
-        Ok(ObjectType::ObjectTrigger) => Object { create: "CREATE TRIGGER", alter: "ALTER TRIGGER", drop: "DROP TRIGGER", effects: DDL_CODE },
-        Ok(ObjectType::ObjectTsconfiguration) => Object { create: "CREATE TEXT SEARCH CONFIGURATION", alter: "ALTER TEXT SEARCH CONFIGURATION", drop: "DROP TEXT SEARCH CONFIGURATION", effects: DDL },
-        Ok(ObjectType::ObjectTsdictionary) => Object { create: "CREATE TEXT SEARCH DICTIONARY", alter: "ALTER TEXT SEARCH DICTIONARY", drop: "DROP TEXT SEARCH DICTIONARY", effects: DDL },
-        Ok(ObjectType::ObjectTsparser) => Object { create: "CREATE TEXT SEARCH PARSER", alter: "ALTER TEXT SEARCH PARSER", drop: "DROP TEXT SEARCH PARSER", effects: DDL_CODE },
-        Ok(ObjectType::ObjectTstemplate) => Object { create: "CREATE TEXT SEARCH TEMPLATE", alter: "ALTER TEXT SEARCH TEMPLATE", drop: "DROP TEXT SEARCH TEMPLATE", effects: DDL_CODE },
+        Ok(ObjectType::ObjectTablespace) => {
+            Object { create: "CREATE TABLESPACE", alter: "ALTER TABLESPACE", drop: "DROP TABLESPACE", effects: DDL_ADMIN }
+        }
+        Ok(ObjectType::ObjectTransform) => {
+            Object { create: "CREATE TRANSFORM", alter: "ALTER TRANSFORM", drop: "DROP TRANSFORM", effects: DDL_CODE }
+        }
+        Ok(ObjectType::ObjectTrigger) => {
+            Object { create: "CREATE TRIGGER", alter: "ALTER TRIGGER", drop: "DROP TRIGGER", effects: DDL_CODE }
+        }
+        Ok(ObjectType::ObjectTsconfiguration) => Object {
+            create: "CREATE TEXT SEARCH CONFIGURATION",
+            alter: "ALTER TEXT SEARCH CONFIGURATION",
+            drop: "DROP TEXT SEARCH CONFIGURATION",
+            effects: DDL,
+        },
+        Ok(ObjectType::ObjectTsdictionary) => Object {
+            create: "CREATE TEXT SEARCH DICTIONARY",
+            alter: "ALTER TEXT SEARCH DICTIONARY",
+            drop: "DROP TEXT SEARCH DICTIONARY",
+            effects: DDL,
+        },
+        Ok(ObjectType::ObjectTsparser) => Object {
+            create: "CREATE TEXT SEARCH PARSER",
+            alter: "ALTER TEXT SEARCH PARSER",
+            drop: "DROP TEXT SEARCH PARSER",
+            effects: DDL_CODE,
+        },
+        Ok(ObjectType::ObjectTstemplate) => Object {
+            create: "CREATE TEXT SEARCH TEMPLATE",
+            alter: "ALTER TEXT SEARCH TEMPLATE",
+            drop: "DROP TEXT SEARCH TEMPLATE",
+            effects: DDL_CODE,
+        },
         Ok(ObjectType::ObjectType) => Object { create: "CREATE TYPE", alter: "ALTER TYPE", drop: "DROP TYPE", effects: DDL },
-        Ok(ObjectType::ObjectUserMapping) => Object { create: "CREATE USER MAPPING", alter: "ALTER USER MAPPING", drop: "DROP USER MAPPING", effects: DDL_PRIVILEGE },
+        Ok(ObjectType::ObjectUserMapping) => {
+            Object { create: "CREATE USER MAPPING", alter: "ALTER USER MAPPING", drop: "DROP USER MAPPING", effects: DDL_PRIVILEGE }
+        }
         Ok(ObjectType::ObjectView) => Object { create: "CREATE VIEW", alter: "ALTER VIEW", drop: "DROP VIEW", effects: DDL },
         Ok(ObjectType::Undefined) | Err(_) => Object { create: "CREATE", alter: "ALTER", drop: "DROP", effects: Effect::Opaque.alone() },
     }

@@ -3,8 +3,8 @@
 use super::super::effect::Effect;
 use super::super::facts::{Clause, How};
 use super::super::parser::tree::{
-    CmdType, DeleteStmt, InsertStmt, MergeMatchKind, MergeStmt, Node, NodeRef, OnConflictAction, OnConflictClause, RangeVar, ReturningClause,
-    SelectStmt, UpdateStmt,
+    CmdType, DeleteStmt, InsertStmt, MergeMatchKind, MergeStmt, Node, NodeRef, OnConflictAction, OnConflictClause, RangeVar,
+    ReturningClause, SelectStmt, UpdateStmt,
 };
 use super::predicate::{self, Among};
 use super::{Place, Walk};
