@@ -40,7 +40,7 @@ pub fn check(text: &[u8]) -> Result<Checked<'_>, Opaque> {
     if memmem::find_iter(text.as_bytes(), b"/*").nth(MOST_COMMENTS).is_some() {
         return Err(Opaque::TooManyComments);
     }
-    let Depth { folded, full, copied } = depth(text);
+    let Found { depth: Depth { folded, full }, copied } = look(text);
     if folded > DEEPEST {
         Err(Opaque::TooDeep)
     } else if copied > MOST_COPIES {
@@ -55,8 +55,12 @@ pub fn check(text: &[u8]) -> Result<Checked<'_>, Opaque> {
 struct Depth {
     folded: usize,
     full: usize,
-    /// What one source for several columns may come to.
-    copied: usize,
+}
+
+impl Depth {
+    fn or(self, other: Self) -> Self {
+        Self { folded: self.folded.max(other.folded), full: self.full.max(other.full) }
+    }
 }
 
 /// What opens a level, and a query in it, are as deep as so many operators.
@@ -66,13 +70,15 @@ const QUERY: usize = 2;
 /// So many set operations are as deep as an operator.
 const UNITED: usize = 16;
 
-/// What has been opened around the place at hand, and the chains of operators that may run through it.
+/// What stands between two brackets. A chain of operators may hold what comes before it or what comes behind it, so it is as deep as the
+/// chain is long and the deepest of its parts.
 #[derive(Debug, Clone, Copy, Default)]
 struct Level {
     /// Closed by END instead of a bracket.
     case: bool,
-    /// Operators since the last comma or conjunction: each may hold the ones before it, or the ones behind it.
+    /// Operators since the last comma or conjunction, and the deepest that was closed since then.
     operators: usize,
+    part: Depth,
     /// Likewise since the last comma only.
     conjoined: usize,
     /// Joins and the like, whose chains go on through commas and conjunctions; and set operations.
@@ -83,15 +89,24 @@ struct Level {
     commas: usize,
     /// What a query adds, if there is one.
     query: usize,
-    /// All that is open around this level.
-    around: Depth,
+    /// The deepest that was closed, and the deepest there was.
+    parts: Depth,
+    deepest: Depth,
 }
 
-fn depth(text: &str) -> Depth {
+/// What the one pass over a text finds.
+#[derive(Debug, Default)]
+struct Found {
+    depth: Depth,
+    /// What one source for several columns may come to.
+    copied: usize,
+}
+
+fn look(text: &str) -> Found {
     let mut scanner = Scanner::new(text);
     let mut open: Vec<Level> = Vec::new();
     let mut level = Level::default();
-    let mut deepest = Depth::default();
+    let mut found = Found::default();
     let mut behind_dot = false;
     // The commas of what was closed right before.
     let mut listed = 0;
@@ -99,47 +114,54 @@ fn depth(text: &str) -> Depth {
     loop {
         let (token, place) = match scanner.step() {
             Ok(Some(found)) => found,
-            Ok(None) => return deepest,
+            Ok(None) => break,
             // Not every text that PostgreSQL reads is read here. A level takes at least one character.
             Err(_) => {
-                let rest = text.len().saturating_sub(read);
-                return Depth { folded: deepest.folded.saturating_add(rest), full: deepest.full.saturating_add(rest), ..deepest };
+                level.joined += text.len().saturating_sub(read);
+                level.note();
+                break;
             }
         };
         read = place.end;
         let after_dot = std::mem::take(&mut behind_dot);
         let columns = std::mem::take(&mut listed);
         match token {
-            Token::Mark(b'(' | b'[') => open_level(&mut open, &mut level, false),
+            Token::Mark(b'(' | b'[') => {
+                open.push(level);
+                level = Level::default();
+            }
             Token::Mark(b')' | b']') => {
                 while level.case && !open.is_empty() {
-                    level = open.pop().unwrap_or_default();
+                    level.close(open.pop());
                 }
                 listed = level.commas;
-                level = open.pop().unwrap_or_default();
+                level.close(open.pop());
             }
             Token::Mark(b',') => {
-                (level.operators, level.conjoined) = (0, 0);
+                (level.operators, level.conjoined, level.part) = (0, 0, Depth::default());
                 level.commas += 1;
             }
             Token::Mark(b';') => {
-                open.clear();
+                while let Some(around) = open.pop() {
+                    level.close(Some(around));
+                }
+                found.depth = found.depth.or(level.deepest);
                 level = Level::default();
             }
             Token::Mark(b'.') => behind_dot = true,
             Token::Operator | Token::Cast => {
                 let rest = text.len().saturating_sub(place.end);
-                deepest.copied = deepest.copied.saturating_add(columns.saturating_mul(rest));
+                found.copied = found.copied.saturating_add(columns.saturating_mul(rest));
                 level.operators += 1;
             }
             // They are no part of what is read.
-            Token::Block | Token::Line => {
-                (behind_dot, listed) = (after_dot, columns);
-                continue;
-            }
+            Token::Block | Token::Line => (behind_dot, listed) = (after_dot, columns),
             Token::Word if !after_dot => match word(scanner.text(place)) {
-                Word::Case => open_level(&mut open, &mut level, true),
-                Word::End if level.case => level = open.pop().unwrap_or_default(),
+                Word::Case => {
+                    open.push(level);
+                    level = Level { case: true, ..Level::default() };
+                }
+                Word::End if level.case => level.close(open.pop()),
                 Word::Joining => level.joined += 1,
                 Word::Between => {
                     level.ranges += 1;
@@ -154,16 +176,20 @@ fn depth(text: &str) -> Depth {
                 }
                 Word::Conjunction => {
                     level.conjoined += level.operators + 1;
-                    level.operators = 0;
+                    (level.operators, level.part) = (0, Depth::default());
                 }
                 Word::Operator => level.operators += 1,
-                Word::End | Word::Other => continue,
+                Word::End | Word::Other => {}
             },
-            Token::Mark(_) | Token::Word | Token::Quoted | Token::Text | Token::Number | Token::Parameter | Token::Dots => continue,
+            Token::Mark(_) | Token::Word | Token::Quoted | Token::Text | Token::Number | Token::Parameter | Token::Dots => {}
         }
-        let here = level.reach();
-        deepest = Depth { folded: deepest.folded.max(here.folded), full: deepest.full.max(here.full), copied: deepest.copied };
+        level.note();
     }
+    while let Some(around) = open.pop() {
+        level.close(Some(around));
+    }
+    found.depth = found.depth.or(level.deepest);
+    found
 }
 
 impl Level {
@@ -173,20 +199,23 @@ impl Level {
         self.operators = 0;
     }
 
-    fn reach(&self) -> Depth {
-        let folded = self.around.folded + self.query + self.joined + self.united / UNITED + self.operators + OPENED;
-        Depth {
-            folded,
-            full: self.around.full + self.query + self.joined + self.united + self.conjoined + self.operators + OPENED,
-            copied: 0,
+    fn note(&mut self) {
+        let through = self.joined + self.united > 0;
+        let part = if through { self.parts } else { self.part };
+        let own = self.query + self.joined + self.operators + OPENED;
+        let here = Depth { folded: own + self.united / UNITED + part.folded, full: own + self.united + self.conjoined + self.parts.full };
+        self.deepest = self.deepest.or(here);
+    }
+
+    /// Goes back to the level around this one; without one, it goes on.
+    fn close(&mut self, around: Option<Self>) {
+        if let Some(mut around) = around {
+            around.part = around.part.or(self.deepest);
+            around.parts = around.parts.or(self.deepest);
+            around.note();
+            *self = around;
         }
     }
-}
-
-fn open_level(open: &mut Vec<Level>, level: &mut Level, case: bool) {
-    let around = level.reach();
-    open.push(*level);
-    *level = Level { case, around, ..Level::default() };
 }
 
 enum Word {

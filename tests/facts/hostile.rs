@@ -72,10 +72,10 @@ fn deep(levels: usize) -> Vec<(&'static str, String)> {
         ("parentheses", format!("select {}", nested("(", "1", ")", 2))),
         ("subqueries", nested("select (", "select 1", ")", 4)),
         ("subqueries in FROM", nested("select * from (", "select 1", ") x", 5)),
-        ("named subqueries", nested("with x as (", "select 1", ") select * from x", 4)),
+        ("named subqueries", nested("with x as (", "select 1", ") select * from x", 6)),
         ("existence", nested("select * from t where exists (", "select 1", ")", 5)),
         ("values in FROM", nested("select * from (values((", "select 1", "))) v", 12)),
-        ("beside other tables", nested("select * from t, lateral (with a as (select 1), x as (", "select 1", ") select * from x) y", 8)),
+        ("beside other tables", nested("select * from t, lateral (with a as (select 1), x as (", "select 1", ") select * from x) y", 16)),
         ("terms", chain("select 1", "+1", 1)),
         ("signs", format!("select {}a", "- ".repeat(levels))),
         ("casts", chain("select a", "::int", 1)),
@@ -116,7 +116,19 @@ fn are_read(stack: usize, texts: Vec<(&'static str, String)>) {
 #[test]
 fn what_is_as_deep_as_may_be_is_read() {
     are_read(64 * 1024 * 1024, deep(480));
-    are_read(USUAL_STACK, deep(480));
+    are_read(USUAL_STACK, deep(300));
+    // What is deep on the left of a chain is deeper by the chain.
+    for (inner, chain) in [(240, 240), (100, 380), (380, 100), (400, 2000)] {
+        for (open, close) in [("lower(", ")"), ("array[", "]"), ("case when true then ", " end"), ("(select ", ")")] {
+            for link in ["+1", "::int", " is null", " between b and c is null", " and a", " or a", " union select 1"] {
+                let text = format!("select {}1{}{}", open.repeat(inner / 4), close.repeat(inner / 4), link.repeat(chain));
+                for stack in [STACK, USUAL_STACK] {
+                    let text = text.clone();
+                    std::thread::Builder::new().stack_size(stack).spawn(move || sql::read(text.as_bytes())).unwrap().join().unwrap();
+                }
+            }
+        }
+    }
 }
 
 /// With hardly any stack the parser may refuse sooner: what it does not read is opaque.
