@@ -21,33 +21,30 @@ fn texts(case: &Value) -> Vec<Vec<u8>> {
         text.replace("${db}", "bypass").replace("${outdir}", "/tmp").replace("${port}", "5432").replace("${pid_v}", "1").into_bytes()
     };
     for step in case["steps"].as_array().unwrap() {
-        match step {
-            Value::String(text) => found.push(plain(text)),
-            Value::Object(step) => {
-                for key in ["q", "ext"] {
-                    found.extend(step.get(key).and_then(Value::as_str).map(plain));
-                }
-                if let Some(hex) = step.get("q_hex").and_then(Value::as_str) {
-                    found.push((0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect());
-                }
-                let inner = step.get("loop").and_then(Value::as_object);
-                found.extend(
-                    inner
-                        .and_then(|inner| inner.get("q").or(inner.get("ext")))
-                        .and_then(Value::as_str)
-                        .map(|text| plain(&text.replace("{i}", "1"))),
-                );
-                for message in step.get("send").and_then(Value::as_array).into_iter().flatten() {
-                    let part = |at: usize| message[at].as_str();
-                    match part(0) {
-                        Some("Q") => found.extend(part(1).map(plain)),
-                        Some("P") => found.extend(part(2).map(plain)),
-                        Some("Qnul") => found.push(format!("{}\0{}", part(1).unwrap(), part(2).unwrap()).into_bytes()),
-                        _ => {}
-                    }
+        found.extend(step.as_str().map(plain));
+        if let Some(step) = step.as_object() {
+            for key in ["q", "ext"] {
+                found.extend(step.get(key).and_then(Value::as_str).map(plain));
+            }
+            if let Some(hex) = step.get("q_hex").and_then(Value::as_str) {
+                found.push((0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect());
+            }
+            let inner = step.get("loop").and_then(Value::as_object);
+            found.extend(
+                inner
+                    .and_then(|inner| inner.get("q").or(inner.get("ext")))
+                    .and_then(Value::as_str)
+                    .map(|text| plain(&text.replace("{i}", "1"))),
+            );
+            for message in step.get("send").and_then(Value::as_array).into_iter().flatten() {
+                let part = |at: usize| message[at].as_str();
+                match part(0) {
+                    Some("Q") => found.extend(part(1).map(plain)),
+                    Some("P") => found.extend(part(2).map(plain)),
+                    Some("Qnul") => found.push(format!("{}\0{}", part(1).unwrap(), part(2).unwrap()).into_bytes()),
+                    _ => {}
                 }
             }
-            _ => {}
         }
     }
     found
