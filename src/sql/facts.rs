@@ -46,6 +46,14 @@ pub enum Opaque {
 }
 
 impl Opaque {
+    /// Of two reasons the one that stays when the other is cleared up: who knows what was prepared clears up that one.
+    pub fn graver(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        match (one, other) {
+            (None | Some(Self::Prepared), Some(other)) => Some(other),
+            (one, _) => one,
+        }
+    }
+
     /// For people, after "it was not understood: ".
     pub const fn words(self) -> &'static str {
         match self {

@@ -40,7 +40,7 @@ fn read_here(checked: Checked<'_>) -> Facts {
         && let Some(dispute) = second::dispute(checked, &facts.statements)
     {
         facts.effects |= Effect::Opaque.into();
-        facts.opaque = Some(dispute);
+        facts.opaque = Opaque::graver(facts.opaque, Some(dispute));
     }
     facts
 }

@@ -101,3 +101,13 @@ fn what_is_told_of_each_statement() {
     println!("{checked} cases");
     assert!(checked > 400 && wrong.is_empty(), "{} of {checked}:\n{}", wrong.len(), wrong.join("\n"));
 }
+
+/// Who looks up what was prepared must not clear up anything else with it.
+#[test]
+fn a_prepared_statement_hides_no_other_reason() {
+    use pgsluice::sql::facts::Opaque;
+    let prepared = sql::read(b"execute p; select 1; execute q");
+    assert_eq!((prepared.opaque, prepared.statements.len()), (Some(Opaque::Prepared), 3));
+    let disputed = sql::read(b"execute p; SELECT E'a'\n'\\', $$'; DELETE FROM t1 --$$");
+    assert_eq!(disputed.opaque, Some(Opaque::DisputedNumber));
+}

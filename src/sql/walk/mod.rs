@@ -117,9 +117,11 @@ impl<'t> Walk<'t> {
         }
         let harmless = EffectSet::of(&[Effect::Read, Effect::Session]);
         facts.literals_matter |= self.has_values && !statement.effects.is_within(harmless);
-        facts.value_dependent |= self.value_dependent;
+        // The grammar itself looks at numbers in other statements, and so do those who read their options.
+        let rows = matches!(statement.kind, "SELECT" | "INSERT" | "UPDATE" | "DELETE" | "MERGE");
+        facts.value_dependent |= self.value_dependent || !rows;
         facts.effects |= statement.effects;
-        facts.opaque = facts.opaque.or(self.opaque);
+        facts.opaque = Opaque::graver(facts.opaque, self.opaque);
         facts.statements.push(self.statement);
     }
 
@@ -137,7 +139,7 @@ impl<'t> Walk<'t> {
     }
 
     fn make_opaque(&mut self, reason: Opaque) {
-        self.opaque = self.opaque.or(Some(reason));
+        self.opaque = Opaque::graver(self.opaque, Some(reason));
         self.statement.effects |= Effect::Opaque.into();
     }
 

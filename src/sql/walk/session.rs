@@ -17,8 +17,6 @@ impl<'t> Walk<'t> {
     pub(super) fn set(&mut self, set: &'t VariableSetStmt, place: Place) {
         let kind = VariableSetKind::try_from(set.kind).unwrap_or(VariableSetKind::Undefined);
         self.kind(if matches!(kind, VariableSetKind::VarReset | VariableSetKind::VarResetAll) { "RESET" } else { "SET" });
-        // A value that stands here decides.
-        self.value_dependent = true;
         let how = match (place.top, set.is_local) {
             (false, _) => SetHow::Later,
             (true, true) => SetHow::Local,
@@ -113,7 +111,6 @@ impl<'t> Walk<'t> {
             Ok(TransactionStmtKind::Undefined) | Err(_) => return self.make_opaque(Opaque::UnknownNode),
         };
         self.kind(kind);
-        self.value_dependent = true;
         self.statement.transaction = Some(what);
         self.effect(place, effect);
         for option in &transaction.options {
@@ -133,7 +130,6 @@ impl<'t> Walk<'t> {
 
     pub(super) fn fetch(&mut self, fetch: &'t FetchStmt, place: Place) {
         self.kind(if fetch.ismove { "MOVE" } else { "FETCH" });
-        self.value_dependent = true;
         self.effect(place, Effect::Read);
         let rows = match fetch.how_many.unsigned_abs() {
             _ if fetch.ismove => Fetch::None,

@@ -12,7 +12,6 @@ use super::{Place, Walk, names};
 impl<'t> Walk<'t> {
     pub(super) fn copy(&mut self, copy: &'t CopyStmt, place: Place) {
         self.kind("COPY");
-        self.value_dependent = true;
         let target = match (copy.is_program, copy.filename.as_str()) {
             (true, program) => CopyTarget::Program(program.into()),
             (false, "") => CopyTarget::Client,
@@ -54,7 +53,6 @@ impl<'t> Walk<'t> {
     /// Planning alone runs some functions of the statement, and nothing else of it.
     pub(super) fn explain(&mut self, explain: &'t ExplainStmt, place: Place) {
         self.kind("EXPLAIN");
-        self.value_dependent = true;
         self.effect(place, Effect::Read);
         let mut executes = false;
         for option in &explain.options {
@@ -124,7 +122,6 @@ impl<'t> Walk<'t> {
         let Ok(what) = ObjectType::try_from(drop.remove_type) else { return self.make_opaque(Opaque::UnknownNode) };
         let object = super::visit::object(drop.remove_type);
         self.kind(object.drop);
-        self.value_dependent = true;
         self.effect(place, object.effects);
         for object in &drop.objects {
             let Some(NodeRef::List(list)) = object.node.as_ref().map(|node| node.to_ref()) else {

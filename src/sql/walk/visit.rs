@@ -359,8 +359,6 @@ impl<'t> Walk<'t> {
     /// A statement that is what its kind says.
     fn utility(&mut self, kind: &'static str, effects: EffectSet, how: How, node: NodeRef<'t>, place: Place) {
         self.kind(kind);
-        // Options are literals, and nobody looks at each of them here.
-        self.value_dependent = true;
         self.effect(place, effects);
         self.below(node, place.with_how(how));
     }
