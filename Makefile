@@ -14,6 +14,7 @@ soak:
 bench:
 	@tests/setup
 	@cargo bench --bench relay
+	@cargo bench --bench facts
 
 lint:
 	@tests/run lint

@@ -1,6 +1,20 @@
 //! Reading SQL: what can be told of a statement from its text alone. It opens no file, asks no server and reads no clock.
 
+pub mod cache;
+mod check;
+pub mod effect;
+pub mod facts;
+mod functions;
+mod key;
+mod parser;
+mod read;
 pub mod remade;
 pub mod scan;
+mod second;
+pub mod settings;
 pub mod shape;
 pub mod tags;
+mod walk;
+
+pub use cache::Cache;
+pub use read::read;

@@ -1,0 +1,291 @@
+//! What reading a message tells of its statements. Names are as the server reads them: folded, unescaped, cut at 63 bytes. Nothing here is
+//! looked up anywhere: whether a name is a table or a view, and which of several functions is meant, only a catalog knows.
+
+use super::effect::{Effect, EffectSet};
+
+/// All that is told of one message. A string of several statements is one unit: it has the effects of all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    pub statements: Vec<Statement>,
+    pub effects: EffectSet,
+    /// Why something in it is opaque.
+    pub opaque: Option<Opaque>,
+    /// A literal's value was looked at: another value may mean other facts, so they hold for this text alone.
+    pub value_dependent: bool,
+    /// The statement does something that is not a plain read, and what it does hangs on a literal or a parameter: an approval is for
+    /// these values, and no standing grant is given for the shape.
+    pub literals_matter: bool,
+}
+
+impl Facts {
+    pub fn opaque(reason: Opaque) -> Self {
+        Self { effects: Effect::Opaque.alone(), opaque: Some(reason), value_dependent: true, literals_matter: true, ..Self::default() }
+    }
+}
+
+/// Why a statement is not known for what it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Opaque {
+    Nul,
+    NotUtf8,
+    TooLong,
+    TooManyComments,
+    TooDeep,
+    /// PostgreSQL's grammar has no such statement.
+    Grammar,
+    /// The grammar knows more than we do.
+    UnknownNode,
+    /// More names in one statement than are looked at.
+    TooManyNames,
+    /// The second reader counts other statements.
+    DisputedNumber,
+    /// The second reader takes a statement for one of another kind.
+    DisputedKind,
+    /// It runs what was prepared under a name; who knows the name knows the facts.
+    Prepared,
+}
+
+impl Opaque {
+    /// Of two reasons the one that stays when the other is cleared up: who knows what was prepared clears up that one.
+    pub fn graver(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        match (one, other) {
+            (None | Some(Self::Prepared), Some(other)) => Some(other),
+            (one, _) => one,
+        }
+    }
+
+    /// For people, after "it was not understood: ".
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Nul => "a NUL byte inside the statement",
+            Self::NotUtf8 => "text that is not UTF-8",
+            Self::TooLong => "a message longer than statements that are read",
+            Self::TooManyComments => "more than 64 openings of a block comment",
+            Self::TooDeep => "nested deeper than statements that are read",
+            Self::Grammar => "PostgreSQL's grammar has no such statement",
+            Self::UnknownNode => "a part of PostgreSQL's grammar that is not known here",
+            Self::TooManyNames => "more names than are looked at in one statement",
+            Self::DisputedNumber => "two readers count different statements in it",
+            Self::DisputedKind => "two readers see different kinds of statement in it",
+            Self::Prepared => "it runs a prepared statement by its name",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Statement {
+    /// The command in PostgreSQL's words: `SELECT`, `ALTER TABLE`.
+    pub kind: &'static str,
+    pub effects: EffectSet,
+    pub relations: Vec<Relation>,
+    pub columns: Vec<Column>,
+    pub functions: Vec<Function>,
+    pub operators: Vec<Name>,
+    /// Types that something is cast to or declared as.
+    pub types: Vec<Name>,
+    /// `(expression).name`: an attribute, or a function in disguise.
+    pub attributes: Vec<Box<str>>,
+    pub settings: Vec<Setting>,
+    pub bounds: Bounds,
+    pub copy: Option<Copy>,
+    pub transaction: Option<Transaction>,
+    /// Prepared statements, cursors, channels: what outlives the statement in its session, or is used from it.
+    pub named: Vec<Named>,
+    /// `EXPLAIN` around it, and whether it executes.
+    pub explain: Option<Explain>,
+}
+
+/// A name with the schema it was given, if any.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Name {
+    pub schema: Option<Box<str>>,
+    pub name: Box<str>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum How {
+    Read,
+    Written,
+    Defined,
+    Altered,
+    Dropped,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Relation {
+    pub database: Option<Box<str>>,
+    pub schema: Option<Box<str>>,
+    pub name: Box<str>,
+    pub how: How,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Column {
+    /// The place in `relations`, where the text leaves no doubt.
+    pub relation: Option<usize>,
+    /// What stands before the name: an alias, a table, a schema and a table.
+    pub qualifier: Option<Box<str>>,
+    /// `*` for all.
+    pub name: Box<str>,
+    pub written: bool,
+    pub clause: Clause,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Function {
+    pub name: Name,
+    pub clause: Clause,
+    /// Made by initdb, by name: which overload is meant, or whether another schema has one of the name, a catalog tells.
+    pub initdb: bool,
+}
+
+/// Where in a statement something stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Clause {
+    #[default]
+    Body,
+    With,
+    Target,
+    From,
+    On,
+    Where,
+    Group,
+    Having,
+    Window,
+    Order,
+    Limit,
+    Values,
+    Set,
+    Conflict,
+    Returning,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Setting {
+    /// In lower case.
+    pub name: Box<str>,
+    pub value: SettingValue,
+    pub how: SetHow,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum SettingValue {
+    /// As the server would show it: the items of a list with `, ` between them.
+    Known(Box<str>),
+    /// What the session began with.
+    Reset,
+    /// A parameter of the message.
+    Parameter,
+    /// Known to the server alone.
+    Computed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SetHow {
+    Session,
+    Local,
+    /// `set_config(…)`
+    Function,
+    /// A transaction's modes.
+    Transaction,
+    /// For sessions to come: `ALTER ROLE`, `ALTER DATABASE`, `ALTER SYSTEM`.
+    Later,
+}
+
+/// What keeps a statement to some of the rows, as far as the text tells.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Bounds {
+    /// Of the outermost query.
+    pub limit: Limit,
+    pub with_ties: bool,
+    /// `Some(false)`: rows are updated, deleted or merged, or locked, and nothing that excludes one was recognised.
+    pub excludes_rows: Option<bool>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Limit {
+    #[default]
+    None,
+    /// A number that stands right behind its keyword.
+    Rows(u64),
+    /// A number elsewhere, a parameter, an expression.
+    Other,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Direction {
+    In,
+    Out,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum CopyTarget {
+    /// Through the connection.
+    Client,
+    File(Box<str>),
+    Program(Box<str>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Copy {
+    pub direction: Direction,
+    pub target: CopyTarget,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Transaction {
+    Begin,
+    Commit,
+    Rollback,
+    Savepoint,
+    Release,
+    RollbackTo,
+    Prepare,
+    CommitPrepared,
+    RollbackPrepared,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Named {
+    Prepare(Box<str>),
+    Execute(Box<str>),
+    /// `None`: all.
+    Deallocate(Option<Box<str>>),
+    Declare {
+        cursor: Box<str>,
+        hold: bool,
+    },
+    Fetch {
+        cursor: Box<str>,
+        rows: Fetch,
+    },
+    /// `None`: all.
+    Close(Option<Box<str>>),
+    Listen(Box<str>),
+    /// `None`: all.
+    Unlisten(Option<Box<str>>),
+    Notify(Box<str>),
+    Discard(Discard),
+}
+
+/// How many rows a `FETCH` may bring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fetch {
+    /// `MOVE` brings none.
+    None,
+    Rows(u64),
+    All,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Discard {
+    All,
+    Plans,
+    Sequences,
+    Temporary,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Explain {
+    pub executes: bool,
+}
