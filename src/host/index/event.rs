@@ -33,9 +33,9 @@ impl Told {
                 return None;
             }
             Event::Started(event) => about(format!("version {}", event.version)),
-            Event::Stopped(event) => about(format!("after {} executions", event.executions)),
+            Event::Stopped(event) => about(format!("executions: {}", event.executions)),
             Event::Recovered(event) => {
-                about(format!("{} bytes cut, {} executions and {} sessions closed", event.cut, event.orphans, event.sessions))
+                about(format!("cut bytes: {}, closed executions: {}, closed sessions: {}", event.cut, event.orphans, event.sessions))
             }
             Event::Resumed(event) => about(format!("{} refused meanwhile, {}", event.refused, event.trouble)),
             Event::Checkpointed(event) => about(format!("up to {}", event.seq)),
@@ -51,7 +51,7 @@ impl Told {
             Event::SignedOut(event) => Self {
                 session: Some(event.session),
                 ..about(format!(
-                    "after {} executions{}",
+                    "executions: {}{}",
                     event.executions,
                     event.code.as_deref().map(|code| format!(", {code}")).unwrap_or_default()
                 ))

@@ -201,7 +201,7 @@ fn summary(found: &Findings, anchors: usize) -> String {
     if let Some(journal) = found.journal {
         say(format!("journal      {journal}, epoch {}", found.epoch));
     }
-    say(format!("records      {} ({} to {}) in {} segments", found.records, found.first_seq, found.last_seq, found.segments));
+    say(format!("records      {} ({} to {}), segments: {}", found.records, found.first_seq, found.last_seq, found.segments));
     if found.records > 0 {
         say(format!("time         {} to {}", when::show(found.first_time), when::show(found.last_time)));
     }
