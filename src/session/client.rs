@@ -183,9 +183,9 @@ impl Linked {
     }
 
     fn query(&mut self, terms: &Terms, sql: &[u8], range: Range<usize>, out: &mut Output) {
+        let text = terms.recorder.read(sql);
         match terms.judge(Request::Query { facts: &terms.policy.read(sql) }) {
             Decision::Allow(permit) => {
-                let text = terms.recorder.read(sql);
                 let circumstances = self.circumstances(Way::Query, text.plain());
                 let execution = self.account.begun(&text, circumstances, self.now, out);
                 self.forget_remade(&text);
@@ -194,7 +194,6 @@ impl Linked {
                 self.executed = false;
             }
             Decision::Refuse(report) => {
-                let text = terms.recorder.read(sql);
                 self.note_refusal(terms, &text, Way::Query, text.plain(), &report, out);
                 self.refuse_query(report, &terms.reserved, out);
             }

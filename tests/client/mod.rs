@@ -266,9 +266,10 @@ pub struct Holding {
 }
 
 pub fn holding(process: u32) -> Holding {
-    // The files of the record come and go as it grows.
-    let is_socket = |file: &std::fs::DirEntry| std::fs::read_link(file.path()).is_ok_and(|at| at.to_string_lossy().starts_with("socket:"));
-    let files = std::fs::read_dir(format!("/proc/{process}/fd")).unwrap().flatten().filter(is_socket).count();
+    // The files of the record come and go as it grows; everything else must not.
+    let is_record =
+        |file: &std::fs::DirEntry| std::fs::read_link(file.path()).is_ok_and(|at| at.to_string_lossy().contains("/pgsluice-state-"));
+    let files = std::fs::read_dir(format!("/proc/{process}/fd")).unwrap().flatten().filter(|file| !is_record(file)).count();
     Holding { files, threads: status(process, "Threads:") }
 }
 

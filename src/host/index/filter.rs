@@ -4,15 +4,6 @@ use super::block::flags;
 use crate::audit::Digest;
 use crate::audit::event::{Outcome, Verdict};
 
-/// The words for effects, by the number of their bit.
-pub const EFFECTS: [&str; 12] =
-    ["read", "write", "unbounded-write", "ddl", "privilege", "export", "import", "code", "session", "guard", "admin", "opaque"];
-
-/// The bit of an effect.
-pub fn effect(word: &str) -> Option<u32> {
-    EFFECTS.iter().position(|known| *known == word).and_then(|bit| u32::try_from(bit).ok())
-}
-
 /// All that is given must hold.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Filter {
@@ -22,7 +13,7 @@ pub struct Filter {
     pub agent: Option<String>,
     /// As it is written in statements, with or without its schema.
     pub table: Option<String>,
-    /// The number of its bit, see [`effect`].
+    /// The number of its bit in the record.
     pub effect: Option<u32>,
     pub verdict: Option<Verdict>,
     pub hold: Option<u64>,

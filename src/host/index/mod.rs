@@ -31,7 +31,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::journal::reader::ReadError;
-pub use filter::{EFFECTS, Filter, effect};
+pub use filter::Filter;
 pub use search::{Found, Index};
 pub use words::of as words_of;
 

@@ -9,9 +9,10 @@ use serde::Serialize;
 use super::block::{self, Row, flags};
 use super::filter::Filter;
 use super::plan::Plan;
-use super::{EFFECTS, FILE, IndexError, Trouble, VERSION, from_sql, locks, settle, size, to_sql, words};
+use super::{FILE, IndexError, Trouble, VERSION, from_sql, locks, settle, size, to_sql, words};
 use crate::audit::Digest;
 use crate::audit::event::{self, Kind, Outcome, Verdict, Way};
+use crate::sql::effect::Effect;
 
 /// Of one page.
 const MOST_FOUND: usize = 10_000;
@@ -201,8 +202,8 @@ fn statement(db: &Connection, row: &Row) -> Result<Found, Trouble> {
         masked.push(event::Masked { kind: name(db, *kind)?.unwrap_or_default(), count: *count });
     }
     let effects = row.effects.checked_sub(1).map(|effects| {
-        let names = EFFECTS.iter().enumerate();
-        names.filter(|(bit, _)| effects >> bit & 1 == 1).map(|(_, name)| *name).collect()
+        let known = Effect::ALL.into_iter().filter(|effect| effects & u64::from(effect.bit()) != 0);
+        known.map(Effect::word).collect()
     });
     let kind = match block::kind(row.flags) {
         flags::PREPARED => Kind::Prepared,

@@ -342,7 +342,6 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server> Relay<C, S> {
     fn record(&mut self) {
         self.scribe.refused(std::mem::take(&mut self.output.unrecorded));
         let Err(trouble) = self.scribe.write(&self.output.notes) else { return drop(self.output.take_notes()) };
-        self.output.to_upstream.clear();
         self.output.to_client.clear();
         let severe = Report { severity: Severity::Fatal, ..trouble.report() };
         // Inside a message there is no place for another.
@@ -352,6 +351,8 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server> Relay<C, S> {
             self.session.client_gone(&mut self.output);
             self.client.deaf = true;
         }
+        // Not even a goodbye: it could stand in the middle of a message.
+        self.output.to_upstream.clear();
         self.scribe.owe(self.output.take_notes());
     }
 

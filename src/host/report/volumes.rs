@@ -5,10 +5,7 @@ use serde::Serialize;
 use super::bounded::Tally;
 use crate::audit::event::{Denied, Ended, Outcome, Statement, Verdict, Way};
 use crate::host::when;
-
-/// One bit of `Statement::effects` each, from the lowest.
-const EFFECTS: [&str; 12] =
-    ["read", "write", "unbounded-write", "ddl", "privilege", "export", "import", "code", "session", "guard", "admin", "opaque"];
+use crate::sql::effect::Effect;
 
 /// What one agent did, or what happened on one day, or all of it. A sign-in, an execution or a refusal counts when it began, an outcome with
 /// its rows and bytes when it was reached.
@@ -88,8 +85,8 @@ pub(super) fn effect_words(effects: Option<u32>) -> Vec<String> {
         return vec!["(none)".to_owned()];
     }
     let name = |bit: u32| {
-        let known = usize::try_from(bit).ok().and_then(|bit| EFFECTS.get(bit));
-        known.map_or_else(|| format!("bit {bit}"), |name| (*name).to_owned())
+        let known = Effect::ALL.into_iter().find(|effect| effect.bit() == 1 << bit);
+        known.map_or_else(|| format!("bit {bit}"), |effect| effect.word().to_owned())
     };
     (0..u32::BITS).filter(|bit| effects >> bit & 1 == 1).map(name).collect()
 }

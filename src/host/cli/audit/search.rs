@@ -9,10 +9,11 @@ use serde_json::{Map, Value};
 use super::{Desk, Place, Span, reindex};
 use crate::audit::event::{Outcome, Verdict};
 use crate::host::cli::{Failure, terminal};
+use crate::host::index::Filter;
 use crate::host::index::filter::Masked;
 use crate::host::index::search::{Found, Page, Statement};
-use crate::host::index::{EFFECTS, Filter, effect};
 use crate::host::when;
+use crate::sql::effect::Effect;
 
 /// Columns of a terminal that does not say how wide it is.
 const WIDTH: usize = 160;
@@ -63,7 +64,7 @@ pub(in crate::host::cli) struct Search {
     #[arg(long, value_name = "TABLE")]
     table: Option<String>,
     /// Only what has this effect
-    #[arg(long, value_name = "EFFECT", value_parser = clap::builder::PossibleValuesParser::new(EFFECTS))]
+    #[arg(long, value_name = "EFFECT", value_parser = clap::builder::PossibleValuesParser::new(Effect::ALL.map(Effect::word)))]
     effect: Option<String>,
     /// Only what was decided so
     #[arg(long, value_enum)]
@@ -157,7 +158,7 @@ impl Search {
             words: (!self.words.is_empty()).then(|| self.words.join(" ")),
             agent: self.agent.clone(),
             table: self.table.clone(),
-            effect: self.effect.as_deref().and_then(effect),
+            effect: self.effect.as_deref().and_then(Effect::of_word).map(|effect| effect.bit().trailing_zeros()),
             verdict: self.decision.map(|decision| match decision {
                 Decision::Allowed => Verdict::Allowed,
                 Decision::Denied => Verdict::Denied,
