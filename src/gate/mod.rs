@@ -1,8 +1,15 @@
 //! What may pass. Pure functions of what a statement is, of policy and of session; nothing in here reads a clock or a file.
 
+pub mod budget;
+pub mod catalog;
+pub mod hold;
+pub mod judge;
 mod permit;
-mod policy;
+pub mod policy;
 pub mod settings;
+mod subject;
 
-pub use permit::Permit;
-pub use policy::{Decision, Facts, Policy, Request};
+pub use judge::{Grounds, Judge, Ruling};
+pub use permit::{Grant, Permit};
+pub use policy::Policy;
+pub use subject::Subject;

@@ -1,5 +1,7 @@
 //! The proof that a statement may be sent.
 
+use super::hold::HoldId;
+
 /// Made only in `gate`, by a decision; consumed by the one function that puts a statement on its way to the server. It cannot
 /// be copied, kept for later or made elsewhere.
 #[derive(Debug)]
@@ -9,5 +11,25 @@ pub struct Permit(());
 impl Permit {
     pub(in crate::gate) fn mint() -> Self {
         Self(())
+    }
+}
+
+/// An approval that was spent on one run: of a query, or of a portal from Bind to its end. Made only in `gate`, when a hold is spent.
+#[derive(Debug)]
+#[must_use = "an approval was spent on this"]
+pub struct Grant(HoldId);
+
+impl Grant {
+    pub(in crate::gate) fn mint(hold: HoldId) -> Self {
+        Self(hold)
+    }
+
+    pub fn hold(&self) -> HoldId {
+        self.0
+    }
+
+    /// For each message of the one run that the approval was spent on.
+    pub fn permit(&self) -> Permit {
+        Permit::mint()
     }
 }

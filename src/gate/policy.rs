@@ -1,50 +1,72 @@
-//! The decision about one request.
+//! Policy: ordered rules; the first that matches decides.
 
-use crate::wire::report::Report;
+use std::sync::Arc;
 
-use super::Permit;
+use super::Subject;
+use super::catalog::{Estimate, Resolved};
+use super::judge::Moment;
+use crate::sql::effect::{Effect, EffectSet};
+use crate::sql::facts::{Facts, Opaque};
 
-/// What reading a statement told.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Facts {
-    refused: bool,
+/// SHA-256 of the policy's text.
+pub type PolicyHash = [u8; 32];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    Allow,
+    Hold,
+    Deny,
 }
 
-/// What a client asks to be done.
+/// What a rule is matched against.
 #[derive(Debug, Clone, Copy)]
-pub enum Request<'a> {
-    /// A simple query: one string, one unit, however many statements it holds.
-    Query { facts: &'a Facts },
-    /// A prepared statement is given its parameters; planning it may already run code. Facts are missing where the statement
-    /// was not prepared through the protocol.
-    Bind { facts: Option<&'a Facts> },
-    /// A portal is run, or run further.
-    Execute { facts: Option<&'a Facts> },
-    /// Rows flow in by COPY: bytes so far, the message at hand included.
-    CopyIn { bytes: u64 },
+pub struct Situation<'a> {
+    pub subject: &'a Subject,
+    pub facts: &'a Facts,
+    pub resolved: &'a Resolved,
+    pub estimate: Option<&'a Estimate>,
+    pub open_work: bool,
+    pub moment: Moment,
 }
 
-#[derive(Debug)]
-pub enum Decision {
-    Allow(Permit),
-    Refuse(Box<Report>),
+/// What the policy says, and by which rule.
+#[derive(Debug, Clone, Copy)]
+pub struct Choice<'a> {
+    pub action: Action,
+    pub rule: &'a Arc<str>,
+    pub reason: &'a str,
+    pub observed: bool,
 }
 
-/// Which requests pass.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
+struct Rule {
+    name: Arc<str>,
+    action: Action,
+    effects: EffectSet,
+    reason: Box<str>,
+}
+
+#[derive(Debug, Clone)]
 pub struct Policy {
+    rules: Vec<Rule>,
+    hash: PolicyHash,
     refused_texts: Vec<Vec<u8>>,
     copy_in_bytes: Option<u64>,
 }
 
 impl Policy {
     pub fn allow_all() -> Self {
-        Self::default()
+        let every = EffectSet::of(&Effect::ALL);
+        let rule = Rule { name: "allow-all".into(), action: Action::Allow, effects: every, reason: "everything passes".into() };
+        Self { rules: vec![rule], hash: [0; 32], refused_texts: Vec::new(), copy_in_bytes: None }
     }
 
     /// Refuses every statement whose text contains one of these.
     pub fn refusing(texts: &[&str]) -> Self {
-        Self { refused_texts: texts.iter().map(|text| text.as_bytes().to_vec()).collect(), copy_in_bytes: None }
+        let refused = Rule { name: "refused".into(), action: Action::Deny, effects: Effect::Opaque.alone(), reason: "refused".into() };
+        let mut policy = Self { refused_texts: texts.iter().map(|text| text.as_bytes().to_vec()).collect(), ..Self::allow_all() };
+        policy.rules.insert(0, refused);
+        policy
     }
 
     /// Stops a COPY FROM STDIN that brings more than this.
@@ -53,28 +75,40 @@ impl Policy {
         Self { copy_in_bytes: Some(bytes), ..self }
     }
 
-    /// Reads a statement.
-    pub fn read(&self, sql: &[u8]) -> Facts {
-        Facts { refused: self.refused_texts.iter().any(|text| memchr::memmem::find(sql, text).is_some()) }
+    pub fn copy_in_bytes(&self) -> Option<u64> {
+        self.copy_in_bytes
     }
 
-    pub fn judge(&self, request: Request<'_>) -> Decision {
-        let facts = match request {
-            Request::Query { facts } => Some(facts),
-            Request::Bind { facts } | Request::Execute { facts } => facts,
-            Request::CopyIn { bytes } => {
-                return match self.copy_in_bytes {
-                    Some(limit) if bytes > limit => {
-                        Decision::Refuse(Box::new(Report::error("PS004", format!("COPY stopped by policy: more than {limit} bytes"))))
-                    }
-                    _ => Decision::Allow(Permit::mint()),
-                };
-            }
-        };
-        // What was not read may be what is refused: a policy that refuses anything refuses it.
-        if facts.map_or(!self.refused_texts.is_empty(), |facts| facts.refused) {
-            return Decision::Refuse(Box::new(Report::error("42501", "denied by policy").with_detail("Nothing of it ran.")));
-        }
-        Decision::Allow(Permit::mint())
+    pub fn hash(&self) -> PolicyHash {
+        self.hash
     }
+
+    /// What a statement is to a policy that goes by texts alone: opaque where it contains one of them, a read otherwise.
+    pub(super) fn by_text(&self, sql: &[u8]) -> Option<Arc<Facts>> {
+        if self.refused_texts.is_empty() {
+            return None;
+        }
+        let refused = self.refused_texts.iter().any(|text| memchr::memmem::find(sql, text).is_some());
+        let read = Facts { effects: Effect::Read.alone(), ..Facts::default() };
+        Some(Arc::new(if refused { Facts::opaque(Opaque::Grammar) } else { read }))
+    }
+
+    pub fn choose<'a>(&'a self, situation: &Situation<'a>) -> Choice<'a> {
+        let effects = situation.resolved.effects;
+        let matched = self.rules.iter().find(|rule| match rule.action {
+            // What passes must be covered whole; what is stopped is stopped for any part of it.
+            Action::Allow => effects.iter().all(|effect| rule.effects.has(effect)),
+            Action::Hold | Action::Deny => effects.iter().any(|effect| rule.effects.has(effect)),
+        });
+        match (matched, self.rules.last()) {
+            (Some(rule), _) => Choice { action: rule.action, rule: &rule.name, reason: &rule.reason, observed: false },
+            (None, Some(rule)) => Choice { action: Action::Hold, rule: &rule.name, reason: "no rule matches", observed: false },
+            (None, None) => unreachable_choice(),
+        }
+    }
+}
+
+fn unreachable_choice<'a>() -> Choice<'a> {
+    static NONE: std::sync::LazyLock<Arc<str>> = std::sync::LazyLock::new(|| "none".into());
+    Choice { action: Action::Hold, rule: &NONE, reason: "there are no rules", observed: false }
 }

@@ -8,6 +8,7 @@ pub mod backup;
 pub mod cli;
 pub mod config;
 pub mod demo;
+pub mod desk;
 pub mod greetings;
 pub mod health;
 mod inbox;

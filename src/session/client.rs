@@ -3,9 +3,13 @@
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
 use std::rc::Rc;
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
 
 use crate::audit::event::Way;
-use crate::gate::{Decision, Permit, Request};
+use crate::gate::Grounds;
+use crate::sql::facts::{Facts, Opaque};
 use crate::sql::remade::Remade;
 use crate::wire::ProtocolError;
 use crate::wire::frame::{self, Head};
@@ -13,6 +17,7 @@ use crate::wire::frontend::{Bind, Execute, Frontend, Parse, Target, tag};
 use crate::wire::report::Report;
 
 use super::Terms;
+use super::asking::{Course, Message, Parameters, Passage, Petition, Refusal};
 use super::columns::{Knowledge, Portal, ResultFormats, Statement};
 use super::expected::{About, Expected};
 use super::linked::{Copy, Heed, Linked, Made, Remainder, Unnoted, named, send_describe_portal};
@@ -54,7 +59,9 @@ impl Linked {
                 return Ok(());
             }
             let range = *taken..taken.saturating_add(head.total());
-            self.message(terms, message, range.clone(), out)?;
+            if !self.message(terms, message, range.clone(), out)? {
+                return Ok(());
+            }
             *taken = range.end;
         }
     }
@@ -91,8 +98,9 @@ impl Linked {
         if pass && let Copy::In { bytes } = &mut self.copy {
             *bytes = bytes.saturating_add(more);
             self.tally.received = self.tally.received.saturating_add(more);
-            if let Decision::Refuse(report) = terms.policy.judge(Request::CopyIn { bytes: *bytes }) {
-                self.refuse_copy(report, out);
+            if let Some(limit) = terms.judge.policy.copy_in_bytes().filter(|limit| *bytes > *limit) {
+                let report = Report::error("PS004", format!("COPY stopped by policy: more than {limit} bytes"));
+                self.refuse_copy(Box::new(report), out);
                 pass = false;
             }
         } else if pass {
@@ -125,19 +133,20 @@ impl Linked {
             }
     }
 
-    fn message(&mut self, terms: &Terms, message: Frontend<'_>, range: Range<usize>, out: &mut Output) -> Result<(), ProtocolError> {
+    /// False where the message is not decided yet: it is looked at again from the beginning.
+    fn message(&mut self, terms: &Terms, message: Frontend<'_>, range: Range<usize>, out: &mut Output) -> Result<bool, ProtocolError> {
         match (self.heed, message) {
             (_, Frontend::Terminate) => {
                 out.to_upstream.pass(range);
                 self.leaving = true;
-                return Ok(());
+                return Ok(true);
             }
             (_, Frontend::Password(_)) => return Err(ProtocolError("a password nobody asked for")),
             (Heed::SyncOnly, Frontend::Sync) => self.heed = Heed::All,
-            (Heed::SyncOnly, _) => return Ok(()),
+            (Heed::SyncOnly, _) => return Ok(true),
             (Heed::NoCopyData, Frontend::CopyDone | Frontend::CopyFail(_)) => {
                 self.heed = Heed::All;
-                return Ok(());
+                return Ok(true);
             }
             (Heed::NoCopyData, _) => self.heed = Heed::All,
             (Heed::All, _) => {}
@@ -153,16 +162,16 @@ impl Linked {
                 out.to_upstream.pass(range);
                 self.doubtful_syncs = self.doubtful_syncs.saturating_add(1);
             }
-            Frontend::Query(sql) => self.query(terms, sql, range, out),
+            Frontend::Query(sql) => return Ok(self.query(terms, sql, range, out)),
             Frontend::Parse(parse) => self.parse(terms, parse, range, out),
-            Frontend::Bind(bind) => self.bind(terms, bind, range, out),
+            Frontend::Bind(bind) => return Ok(self.bind(terms, bind, range, out)),
             Frontend::Describe(target) => self.describe(target, range, out),
-            Frontend::Execute(execute) => self.execute(terms, execute, range, out),
+            Frontend::Execute(execute) => return Ok(self.execute(terms, execute, range, out)),
             Frontend::Close(target) => self.close(target, range, out),
             Frontend::Sync => {
                 out.to_upstream.pass(range);
                 self.expected.push(Expected::Sync { shown: true });
-                self.executed = false;
+                self.segment_ended();
             }
             Frontend::Flush => out.to_upstream.pass(range),
             Frontend::CopyDone | Frontend::CopyFail(_) => {
@@ -179,29 +188,75 @@ impl Linked {
             }
             Frontend::Terminate | Frontend::Password(_) | Frontend::CopyData(_) => {}
         }
-        Ok(())
+        Ok(true)
     }
 
-    fn query(&mut self, terms: &Terms, sql: &[u8], range: Range<usize>, out: &mut Output) {
+    fn query(&mut self, terms: &Terms, sql: &[u8], range: Range<usize>, out: &mut Output) -> bool {
         let text = terms.recorder.read(sql);
-        match terms.judge(Request::Query { facts: &terms.policy.read(sql) }) {
-            Decision::Allow(permit) => {
-                let circumstances = self.circumstances(Way::Query, text.plain());
+        let facts = terms.judge.read(sql);
+        let message = || Message::Query(Zeroizing::new(sql.to_vec()));
+        let course = self.decide(
+            terms,
+            &facts,
+            message,
+            |this, message, grounds| this.petition(&text, &facts, message, this.circumstances(Way::Query, text.plain()), grounds),
+            out,
+        );
+        match course {
+            Course::Pass(passage) => {
+                let Passage { permit, grounds, grant } = passage;
+                let circumstances =
+                    Circumstances { grounds, hold: grant.map(|grant| grant.hold()), ..self.circumstances(Way::Query, text.plain()) };
                 let execution = self.account.begun(&text, circumstances, self.now, out);
                 self.forget_remade(&text);
                 out.to_upstream.pass_permitted(permit, range);
                 self.expected.push(Expected::Query { refusal: None, execution });
-                self.executed = false;
+                self.segment_ended();
             }
-            Decision::Refuse(report) => {
-                self.note_refusal(terms, &text, Way::Query, text.plain(), &report, out);
+            Course::Refuse(refusal) => {
+                let report = self.note_decided(terms, &text, Way::Query, text.plain(), refusal, out);
                 self.refuse_query(report, &terms.reserved, out);
             }
+            Course::Pause => return false,
+        }
+        true
+    }
+
+    /// The implicit transaction ends here.
+    fn segment_ended(&mut self) {
+        self.executed = false;
+        self.bound = false;
+        self.prepared = false;
+    }
+
+    /// What the desk is asked about a statement.
+    fn petition(&self, text: &Text, facts: &Arc<Facts>, message: Message, circumstances: Circumstances, grounds: Arc<Grounds>) -> Petition {
+        let sent = circumstances.given.digest;
+        let circumstances = Circumstances { grounds: Some(Arc::clone(&grounds)), ..circumstances };
+        Petition {
+            message,
+            facts: Arc::clone(facts),
+            shape: text.shape(),
+            tags: text.tags(),
+            task: None,
+            settings: Vec::new(),
+            open_work: self.has_open_work() || self.bound,
+            statement: self.account.held(text, &circumstances),
+            sent,
+            grounds,
         }
     }
 
+    /// Notes that a statement was not sent, and gives back what the client is told.
+    fn note_decided(&self, terms: &Terms, text: &Text, way: Way, given: Given, refusal: Refusal, out: &mut Output) -> Box<Report> {
+        let Refusal { report, grounds, hold } = refusal;
+        let circumstances = Circumstances { grounds, hold, ..self.circumstances(way, given) };
+        terms.note_refusal(&self.account, text, circumstances, &report, out);
+        report
+    }
+
     fn circumstances(&self, way: Way, given: Given) -> Circumstances {
-        Circumstances { way, given, in_transaction: self.has_open_work() }
+        Circumstances::plain(way, given, self.has_open_work())
     }
 
     /// The text may give names to other things than the protocol gave them to: what they stand for is not known from then on.
@@ -242,8 +297,11 @@ impl Linked {
             return self.refuse_extended(Box::new(report), &terms.reserved, out);
         }
         out.to_upstream.pass(range);
+        self.prepared = true;
         let statement = Rc::new(Statement {
-            facts: terms.policy.read(parse.sql),
+            facts: terms.judge.read(parse.sql),
+            sql: Zeroizing::new(parse.sql.to_vec()),
+            types: parse.parameter_types().collect(),
             text,
             noted: Cell::default(),
             remade: Cell::default(),
@@ -254,7 +312,7 @@ impl Linked {
         self.expected.push(Expected::Parse { name: significant(parse.statement).into(), statement });
     }
 
-    fn bind(&mut self, terms: &Terms, bind: Bind<'_>, range: Range<usize>, out: &mut Output) {
+    fn bind(&mut self, terms: &Terms, bind: Bind<'_>, range: Range<usize>, out: &mut Output) -> bool {
         let statement = named(&self.statements, bind.statement);
         let unknown;
         let text = match &statement {
@@ -265,19 +323,30 @@ impl Linked {
             }
         };
         let given = terms.recorder.given(text, &bind);
-        let decision = if self.portals.len() >= PORTALS && !bind.portal.is_empty() {
-            Decision::Refuse(Box::new(Report::error("54000", format!("more than {PORTALS} open portals on one connection"))))
+        let course = if self.portals.len() >= PORTALS && !bind.portal.is_empty() {
+            Course::Refuse(Refusal::plain(Report::error("54000", format!("more than {PORTALS} open portals on one connection"))))
         } else {
-            terms.judge(Request::Bind { facts: statement.as_ref().map(|statement| &statement.facts) })
+            let facts = statement.as_ref().map_or_else(unknown_facts, |statement| Arc::clone(&statement.facts));
+            let message = || bound_message(statement.as_deref(), &bind);
+            let given = given.clone();
+            self.decide(
+                terms,
+                &facts,
+                message,
+                |this, message, grounds| this.petition(text, &facts, message, this.circumstances(Way::Bind, given), grounds),
+                out,
+            )
         };
-        match decision {
-            Decision::Allow(permit) => {
+        match course {
+            Course::Pass(Passage { permit, grant, .. }) => {
                 out.to_upstream.pass_permitted(permit, range);
+                self.bound = true;
                 let portal = Rc::new(Portal {
                     text: text.clone(),
                     statement,
                     formats: ResultFormats::of(&bind.result_formats),
                     given,
+                    grant,
                     noted: Cell::default(),
                     begun: Cell::default(),
                     remade: Cell::default(),
@@ -287,15 +356,18 @@ impl Linked {
                 self.portals.sent(bind.portal, Rc::clone(&portal), self.expected.segment());
                 self.expected.push(Expected::Bind { name: significant(bind.portal).into(), portal });
             }
-            Decision::Refuse(report) => {
-                self.note_refusal(terms, text, Way::Bind, given, &report, out);
+            Course::Refuse(refusal) => {
+                let report = self.note_decided(terms, text, Way::Bind, given, refusal, out);
                 self.refuse_extended(report, &terms.reserved, out);
             }
+            Course::Pause => return false,
         }
+        true
     }
 
     fn describe(&mut self, target: Target<'_>, range: Range<usize>, out: &mut Output) {
         out.to_upstream.pass(range);
+        self.prepared = true;
         let about = match target {
             Target::Statement(name) => About::Statement(named(&self.statements, name)),
             Target::Portal(name) => About::Portal(named(&self.portals, name)),
@@ -304,30 +376,48 @@ impl Linked {
         self.expected.push(Expected::Describe { about, shown: true });
     }
 
-    fn execute(&mut self, terms: &Terms, execute: Execute<'_>, range: Range<usize>, out: &mut Output) {
+    fn execute(&mut self, terms: &Terms, execute: Execute<'_>, range: Range<usize>, out: &mut Output) -> bool {
         let portal = named(&self.portals, execute.portal);
-        let statement = portal.as_ref().and_then(|portal| portal.statement.as_ref());
-        match terms.judge(Request::Execute { facts: statement.map(|statement| &statement.facts) }) {
-            Decision::Allow(permit) => self.send_execute(terms, permit, portal, execute, range, out),
-            Decision::Refuse(report) => {
+        let course = match portal.as_ref().and_then(|portal| portal.grant.as_ref()) {
+            Some(grant) if terms.unrecordable.is_none() => Course::Pass(Passage { permit: grant.permit(), grounds: None, grant: None }),
+            _ => {
+                let statement = portal.as_ref().and_then(|portal| portal.statement.as_ref());
+                let facts = statement.map_or_else(unknown_facts, |statement| Arc::clone(&statement.facts));
+                self.decide_bound(terms, &facts, statement.map(|statement| statement.sql.as_slice()), out)
+            }
+        };
+        match course {
+            Course::Pass(passage) => self.send_execute(terms, passage, portal, execute, range, out),
+            Course::Refuse(refusal) => {
                 let text =
                     portal.as_ref().map_or_else(|| terms.recorder.made_in_sql("a cursor", execute.portal), |portal| portal.text.clone());
                 let given = portal.map_or_else(|| text.plain(), |portal| portal.given.clone());
-                self.note_refusal(terms, &text, Way::Execute, given, &report, out);
+                let report = self.note_decided(terms, &text, Way::Execute, given, refusal, out);
                 self.refuse_extended(report, &terms.reserved, out);
             }
+            Course::Pause => return false,
         }
+        true
     }
 
     /// Notes that a portal is run; what it was made of in the same step is noted with it.
-    fn note_execution(&self, terms: &Terms, portal: Option<&Rc<Portal>>, name: &[u8], out: &mut Output) -> Execution {
+    fn note_execution(
+        &self,
+        terms: &Terms,
+        portal: Option<&Rc<Portal>>,
+        grounds: Option<Arc<Grounds>>,
+        name: &[u8],
+        out: &mut Output,
+    ) -> Execution {
         let Some(portal) = portal else {
             let text = terms.recorder.made_in_sql("a cursor", name);
-            let circumstances = self.circumstances(Way::Fetch, text.plain());
+            let circumstances = Circumstances { grounds, ..self.circumstances(Way::Fetch, text.plain()) };
             return self.account.begun(&text, circumstances, self.now, out);
         };
         let way = if portal.begun.replace(true) { Way::Fetch } else { Way::Execute };
-        let execution = self.account.begun(&portal.text, self.circumstances(way, portal.given.clone()), self.now, out);
+        let hold = portal.grant.as_ref().map(crate::gate::Grant::hold);
+        let circumstances = Circumstances { grounds, hold, ..self.circumstances(way, portal.given.clone()) };
+        let execution = self.account.begun(&portal.text, circumstances, self.now, out);
         for noted in [Some(&portal.noted), portal.statement.as_ref().map(|statement| &statement.noted)].into_iter().flatten() {
             if noted.get().is_none() {
                 noted.set(Some(execution.number));
@@ -339,13 +429,14 @@ impl Linked {
     fn send_execute(
         &mut self,
         terms: &Terms,
-        permit: Permit,
+        passage: Passage,
         portal: Option<Rc<Portal>>,
         execute: Execute<'_>,
         range: Range<usize>,
         out: &mut Output,
     ) {
-        let execution = self.note_execution(terms, portal.as_ref(), execute.portal, out);
+        let Passage { permit, grounds, .. } = passage;
+        let execution = self.note_execution(terms, portal.as_ref(), grounds, execute.portal, out);
         if let Some(portal) = &portal {
             self.forget_remade(&portal.text);
         }
@@ -375,4 +466,16 @@ impl Linked {
             }
         }
     }
+}
+
+/// What is not known for what it is.
+fn unknown_facts() -> Arc<Facts> {
+    Arc::new(Facts::opaque(Opaque::Prepared))
+}
+
+fn bound_message(statement: Option<&Statement>, bind: &Bind<'_>) -> Message {
+    let (sql, types) = statement.map_or_else(Default::default, |statement| (statement.sql.clone(), statement.types.clone()));
+    let values = bind.parameters.iter().map(|value| value.map(|value| Zeroizing::new(value.to_vec()))).collect();
+    let formats = (0..bind.parameters.len()).map(|index| bind.parameter_formats.of(index)).collect();
+    Message::Extended { sql, types, bind: Parameters { formats, values } }
 }

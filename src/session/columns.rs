@@ -3,10 +3,14 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
 
 use super::names::Remake;
 use super::recording::{Given, Noted, Text};
-use crate::gate::Facts;
+use crate::gate::Grant;
+use crate::sql::facts::Facts;
 use crate::wire::backend::RowDescription;
 use crate::wire::read::Formats;
 
@@ -44,7 +48,10 @@ pub enum Knowledge {
 /// A prepared statement.
 #[derive(Debug)]
 pub struct Statement {
-    pub facts: Facts,
+    pub facts: Arc<Facts>,
+    /// As it was sent: an approval is for this.
+    pub sql: Zeroizing<Vec<u8>>,
+    pub types: Box<[u32]>,
     pub text: Text,
     pub noted: Noted,
     /// SQL may have given its name to another one.
@@ -60,6 +67,8 @@ pub struct Portal {
     pub text: Text,
     pub formats: ResultFormats,
     pub given: Given,
+    /// It was bound by an approval, which is for the whole of its run.
+    pub grant: Option<Grant>,
     pub noted: Noted,
     /// It was run before.
     pub begun: Cell<bool>,

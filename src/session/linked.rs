@@ -12,11 +12,14 @@ use crate::wire::report::Report;
 use crate::wire::write;
 
 use super::Parameters;
+use super::asking::Inquiry;
 use super::columns::{Columns, Knowledge, Portal, Statement};
 use super::expected::{Expected, Queue};
 use super::names::{Names, Remake};
 use super::output::Output;
 use super::recording::{Account, Circumstances, Tally, code_word, outcome_of};
+use crate::gate::Grant;
+use crate::gate::hold::HoldId;
 
 /// The linked state. Fields are for this module, `client` and `upstream` only.
 #[derive(Debug)]
@@ -52,6 +55,14 @@ pub struct Linked {
     pub(super) unnoted: Vec<Unnoted>,
     /// What flowed in the execution that is answered now.
     pub(super) tally: Tally,
+    /// How far the asking about the client's next message has come.
+    pub(super) inquiry: Inquiry,
+    /// Something was prepared or described since the last Sync: the server may have locked for it.
+    pub(super) prepared: bool,
+    /// A portal was bound since the last Sync: ending the implicit transaction would take it away.
+    pub(super) bound: bool,
+    /// Approvals used inside the transaction that is open.
+    pub(super) reserved: Vec<HoldId>,
     /// What the host last said the time is.
     pub(super) now: Instant,
 }
@@ -122,6 +133,10 @@ impl Linked {
             account,
             unnoted: Vec::new(),
             tally: Tally::default(),
+            inquiry: Inquiry::None,
+            prepared: false,
+            bound: false,
+            reserved: Vec::new(),
             now,
         }
     }
@@ -139,7 +154,7 @@ impl Linked {
     }
 
     pub fn takes_client_bytes(&self) -> bool {
-        !self.leaving && !self.waiting && !self.expected.is_full()
+        !self.leaving && !self.waiting && !self.inquiry.is_open() && !self.expected.is_full()
     }
 
     pub fn left_of_client_message(&self) -> usize {
@@ -236,12 +251,15 @@ impl Linked {
     /// Notes what was sent in this step and not executed with it.
     pub(super) fn note_unexecuted(&mut self, out: &mut Output) {
         for Unnoted { what, in_transaction } in self.unnoted.drain(..) {
-            let (text, way, given, noted) = match &what {
-                Made::Statement(statement) => (&statement.text, Way::Parse, statement.text.plain(), &statement.noted),
-                Made::Portal(portal) => (&portal.text, Way::Bind, portal.given.clone(), &portal.noted),
+            let (text, way, given, hold, noted) = match &what {
+                Made::Statement(statement) => (&statement.text, Way::Parse, statement.text.plain(), None, &statement.noted),
+                Made::Portal(portal) => {
+                    (&portal.text, Way::Bind, portal.given.clone(), portal.grant.as_ref().map(Grant::hold), &portal.noted)
+                }
             };
             if noted.get().is_none() {
-                noted.set(Some(self.account.prepared(text, Circumstances { way, given, in_transaction }, out)));
+                let circumstances = Circumstances { hold, ..Circumstances::plain(way, given, in_transaction) };
+                noted.set(Some(self.account.prepared(text, circumstances, out)));
             }
         }
     }
@@ -396,7 +414,7 @@ fn describe_reserved(reserved: &[u8], out: &mut Output) {
     });
 }
 
-fn send_sync(out: &mut Output) {
+pub(super) fn send_sync(out: &mut Output) {
     out.to_upstream.make(|bytes| write::message(bytes, tag::SYNC, |_| ()));
 }
 

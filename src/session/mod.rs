@@ -2,8 +2,10 @@
 //! and the time; outputs are bytes, demands and the next deadline. It opens no socket, reads no clock and spawns nothing, so
 //! any cut of the byte streams gives the same result.
 
+pub mod asking;
 mod client;
 pub mod columns;
+mod deciding;
 mod expected;
 mod linked;
 mod names;
@@ -16,7 +18,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::audit::event::{Way, Word};
-use crate::gate::{Decision, Policy, Request};
+use crate::gate::Judge;
+use crate::gate::judge::Learned;
 use crate::wire::backend::{TransactionStatus, tag};
 use crate::wire::frame;
 use crate::wire::frontend::Frontend;
@@ -24,6 +27,7 @@ use crate::wire::limits::{ClientLimits, ServerLimits};
 use crate::wire::report::Report;
 use crate::wire::{ProtocolError, write};
 
+use asking::Reply;
 use linked::Linked;
 use output::{Demand, Output};
 use recording::{Account, Circumstances, Recorder, Text};
@@ -32,9 +36,9 @@ use recording::{Account, Circumstances, Recorder, Text};
 pub type Parameters = Arc<[(Box<[u8]>, Box<[u8]>)]>;
 
 /// What does not change while the connection lives.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Terms {
-    pub policy: Arc<Policy>,
+    pub judge: Judge,
     pub frontend: ClientLimits,
     pub backend: ServerLimits,
     pub timeouts: Timeouts,
@@ -50,13 +54,6 @@ pub struct Terms {
 }
 
 impl Terms {
-    pub fn judge(&self, request: Request<'_>) -> Decision {
-        match &self.unrecordable {
-            Some(report) => Decision::Refuse(Box::new(report.clone())),
-            None => self.policy.judge(request),
-        }
-    }
-
     /// Notes that a statement was not sent. Where that cannot be recorded it is counted at least.
     fn note_refusal(&self, account: &Account, text: &Text, circumstances: Circumstances, report: &Report, out: &mut Output) {
         if self.unrecordable.is_some() {
@@ -127,6 +124,41 @@ impl Session {
     /// Says whether anything can be recorded, and if not, what to tell a client that sends a statement.
     pub fn recordable(&mut self, trouble: Option<Report>) {
         self.terms.unrecordable = trouble;
+    }
+
+    /// The judge, for the host to tell what is new: policy, catalog, time.
+    pub fn judge_mut(&mut self) -> &mut Judge {
+        &mut self.terms.judge
+    }
+
+    /// What was asked for is found out; the catalog is in the judge already.
+    pub fn learned(&mut self, learned: Learned, now: Instant, out: &mut Output) {
+        if let Stage::Linked(linked) = &mut self.stage {
+            linked.learned(learned);
+        }
+        self.after(now, out);
+    }
+
+    /// The desk answered.
+    pub fn answered(&mut self, reply: Reply, now: Instant, out: &mut Output) {
+        self.tick(now);
+        if let Stage::Linked(linked) = &mut self.stage {
+            linked.answered(reply, out);
+        }
+        self.after(now, out);
+    }
+
+    /// People decided, or the hold is over: what waits is looked at again.
+    pub fn decided(&mut self, now: Instant, out: &mut Output) {
+        if let Stage::Linked(linked) = &mut self.stage {
+            linked.decided();
+        }
+        self.after(now, out);
+    }
+
+    /// Whether it waits for people.
+    pub fn awaits_people(&self) -> bool {
+        matches!(&self.stage, Stage::Linked(linked) if linked.inquiry.deadline().is_some())
     }
 
     /// Nothing more happens in it.
@@ -280,7 +312,8 @@ impl Session {
                 self.stage = Stage::Unlinked(Unlinked { skipping: false, refuse_next: Some(Box::new(report)) });
             }
             Stage::Linked(linked) if linked.is_busy() => out.demand(Demand::Cancel),
-            Stage::Unlinked(_) | Stage::Linked(_) | Stage::Over => {}
+            Stage::Linked(linked) => linked.stop_waiting(),
+            Stage::Unlinked(_) | Stage::Over => {}
         }
     }
 
@@ -341,6 +374,11 @@ impl Session {
 
     /// When `elapsed` is to be called next.
     pub fn deadline(&self) -> Option<Instant> {
+        if let Stage::Linked(linked) = &self.stage
+            && let Some(until) = linked.inquiry.deadline()
+        {
+            return Some(until);
+        }
         self.quiet_since?.checked_add(self.patience()?)
     }
 
@@ -348,6 +386,11 @@ impl Session {
     pub fn elapsed(&mut self, now: Instant, out: &mut Output) {
         if self.deadline().is_none_or(|deadline| now < deadline) {
             return;
+        }
+        if let Stage::Linked(linked) = &mut self.stage
+            && linked.inquiry.deadline().is_some()
+        {
+            return linked.inquiry.stop_waiting(None);
         }
         let report = if self.is_open() {
             Report::fatal("25P03", "terminating connection due to idle-in-transaction timeout")
@@ -377,7 +420,7 @@ impl Session {
         let quiet = match &self.stage {
             Stage::Unlinked(unlinked) => unlinked.refuse_next.is_none(),
             Stage::Linking | Stage::Over => false,
-            Stage::Linked(linked) => !linked.is_busy() && !linked.is_leaving(),
+            Stage::Linked(linked) => !linked.is_busy() && !linked.is_leaving() && !linked.inquiry.is_open(),
         };
         self.quiet_since = quiet.then_some(now);
         if self.draining && quiet && !self.is_open() {
@@ -421,22 +464,21 @@ impl Unlinked {
             Frontend::Flush | Frontend::CopyData(_) | Frontend::CopyDone | Frontend::CopyFail(_) => None,
             _ if self.skipping => None,
             Frontend::FunctionCall => Some(Box::new(function_call())),
-            Frontend::Query(sql) => match (self.refuse_next.take(), terms.judge(Request::Query { facts: &terms.policy.read(sql) })) {
-                (Some(report), _) | (None, Decision::Refuse(report)) => Some(report),
-                // Judged again with the link at hand.
-                (None, Decision::Allow(_)) => return Ok(Step::Link),
+            // Judged with the link at hand.
+            Frontend::Query(_)
+            | Frontend::Parse(_)
+            | Frontend::Bind(_)
+            | Frontend::Describe(_)
+            | Frontend::Execute(_)
+            | Frontend::Close(_) => match self.refuse_next.take().or_else(|| terms.unrecordable.clone().map(Box::new)) {
+                Some(report) => Some(report),
+                None => return Ok(Step::Link),
             },
-            Frontend::Parse(_) | Frontend::Bind(_) | Frontend::Describe(_) | Frontend::Execute(_) | Frontend::Close(_) => {
-                match self.refuse_next.take().or_else(|| terms.unrecordable.clone().map(Box::new)) {
-                    Some(report) => Some(report),
-                    None => return Ok(Step::Link),
-                }
-            }
         };
         *taken = taken.saturating_add(head.total());
         if let Some(report) = refusal {
             if let Some((text, way)) = refused_text(terms, message) {
-                let circumstances = Circumstances { way, given: text.plain(), in_transaction: false };
+                let circumstances = Circumstances::plain(way, text.plain(), false);
                 terms.note_refusal(account, &text, circumstances, &report, out);
             }
             out.to_client.make(|bytes| report.write(bytes));

@@ -6,6 +6,10 @@ use std::ops::Range;
 use crate::audit::Note;
 use crate::audit::seal::Original;
 use crate::gate::Permit;
+use crate::gate::hold::HoldId;
+use crate::gate::judge::Need;
+
+use super::asking::{Message, Petition};
 
 /// Bytes made here that may wait in one lane before the client's next message waits too: a few hundred refusals, so that short
 /// messages with long answers cannot be turned into memory.
@@ -103,12 +107,20 @@ impl Lane {
 }
 
 /// What only the host can do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Demand {
     /// Take a link to the server; `Session::linked` or `Session::link_failed` answers.
     Link,
     /// Send a CancelRequest for what the link is running.
     Cancel,
+    /// Find something out; `Session::learned` answers.
+    Learn(Need, Message),
+    /// Ask the desk about a statement; `Session::answered` answers.
+    Petition(Box<Petition>),
+    /// Wait for people; `Session::decided` says that there is something to look at.
+    Await(HoldId),
+    /// Approvals reserved in a transaction that ended: false where what they were used for was rolled back for certain.
+    Settle(Vec<HoldId>, bool),
 }
 
 /// The outcome of one call. The host owns it, puts its notes on the record, carries it out and clears it.
@@ -151,7 +163,8 @@ impl Output {
     }
 
     pub(super) fn demand(&mut self, demand: Demand) {
-        if !self.demands.contains(&demand) {
+        let twice = matches!(demand, Demand::Cancel) && self.demands.iter().any(|known| matches!(known, Demand::Cancel));
+        if !twice {
             self.demands.push(demand);
         }
     }

@@ -9,6 +9,9 @@ use std::time::Instant;
 use crate::audit::event::{Begun, Ended, Outcome, Prepared, Refused, Sent, SignedOut, Statement, Tag, Verdict, Way, Word};
 use crate::audit::seal::{Original, Parameter};
 use crate::audit::{Digest, Digester, Event, Note, Shape};
+use crate::gate::Grounds;
+use crate::gate::hold::HoldId;
+use crate::gate::policy::PolicyHash;
 use crate::sql::remade::{self, Remade};
 use crate::sql::{shape, tags};
 
@@ -176,9 +179,28 @@ pub struct Circumstances {
     pub way: Way,
     pub given: Given,
     pub in_transaction: bool,
+    /// How it was judged, where it was.
+    pub grounds: Option<Arc<Grounds>>,
+    pub hold: Option<HoldId>,
+}
+
+impl Circumstances {
+    /// Not judged, or not yet.
+    pub fn plain(way: Way, given: Given, in_transaction: bool) -> Self {
+        Self { way, given, in_transaction, grounds: None, hold: None }
+    }
 }
 
 impl Text {
+    pub fn shape(&self) -> Arc<Shape> {
+        Arc::clone(&self.shape)
+    }
+
+    /// The agent's own comment tags.
+    pub fn tags(&self) -> Vec<Tag> {
+        self.tags.as_deref().unwrap_or_default().to_vec()
+    }
+
     /// Without parameters.
     pub fn plain(&self) -> Given {
         Given { digest: self.digest, parameters: 0, original: self.original.as_ref().map(|text| Original::new(text, [])) }
@@ -192,6 +214,7 @@ impl Account {
 
     fn statement(&self, text: &Text, circumstances: &Circumstances, verdict: Verdict) -> (Statement, Option<Box<Sent>>) {
         self.last_number.update(|number| number.saturating_add(1));
+        let grounds = circumstances.grounds.as_deref();
         let statement = Statement {
             session: self.session,
             number: self.last_number.get(),
@@ -201,11 +224,16 @@ impl Account {
             length: text.length,
             parameters: circumstances.given.parameters,
             in_transaction: circumstances.in_transaction,
-            verdict,
-            effects: None,
-            rule: None,
-            policy: None,
-            hold: None,
+            verdict: match (verdict, grounds) {
+                (Verdict::Allowed, _) if circumstances.hold.is_some() => Verdict::Approved,
+                (Verdict::Denied, _) if circumstances.hold.is_some() => Verdict::Held,
+                (Verdict::Allowed, Some(grounds)) if grounds.observed => Verdict::Observed,
+                (verdict, _) => verdict,
+            },
+            effects: grounds.map(|grounds| grounds.effects.bits()),
+            rule: grounds.map(|grounds| grounds.rule.to_string()),
+            policy: grounds.map(|grounds| cut(&grounds.policy)),
+            hold: circumstances.hold.map(HoldId::number),
         };
         let body = text.tags.as_ref().map(|tags| Box::new(Sent { tags: tags.to_vec(), ..Sent::default() }));
         (statement, body)
@@ -213,6 +241,11 @@ impl Account {
 
     fn note(out: &mut Output, event: impl Into<Event>, text: &Text, circumstances: Circumstances) {
         out.note(Note { event: event.into(), shape: Some(Arc::clone(&text.shape)), original: circumstances.given.original });
+    }
+
+    /// A statement that is held, as its hold has it on the record.
+    pub fn held(&self, text: &Text, circumstances: &Circumstances) -> Statement {
+        self.statement(text, circumstances, Verdict::Held).0
     }
 
     /// A statement is on its way to be executed.
@@ -282,6 +315,15 @@ impl Account {
     pub fn signed_out(&self, code: Option<Word>, out: &mut Output) {
         out.note(SignedOut { session: self.session, executions: self.executions.get(), code }.into());
     }
+}
+
+/// The digest of a policy, as records have it.
+fn cut(hash: &PolicyHash) -> Digest {
+    let mut digest = Digest::default();
+    for (byte, known) in digest.0.iter_mut().zip(hash) {
+        *byte = *known;
+    }
+    digest
 }
 
 /// The outcome that an error of the server is.

@@ -10,11 +10,11 @@ use std::time::Instant;
 
 use pgsluice::audit::Digester;
 use pgsluice::audit::event::SignedIn;
-use pgsluice::gate::Policy;
+use pgsluice::gate::{Judge, Policy};
 use pgsluice::host::config::{Flags, Sources, url};
 use pgsluice::host::journal::{Journal, Options};
 use pgsluice::host::link::{Canceller, Connector, Minor, Request};
-use pgsluice::host::relay::{Cancelled, Relay, Server, Taken};
+use pgsluice::host::relay::{Cancelled, Counsel, Relay, Server, Taken};
 use pgsluice::host::secret::Secret;
 use pgsluice::host::stream::{Keepalive, Stream};
 use pgsluice::session::recording::Recorder;
@@ -30,6 +30,8 @@ struct Links {
     connector: Connector,
     database: String,
 }
+
+impl Counsel for Links {}
 
 impl Server for Links {
     type Stream = Stream;
@@ -118,7 +120,7 @@ fn serve(stream: std::net::TcpStream, links: Links) {
     };
     let scribe = journal.session(who).unwrap();
     let terms = Terms {
-        policy: Arc::new(Policy::refusing(&["drop"]).with_copy_in_limit(20)),
+        judge: Judge::textual(Arc::new(Policy::refusing(&["drop"]).with_copy_in_limit(20))),
         frontend: pgsluice::wire::limits::ClientLimits::default(),
         backend: pgsluice::wire::limits::ServerLimits::default(),
         timeouts: Timeouts::default(),

@@ -16,7 +16,11 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Sleep;
 
+use crate::gate::Judge;
+use crate::gate::hold::HoldId;
+use crate::gate::judge::{Knowledge, Learned, Need};
 use crate::host::journal::{Scribe, Unwritable};
+use crate::session::asking::{Message, Petition, Reply};
 use crate::session::output::{Demand, Lane, Output};
 use crate::session::{LinkReport, Session};
 use crate::wire::report::{Report, Severity};
@@ -38,6 +42,45 @@ pub trait Server {
     /// Asks the server to cancel, without waiting for it; `done` is dropped when the server has taken the request.
     fn cancel(&self, canceller: &Self::Canceller, done: Option<Cancelled>);
 }
+
+/// Who is asked about a statement before it may pass.
+pub trait Counsel {
+    /// Tells the judge what is new: the policy, the catalog, the time. Asked at each wake-up, so it must cost next to nothing.
+    fn refresh(&self, _judge: &mut Judge) {}
+
+    fn learn(&self, _need: Need, _message: Message) -> impl Future<Output = Found> + 'static {
+        std::future::ready(Found { knowledge: None, learned: Learned::default() })
+    }
+
+    fn petition(&self, _petition: Petition) -> impl Future<Output = Reply> + 'static {
+        std::future::ready(Reply::Refused(Report::error("42501", "nobody is there to approve it")))
+    }
+
+    /// Ready when the hold no longer waits.
+    fn decided(&self, _hold: HoldId) -> impl Future<Output = ()> + 'static {
+        std::future::ready(())
+    }
+
+    /// A transaction that used these approvals ended.
+    fn settle(&self, _holds: &[HoldId], _used: bool) {}
+}
+
+/// What was found out about a statement.
+#[derive(Debug)]
+pub struct Found {
+    /// A newer catalog.
+    pub knowledge: Option<Knowledge>,
+    pub learned: Learned,
+}
+
+/// What the machine asked for and was not told yet.
+enum Answer {
+    Found(Found),
+    Reply(Reply),
+    Decided,
+}
+
+type Asking = Pin<Box<dyn Future<Output = Answer>>>;
 
 /// A link to the server, signed in.
 #[derive(Debug)]
@@ -89,6 +132,7 @@ pub struct Relay<C, S: Server> {
     control: UnboundedReceiver<Control>,
     client: Side<C>,
     link: Link<S>,
+    asking: Option<Asking>,
     output: Output,
     sleep: Option<Pin<Box<Sleep>>>,
     /// The client's lane ended with the end of a message when it was last empty.
@@ -177,7 +221,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Side<T> {
     }
 }
 
-impl<C: AsyncRead + AsyncWrite + Unpin, S: Server> Relay<C, S> {
+impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
     /// `received` came behind the handshake; `greeting` is sent first.
     pub fn new(
         session: Session,
@@ -197,6 +241,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server> Relay<C, S> {
             control,
             client: Side::new(client, received),
             link: Link::None,
+            asking: None,
             output,
             sleep: None,
             whole: true,
@@ -227,13 +272,15 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server> Relay<C, S> {
         // One reading of the clock serves all that this wake-up brought.
         let now = Instant::now();
         self.session.recordable(self.scribe.journal().trouble().map(Unwritable::report));
+        self.server.refresh(self.session.judge_mut());
         loop {
             let mut moved = self.hear_control(now, context);
             moved |= self.poll_link(now, context);
+            moved |= self.poll_asking(now, context);
             moved |= self.poll_client(now, context);
             moved |= self.poll_upstream(now, context);
             self.record();
-            self.carry_out_demands();
+            moved |= self.carry_out_demands();
             moved |= self.send(context);
             // What was found out while sending: that the client is gone.
             self.record();
@@ -260,6 +307,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server> Relay<C, S> {
                 Control::Cancel(done) => {
                     self.cancelled = Some(done);
                     self.session.cancel(&mut self.output);
+                    self.client.fresh = true;
                     // Whoever gave up its wait must not be given what others wait for.
                     if matches!(self.link, Link::Connecting(_)) && !self.session.awaits_link() {
                         self.link = Link::None;
@@ -285,6 +333,24 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server> Relay<C, S> {
                 self.link = Link::None;
                 self.session.link_failed(&report, &mut self.output);
             }
+        }
+        self.client.fresh = true;
+        true
+    }
+
+    fn poll_asking(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
+        let Some(asking) = &mut self.asking else { return false };
+        let Poll::Ready(answer) = asking.as_mut().poll(context) else { return false };
+        self.asking = None;
+        match answer {
+            Answer::Found(Found { knowledge, learned }) => {
+                if let Some(knowledge) = knowledge {
+                    self.session.judge_mut().knowledge = knowledge;
+                }
+                self.session.learned(learned, now, &mut self.output);
+            }
+            Answer::Reply(reply) => self.session.answered(reply, now, &mut self.output),
+            Answer::Decided => self.session.decided(now, &mut self.output),
         }
         self.client.fresh = true;
         true
@@ -356,16 +422,35 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server> Relay<C, S> {
         self.scribe.owe(self.output.take_notes());
     }
 
-    fn carry_out_demands(&mut self) {
+    /// True when something was asked: only when it was polled will it wake us.
+    fn carry_out_demands(&mut self) -> bool {
+        let asked = self.asking.is_some();
         for demand in self.output.demands.drain(..) {
             match (demand, &self.link) {
                 (Demand::Link, _) => self.link = Link::Connecting(Box::pin(self.server.connect())),
                 (Demand::Cancel, Link::Up(_, canceller)) => self.server.cancel(canceller, self.cancelled.take()),
                 (Demand::Cancel, Link::None | Link::Connecting(_)) => {}
+                (Demand::Learn(need, message), _) => {
+                    let asked = self.server.learn(need, message);
+                    self.asking = Some(Box::pin(async { Answer::Found(asked.await) }));
+                }
+                (Demand::Petition(petition), _) => {
+                    let asked = self.server.petition(*petition);
+                    self.asking = Some(Box::pin(async { Answer::Reply(asked.await) }));
+                }
+                (Demand::Await(hold), _) => {
+                    let asked = self.server.decided(hold);
+                    self.asking = Some(Box::pin(async {
+                        asked.await;
+                        Answer::Decided
+                    }));
+                }
+                (Demand::Settle(holds, used), _) => self.server.settle(&holds, used),
             }
         }
         // Nothing ran, so there was nothing to cancel.
         self.cancelled = None;
+        !asked && self.asking.is_some()
     }
 
     /// Sends both lanes as far as the streams take them. True when a lane became empty: what waited for that is nobody else's to wake.
@@ -414,6 +499,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server> Relay<C, S> {
             return false;
         }
         self.session.elapsed(Instant::now(), &mut self.output);
+        self.client.fresh = true;
         true
     }
 

@@ -9,7 +9,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use super::*;
 use crate::audit::Digester;
 use crate::audit::event::SignedIn;
-use crate::gate::Policy;
+use crate::gate::{Judge, Policy};
 use crate::host::journal::{Journal, Options};
 use crate::session::recording::Recorder;
 use crate::session::{Terms, Timeouts};
@@ -31,6 +31,8 @@ impl Server for OneLink {
 
     fn cancel(&self, (): &(), _: Option<super::Cancelled>) {}
 }
+
+impl Counsel for OneLink {}
 
 fn report() -> LinkReport {
     LinkReport { process_id: 1, parameters: Arc::from([]) }
@@ -60,7 +62,7 @@ fn scribe() -> Scribe {
 fn relay() -> (Relay<DuplexStream, OneLink>, DuplexStream, DuplexStream) {
     const NARROW: usize = 100;
     let terms = Terms {
-        policy: std::sync::Arc::new(Policy::allow_all()),
+        judge: Judge::textual(std::sync::Arc::new(Policy::allow_all())),
         frontend: crate::wire::limits::ClientLimits::default(),
         backend: crate::wire::limits::ServerLimits::default(),
         timeouts: Timeouts::default(),

@@ -12,7 +12,8 @@ use tokio::net::TcpStream;
 use super::house::{House, Running};
 use super::upstreams::Upstreams;
 use crate::audit::event::{Claims, Denied, SignedIn, Word, Words};
-use crate::gate::settings;
+use crate::gate::judge::Knowledge;
+use crate::gate::{Judge, Subject, settings};
 use crate::host::agents::Agent;
 use crate::host::arrival::{Admitted, Arrival, Departure, Keeper, Offered, arrive};
 use crate::host::greetings::{Manner, Reported};
@@ -21,7 +22,7 @@ use crate::host::relay::Relay;
 use crate::host::stream::{Socket, Stream};
 use crate::session::recording::Recorder;
 use crate::session::{Session, Terms, Timeouts};
-use crate::sql::tags;
+use crate::sql::{Cache, tags};
 use crate::wire::backend::{TransactionStatus, tag};
 use crate::wire::report::{Report, Severity};
 use crate::wire::startup::CancelKey;
@@ -63,7 +64,14 @@ impl Keeper for AgentKeeper<'_> {
     }
 }
 
-pub async fn attend(house: Arc<House>, recorder: Rc<Recorder>, stream: TcpStream) {
+/// What the sessions of one thread share.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    pub recorder: Rc<Recorder>,
+    pub cache: Rc<RefCell<Cache>>,
+}
+
+pub async fn attend(house: Arc<House>, shared: Shared, stream: TcpStream) {
     let mut place = house.arrivals.enter();
     let running = house.running();
     let socket = Socket::Tcp(stream);
@@ -102,9 +110,9 @@ pub async fn attend(house: Arc<House>, recorder: Rc<Recorder>, stream: TcpStream
                 house.login_succeeded(from, &admitted.agent);
             }
             let Admitted { mut stream, buffered, agent, database, parameters, minor, .. } = *admitted;
-            let refusal = match receive(&house, &running, met.as_ref(), database, &parameters) {
+            let refusal = match receive(&house, &running, met.as_ref(), database, &parameters, from) {
                 Ok(upstreams) => {
-                    match begin(&house, &running, upstreams, Guest { recorder, from, minor, stream, buffered: &buffered }).await {
+                    match begin(&house, &running, upstreams, Guest { shared, from, minor, stream, buffered: &buffered }).await {
                         Ok(()) => return,
                         Err((report, back)) => {
                             stream = back;
@@ -192,6 +200,7 @@ fn receive(
     met: Option<&Arc<Agent>>,
     database: Option<String>,
     parameters: &[(String, String)],
+    address: Option<IpAddr>,
 ) -> Result<Upstreams, Report> {
     let live = |agent: &&Arc<Agent>| house.directory.gone(vec![(agent.id, agent.name.as_str().into())]).is_ok_and(|gone| gone.is_empty());
     let agent = met.filter(live).cloned().ok_or_else(|| Report::fatal("28P01", "the access of this agent was revoked"))?;
@@ -205,7 +214,17 @@ fn receive(
     let database = allowed_database(&agent, database, &running.config.server.upstream.database)?;
     let settings = settings::startup(parameters)?.settings;
     let manner = Manner { login: credential.user.clone(), database, settings };
-    Ok(Upstreams { house: Arc::clone(house), running: Arc::clone(running), agent, credential, manner })
+    let subject = Arc::new(Subject {
+        agent_id: agent.id,
+        agent: agent.name.as_str().into(),
+        owner: agent.owner.as_str().into(),
+        groups: Box::default(),
+        address,
+        database: manner.database.as_str().into(),
+        role: credential.user.as_str().into(),
+        environment: agent.environment.as_deref().or_else(|| running.config.environment(&manner.database)).map(Into::into),
+    });
+    Ok(Upstreams { house: Arc::clone(house), running: Arc::clone(running), agent, subject, credential, manner })
 }
 
 /// The database that is meant. A client that names none sends its own name or nothing, as libpq does.
@@ -224,7 +243,7 @@ fn allowed_database(agent: &Agent, asked: Option<String>, default: &str) -> Resu
 
 /// A client that signed in, and what its session is to be made of.
 struct Guest<'a> {
-    recorder: Rc<Recorder>,
+    shared: Shared,
     from: Option<IpAddr>,
     minor: u16,
     stream: Stream,
@@ -234,7 +253,7 @@ struct Guest<'a> {
 
 /// Greets the client and runs its session. A client that cannot be greeted is given back with the reason.
 async fn begin(house: &Arc<House>, running: &Arc<Running>, upstreams: Upstreams, guest: Guest<'_>) -> Result<(), (Report, Stream)> {
-    let Guest { recorder, from, minor, stream, buffered } = guest;
+    let Guest { shared: Shared { recorder, cache }, from, minor, stream, buffered } = guest;
     let no_key = |_| Report::fatal("58000", "no random bytes could be had for a cancel key");
     let secret_length = if minor >= 2 { LONG_SECRET } else { SHORT_SECRET };
     let (registration, control) = match house.registry.register(upstreams.agent.id, &upstreams.agent.name, secret_length).map_err(no_key) {
@@ -259,7 +278,7 @@ async fn begin(house: &Arc<House>, running: &Arc<Running>, upstreams: Upstreams,
         Err(trouble) => return Err((Report { severity: Severity::Fatal, ..trouble.report() }, stream)),
     };
     let terms = Terms {
-        policy: Arc::clone(&running.policy),
+        judge: Judge::new(Arc::clone(&upstreams.subject), Arc::clone(&running.policy), Knowledge::Textual, cache),
         frontend: running.config.limits.client,
         backend: running.config.limits.server,
         timeouts: Timeouts {

@@ -13,6 +13,7 @@ use crate::gate::Policy;
 use crate::host::agents::AgentDirectory;
 use crate::host::arrival::Door;
 use crate::host::config::{ClientTls, Config, KeepSql, Sources};
+use crate::host::desk::{Desk, Options};
 use crate::host::greetings::Greetings;
 use crate::host::journal::keys::Keys;
 use crate::host::journal::{Journal, Unwritable};
@@ -42,6 +43,7 @@ pub struct House {
     pub registry: Arc<Registry>,
     pub errands: Errands,
     pub arrivals: Arc<Arrivals>,
+    pub desk: Arc<Desk>,
 }
 
 /// A configuration and what was made from it. A session keeps the one it began with.
@@ -87,8 +89,15 @@ impl Running {
 
 impl House {
     pub fn open(config: Config, sources: Sources, state: &State, log: LogHandle, journal: Arc<Journal>) -> Result<Self, ServeError> {
+        let digester = Keys::load(state.folder())?.digester;
+        let options = Options {
+            wait_for: Duration::from_secs(30),
+            expires: Duration::from_secs(3600),
+            public_url: "http://127.0.0.1:6433".to_owned(),
+        };
         Ok(Self {
-            digester: Keys::load(state.folder())?.digester,
+            desk: Arc::new(Desk::new(Arc::clone(&journal), digester.clone(), options)),
+            digester,
             journal,
             running: RwLock::new(Arc::new(Running::make(config)?)),
             sources,

@@ -2,6 +2,7 @@
 //! drains. What one connection goes through is in `attend`.
 
 mod attend;
+mod counsel;
 mod door;
 mod errands;
 mod house;

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::house::{House, Running};
+use crate::gate::Subject;
 use crate::host::agents::Agent;
 use crate::host::greetings::Manner;
 use crate::host::limits::Place;
@@ -24,6 +25,7 @@ pub struct Upstreams {
     pub house: Arc<House>,
     pub running: Arc<Running>,
     pub agent: Arc<Agent>,
+    pub subject: Arc<Subject>,
     pub credential: Credential,
     pub manner: Manner,
 }

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, oneshot};
 
-use super::attend::attend;
+use super::attend::{Shared, attend};
 use super::house::House;
 use crate::session::recording::Recorder;
 
@@ -72,10 +72,11 @@ impl Workers {
 
 async fn receive(mut arrived: mpsc::UnboundedReceiver<std::net::TcpStream>, house: Arc<House>) {
     let recorder = Rc::new(Recorder::new(house.digester.clone(), house.keeps_originals()));
+    let shared = Shared { recorder, cache: Rc::default() };
     while let Some(stream) = arrived.recv().await {
         match TcpStream::from_std(stream) {
             Ok(stream) => {
-                tokio::task::spawn_local(attend(Arc::clone(&house), Rc::clone(&recorder), stream));
+                tokio::task::spawn_local(attend(Arc::clone(&house), shared.clone(), stream));
             }
             Err(error) => tracing::warn!(%error, "a connection could not be taken"),
         }

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use crate::audit::{Digester, Event, Note, event};
-use crate::gate::Policy;
+use crate::gate::{Judge, Policy};
 use crate::wire::backend::{Backend, tag as backend};
 use crate::wire::frame;
 use crate::wire::frontend::tag;
@@ -120,7 +120,7 @@ pub struct Outcome {
 
 pub fn terms(policy: Policy) -> Terms {
     Terms {
-        policy: std::sync::Arc::new(policy),
+        judge: Judge::textual(std::sync::Arc::new(policy)),
         frontend: ClientLimits::default(),
         backend: ServerLimits::default(),
         timeouts: Timeouts::default(),
@@ -290,7 +290,7 @@ impl Bench {
             self.outcome.to_client.extend_from_slice(bytes);
             moved = true;
         }
-        let link = self.out.demands.contains(&Demand::Link);
+        let link = self.out.demands.iter().any(|demand| matches!(demand, Demand::Link));
         self.out.clear();
         if link {
             let report = LinkReport { process_id: server::PROCESS_ID, parameters: std::sync::Arc::from([]) };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pgsluice::audit::Digester;
-use pgsluice::gate::Policy;
+use pgsluice::gate::{Judge, Policy};
 use pgsluice::session::output::{Demand, Lane, Output, Piece};
 use pgsluice::session::recording::Recorder;
 use pgsluice::session::{LinkReport, Parameters, Session, Terms, Timeouts};
@@ -119,7 +119,7 @@ impl Run {
             backend = ServerLimits { data_row: LOW, copy_data: LOW, row_description: LOW, ..backend };
         }
         let terms = Terms {
-            policy: Arc::new(policy),
+            judge: Judge::textual(Arc::new(policy)),
             frontend,
             backend,
             timeouts,
@@ -267,7 +267,7 @@ impl Run {
         // Only what is passed on as it comes may stand half sent.
         assert!(matches!(self.to_server.unfinished(), None | Some(b'd')));
         assert!(matches!(self.to_client.unfinished(), None | Some(b'D' | b'd')));
-        self.link_demanded |= out.demands.contains(&Demand::Link);
+        self.link_demanded |= out.demands.iter().any(|demand| matches!(demand, Demand::Link));
         out.clear();
         full
     }

@@ -1,0 +1,134 @@
+//! A hold: a statement that awaits a decision, and what may become of it. Pure: the desk in `host` keeps holds, asks what follows, and
+//! puts it on the record.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::Grant;
+
+/// The number of a hold; people and agents see it as eight letters and digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HoldId(u64);
+
+/// Crockford's alphabet: nothing in it is taken for something else.
+const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+const LENGTH: u32 = 8;
+
+impl HoldId {
+    /// From any number; of it as many bits count as are shown.
+    pub fn of(number: u64) -> Self {
+        Self(number & ((1 << (5 * LENGTH)) - 1))
+    }
+
+    pub fn number(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for HoldId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for place in (0..LENGTH).rev() {
+            let digit = (self.0 >> (5 * place)) & 31;
+            let letter = usize::try_from(digit).ok().and_then(|digit| LETTERS.get(digit)).copied().unwrap_or(b'0');
+            write!(out, "{}", char::from(letter))?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a hold's id is eight letters and digits")]
+pub struct NotAnId;
+
+impl FromStr for HoldId {
+    type Err = NotAnId;
+
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        let mut number = 0;
+        let mut length = 0;
+        for letter in text.bytes().map(|letter| letter.to_ascii_lowercase()) {
+            // What people read wrong is what it looks like.
+            let letter = match letter {
+                b'o' => b'0',
+                b'i' | b'l' => b'1',
+                letter => letter,
+            };
+            let digit = LETTERS.iter().position(|known| *known == letter).ok_or(NotAnId)?;
+            number = (number << 5) | u64::try_from(digit).map_err(|_| NotAnId)?;
+            length += 1;
+            if length > LENGTH {
+                return Err(NotAnId);
+            }
+        }
+        if length == LENGTH { Ok(Self(number)) } else { Err(NotAnId) }
+    }
+}
+
+/// Where a hold stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    Waiting,
+    Approved,
+    /// Used inside a transaction that has not ended: it comes back where that is rolled back.
+    Reserved,
+    Spent,
+    Denied,
+    Expired,
+    Withdrawn,
+}
+
+/// What makes a hold's state what it is. Times are microseconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    pub id: HoldId,
+    pub state: State,
+    pub until: u64,
+}
+
+/// Why an approval cannot be spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unspendable {
+    NotApproved,
+    Expired,
+}
+
+impl Standing {
+    /// Uses the approval up, or reserves it where a transaction is open. The caller puts it on the record, on disk, before it lets anything
+    /// be sent.
+    pub fn spend(&mut self, now: u64, in_transaction: bool) -> Result<Grant, Unspendable> {
+        if self.state != State::Approved {
+            return Err(Unspendable::NotApproved);
+        }
+        if now >= self.until {
+            self.state = State::Expired;
+            return Err(Unspendable::Expired);
+        }
+        self.state = if in_transaction { State::Reserved } else { State::Spent };
+        Ok(Grant::mint(self.id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_read_as_it_is_shown_and_as_people_misread_it() {
+        for number in [0, 1, 0xff_ffff_ffff, 0x12_3456_789a] {
+            let id = HoldId::of(number);
+            assert_eq!(id.to_string().parse(), Ok(id));
+        }
+        assert_eq!("O0I1L1AB".parse(), "00111 1ab".replace(' ', "").parse::<HoldId>());
+        for wrong in ["", "0000000", "000000000", "0000000u", "0000000-"] {
+            assert_eq!(wrong.parse::<HoldId>(), Err(NotAnId), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_approval_is_spent_once_and_in_time() {
+        let mut standing = Standing { id: HoldId::of(7), state: State::Approved, until: 100 };
+        assert!(standing.clone().spend(100, false).is_err());
+        assert!(standing.spend(99, false).is_ok());
+        assert_eq!(standing.spend(99, false).err(), Some(Unspendable::NotApproved));
+    }
+}

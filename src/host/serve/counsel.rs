@@ -1,0 +1,34 @@
+//! What a session asks of the house about a statement: the catalog, the planner, the desk.
+
+use std::sync::Arc;
+
+use super::upstreams::Upstreams;
+use crate::gate::Judge;
+use crate::gate::hold::HoldId;
+use crate::gate::judge::{Learned, Moment, Need};
+use crate::host::relay::{Counsel, Found};
+use crate::session::asking::{Message, Petition, Reply};
+
+impl Counsel for Upstreams {
+    fn refresh(&self, judge: &mut Judge) {
+        judge.moment = Moment(crate::host::when::now() / 1_000_000);
+    }
+
+    fn learn(&self, _need: Need, _message: Message) -> impl Future<Output = Found> + 'static {
+        async { Found { knowledge: None, learned: Learned::default() } }
+    }
+
+    fn petition(&self, petition: Petition) -> impl Future<Output = Reply> + 'static {
+        let (desk, subject) = (Arc::clone(&self.house.desk), Arc::clone(&self.subject));
+        async move { desk.petition(&subject, petition).await }
+    }
+
+    fn decided(&self, hold: HoldId) -> impl Future<Output = ()> + 'static {
+        let desk = Arc::clone(&self.house.desk);
+        async move { desk.decided(hold).await }
+    }
+
+    fn settle(&self, holds: &[HoldId], used: bool) {
+        self.house.desk.settle(holds, used);
+    }
+}

@@ -1,0 +1,158 @@
+//! What the machine asks of the host about one statement before it lets it pass, and what it is told. The statement stays where it is, in the
+//! client's bytes, until it is decided; then it is looked at again from the beginning.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use zeroize::Zeroizing;
+
+use crate::audit::event::{Statement, Tag};
+use crate::audit::{Digest, Shape};
+use crate::gate::hold::HoldId;
+use crate::gate::judge::{Grounds, Learned};
+use crate::gate::{Grant, Permit};
+use crate::sql::facts::Facts;
+use crate::wire::report::Report;
+
+/// A statement as the client sent it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Message {
+    Query(Zeroizing<Vec<u8>>),
+    /// Parse and Bind.
+    Extended {
+        sql: Zeroizing<Vec<u8>>,
+        types: Box<[u32]>,
+        bind: Parameters,
+    },
+}
+
+/// The parameters that a Bind brought.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Parameters {
+    /// As in the message: none, one for all, or one for each.
+    pub formats: Box<[i16]>,
+    pub values: Vec<Option<Zeroizing<Vec<u8>>>>,
+}
+
+impl Message {
+    pub fn sql(&self) -> &[u8] {
+        match self {
+            Self::Query(sql) | Self::Extended { sql, .. } => sql,
+        }
+    }
+}
+
+/// A statement that the policy holds.
+#[derive(Debug, Clone)]
+pub struct Petition {
+    pub message: Message,
+    pub facts: Arc<Facts>,
+    pub grounds: Arc<Grounds>,
+    pub shape: Arc<Shape>,
+    pub tags: Vec<Tag>,
+    /// What the agent says it is working on, by `SET pgsluice.task` or the startup packet.
+    pub task: Option<Box<str>>,
+    /// Every setting of the session that changes what a text means, by name and value.
+    pub settings: Vec<(Box<str>, Box<str>)>,
+    pub open_work: bool,
+    /// As it goes on the record; its verdict is `Held`.
+    pub statement: Statement,
+    /// Digest of nothing but the text and the parameters as they were sent.
+    pub sent: Digest,
+}
+
+/// The desk's answer.
+#[derive(Debug)]
+pub enum Reply {
+    /// An approval of this very statement was there and is spent on it now.
+    Granted(Grant),
+    /// It awaits a decision.
+    Waiting(Waiting),
+    Refused(Report),
+}
+
+#[derive(Debug)]
+pub struct Waiting {
+    pub hold: HoldId,
+    /// Said at once, where the connection waits.
+    pub notice: Report,
+    /// Said when the wait ends before the decision.
+    pub ticket: Report,
+    /// How long the connection waits.
+    pub patience: Option<Duration>,
+}
+
+/// How far the asking about the client's next message has come.
+#[derive(Debug, Default)]
+pub enum Inquiry {
+    #[default]
+    None,
+    /// Something is being found out.
+    Learning,
+    Learned(Learned),
+    /// The desk was asked.
+    Petitioned(Arc<Grounds>),
+    /// People were asked.
+    Waiting {
+        hold: HoldId,
+        until: Instant,
+        ticket: Box<Report>,
+        grounds: Arc<Grounds>,
+    },
+    Granted(Grant, Arc<Grounds>),
+    Refused {
+        report: Box<Report>,
+        hold: Option<HoldId>,
+        grounds: Arc<Grounds>,
+    },
+}
+
+impl Inquiry {
+    /// Whether the client's next message waits for the host.
+    pub fn is_open(&self) -> bool {
+        matches!(self, Self::Learning | Self::Petitioned(_) | Self::Waiting { .. })
+    }
+
+    /// When the wait for people ends.
+    pub fn deadline(&self) -> Option<Instant> {
+        if let Self::Waiting { until, .. } = self { Some(*until) } else { None }
+    }
+
+    /// Ends the wait, not the hold: the client is told this when its message is looked at again.
+    pub fn stop_waiting(&mut self, said: Option<Report>) {
+        if let Self::Waiting { hold, ticket, grounds, .. } = std::mem::take(self) {
+            let report = said.map_or(ticket, Box::new);
+            *self = Self::Refused { report, hold: Some(hold), grounds };
+        }
+    }
+}
+
+/// What becomes of a message.
+#[derive(Debug)]
+pub enum Course {
+    Pass(Passage),
+    Refuse(Refusal),
+    /// It is looked at again when something was answered.
+    Pause,
+}
+
+/// A message that may be sent, and by which right.
+#[derive(Debug)]
+pub struct Passage {
+    pub permit: Permit,
+    pub grounds: Option<Arc<Grounds>>,
+    pub grant: Option<Grant>,
+}
+
+#[derive(Debug)]
+pub struct Refusal {
+    pub report: Box<Report>,
+    pub grounds: Option<Arc<Grounds>>,
+    pub hold: Option<HoldId>,
+}
+
+impl Refusal {
+    pub fn plain(report: Report) -> Self {
+        Self { report: Box::new(report), grounds: None, hold: None }
+    }
+}
