@@ -72,6 +72,12 @@ pub struct Lease {
     pub left: Amount,
 }
 
+impl Default for Lease {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
 impl Lease {
     /// A lease of nothing.
     pub const NONE: Self = Self { part: u64::MAX, left: Amount { rows: 0, sensitive: 0, bytes: 0, copied: 0, shapes: 0 } };

@@ -14,6 +14,7 @@ use crate::audit::Digester;
 use crate::gate::Subject;
 pub use crate::gate::hold::{Decider, HoldId, State, Verdict};
 use crate::host::journal::{Journal, Unwritable};
+use crate::host::purses::Purses;
 use crate::session::asking::{Message, Petition, Reply};
 use crate::wire::report::Report;
 
@@ -39,6 +40,7 @@ struct Shared {
     digester: Digester,
     options: Mutex<Arc<Options>>,
     book: Mutex<Book>,
+    purses: Arc<Purses>,
 }
 
 impl Shared {
@@ -56,8 +58,8 @@ impl Shared {
 }
 
 impl Desk {
-    pub fn new(journal: Arc<Journal>, digester: Digester, options: Options) -> Self {
-        let shared = Arc::new(Shared { journal, digester, options: Mutex::new(Arc::new(options)), book: Mutex::default() });
+    pub fn new(journal: Arc<Journal>, digester: Digester, options: Options, purses: Arc<Purses>) -> Self {
+        let shared = Arc::new(Shared { journal, digester, options: Mutex::new(Arc::new(options)), book: Mutex::default(), purses });
         Self { clerk: Mutex::new(Clerk::new(Arc::clone(&shared))), shared }
     }
 

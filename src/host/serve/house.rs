@@ -20,6 +20,7 @@ use crate::host::journal::{Journal, Unwritable};
 use crate::host::limits::{Bounds, Limits};
 use crate::host::link::{Connector, Minor};
 use crate::host::log::LogHandle;
+use crate::host::purses::Purses;
 use crate::host::registry::Registry;
 use crate::host::state::State;
 use crate::host::stream::Keepalive;
@@ -43,6 +44,7 @@ pub struct House {
     pub registry: Arc<Registry>,
     pub errands: Errands,
     pub arrivals: Arc<Arrivals>,
+    pub purses: Arc<Purses>,
     pub desk: Arc<Desk>,
 }
 
@@ -90,8 +92,10 @@ impl Running {
 impl House {
     pub fn open(config: Config, sources: Sources, state: &State, log: LogHandle, journal: Arc<Journal>) -> Result<Self, ServeError> {
         let digester = Keys::load(state.folder())?.digester;
+        let purses = Arc::<Purses>::default();
         Ok(Self {
-            desk: Arc::new(Desk::new(Arc::clone(&journal), digester.clone(), Options::default())),
+            desk: Arc::new(Desk::new(Arc::clone(&journal), digester.clone(), Options::default(), Arc::clone(&purses))),
+            purses,
             digester,
             journal,
             running: RwLock::new(Arc::new(Running::make(config)?)),

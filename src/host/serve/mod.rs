@@ -246,5 +246,6 @@ fn end_revoked(house: &House) {
         tracing::info!(agent = &*name, "agent revoked: its sessions end");
         let report = Report::fatal("57P01", format!("the access of agent \"{name}\" was revoked"));
         house.registry.end_agent(agent, &report);
+        house.purses.forget(agent);
     }
 }
