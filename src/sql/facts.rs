@@ -230,6 +230,21 @@ pub enum CopyTarget {
 pub struct Copy {
     pub direction: Direction,
     pub target: CopyTarget,
+    pub format: CopyFormat,
+}
+
+/// How the data of a `COPY` is cut into rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum CopyFormat {
+    Text,
+    Csv {
+        quote: u8,
+        escape: u8,
+    },
+    Binary,
+    /// An option that is not known, or an encoding in which a backslash need not be one.
+    #[default]
+    Unknown,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
