@@ -241,6 +241,7 @@ impl Linked {
             task: None,
             settings: Vec::new(),
             open_work: self.has_open_work() || self.bound,
+            over: None,
             statement: self.account.held(text, &circumstances),
             sent,
             grounds,

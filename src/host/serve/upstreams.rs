@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::house::{House, Running};
 use crate::gate::Subject;
+use crate::gate::hold::HoldId;
 use crate::host::agents::Agent;
 use crate::host::greetings::Manner;
 use crate::host::limits::Place;
@@ -28,6 +29,8 @@ pub struct Upstreams {
     pub subject: Arc<Subject>,
     pub credential: Credential,
     pub manner: Manner,
+    /// The hold that the session waited for, until it asks the next time.
+    pub awaited: Rc<Cell<Option<HoldId>>>,
 }
 
 /// Lives as long as the link: the place it takes, and what cancels its work.
