@@ -150,8 +150,10 @@ impl Linked {
     fn message(&mut self, terms: &Terms, message: Frontend<'_>, range: Range<usize>, out: &mut Output) -> Result<bool, ProtocolError> {
         match (self.heed, message) {
             (_, Frontend::Terminate) => {
-                out.to_upstream.pass(range);
                 self.leaving = true;
+                if self.reusable().is_none() {
+                    out.to_upstream.pass(range);
+                }
                 return Ok(true);
             }
             (_, Frontend::Password(_)) => return Err(ProtocolError("a password nobody asked for")),
@@ -217,6 +219,7 @@ impl Linked {
         );
         match course {
             Course::Pass(passage) => {
+                self.ran(&facts, Some(&passage));
                 let Passage { permit, grounds, grant } = passage;
                 let way = (Way::Query, &text.plain());
                 let run = Run::new(&facts, grounds.as_ref(), grant.as_ref(), terms, &text, way, (sql.len(), message));
@@ -322,8 +325,10 @@ impl Linked {
         }
         out.to_upstream.pass(range);
         self.prepared = true;
+        let facts = terms.judge.read(parse.sql);
+        self.ran(&facts, None);
         let statement = Rc::new(Statement {
-            facts: terms.judge.read(parse.sql),
+            facts,
             sql: Zeroizing::new(parse.sql.to_vec()),
             types: parse.parameter_types().collect(),
             text,
@@ -347,10 +352,10 @@ impl Linked {
             }
         };
         let given = terms.recorder.given(text, &bind);
+        let facts = statement.as_ref().map_or_else(unknown_facts, |statement| Arc::clone(&statement.facts));
         let course = if self.portals.len() >= PORTALS && !bind.portal.is_empty() {
             Course::Refuse(Refusal::plain(Report::error("54000", format!("more than {PORTALS} open portals on one connection"))))
         } else {
-            let facts = statement.as_ref().map_or_else(unknown_facts, |statement| Arc::clone(&statement.facts));
             let message = || bound_message(statement.as_deref(), &bind);
             let given = given.clone();
             self.decide(
@@ -362,11 +367,12 @@ impl Linked {
             )
         };
         match course {
-            Course::Pass(Passage { permit, grounds, grant }) => {
+            Course::Pass(passage) => {
+                self.ran(&facts, Some(&passage));
+                let Passage { permit, grounds, grant } = passage;
                 out.to_upstream.pass_permitted(permit, range.clone());
                 self.bound = true;
                 let message = || bound_message(statement.as_deref(), &bind);
-                let facts = statement.as_ref().map_or_else(unknown_facts, |statement| Arc::clone(&statement.facts));
                 let length = range.len().saturating_add(statement.as_ref().map_or(0, |statement| statement.sql.len()));
                 let run = Run::new(&facts, grounds.as_ref(), grant.as_ref(), terms, text, (Way::Bind, &given), (length, message));
                 let portal = Rc::new(Portal {
@@ -416,7 +422,11 @@ impl Linked {
             }
         };
         match course {
-            Course::Pass(passage) => self.send_execute(terms, passage, portal, execute, range, out),
+            Course::Pass(passage) => {
+                // What Bind did not make is not known for what it is.
+                self.tainted |= portal.is_none();
+                self.send_execute(terms, passage, portal, execute, range, out);
+            }
             Course::Refuse(refusal) => {
                 let text =
                     portal.as_ref().map_or_else(|| terms.recorder.made_in_sql("a cursor", execute.portal), |portal| portal.text.clone());

@@ -63,6 +63,8 @@ pub struct Linked {
     pub(super) prepared: bool,
     /// A portal was bound since the last Sync: ending the implicit transaction would take it away.
     pub(super) bound: bool,
+    /// Something ran that a reset does not undo, or may not.
+    pub(super) tainted: bool,
     /// Approvals used inside the transaction that is open.
     pub(super) reserved: Vec<HoldId>,
     /// Charged in this step and not used yet.
@@ -142,6 +144,7 @@ impl Linked {
             inquiry: Inquiry::None,
             prepared: false,
             bound: false,
+            tainted: false,
             reserved: Vec::new(),
             lease: Lease::NONE,
             counting: Counting::default(),

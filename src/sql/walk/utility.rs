@@ -2,7 +2,7 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "what is no truth value says yes, and what is no list of names is visited as it is")]
 
 use super::super::effect::{Effect, EffectSet};
-use super::super::facts::{Copy, CopyFormat, CopyTarget, Direction, Explain, How, Named, Opaque};
+use super::super::facts::{Copy, CopyFormat, CopyTarget, Direction, Explain, How, Named, Opaque, Writes};
 use super::super::parser::tree::{
     AlterTableCmd, AlterTableStmt, AlterTableType, CommentStmt, CopyStmt, CreateStmt, CreateTableAsStmt, DefElem, DropStmt, ExecuteStmt,
     ExplainStmt, Node, NodeRef, ObjectType, PrepareStmt, RenameStmt, ViewStmt, a_const,
@@ -37,6 +37,9 @@ impl<'t> Walk<'t> {
         self.statement.copy = Some(Copy { direction, target, format });
         let how = if copy.is_from { How::Written } else { How::Read };
         let relation = self.one_relation(copy.relation.as_ref(), place.with_how(how));
+        if copy.is_from {
+            self.written(relation, Writes::INSERT);
+        }
         for name in copy.attlist.iter().filter_map(names::text) {
             if copy.is_from {
                 self.written_column(relation, name, place);
