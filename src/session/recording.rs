@@ -51,27 +51,45 @@ impl Recorder {
     }
 
     pub fn read(&self, sql: &[u8]) -> Text {
+        self.meet(sql).0
+    }
+
+    /// A text, and whether its shape was met before.
+    pub fn meet(&self, sql: &[u8]) -> (Text, bool) {
         let mut tags = Vec::new();
         tags::read(sql, |name, value| tags.push(Tag { name: name.to_owned(), value: tags::screened(value).into_owned() }));
-        let shape = self.shape(sql);
+        let (shape, met) = self.shape(sql);
         let remade = remade::read(sql, &shape.text);
-        Text {
+        let text = Text {
             shape,
             digest: self.digester.digest(sql),
             length: u32::try_from(sql.len()).unwrap_or(u32::MAX),
             tags: (!tags.is_empty()).then(|| tags.into()),
             remade: (!remade.is_empty()).then(|| remade.into()),
             original: self.originals.then(|| Rc::new(Zeroizing::new(sql.to_vec()))),
-        }
+        };
+        (text, met)
     }
 
     /// A text that went to the server inside another statement, and is known by the name it has there.
     pub fn made_in_sql(&self, what: &'static str, name: &[u8]) -> Text {
         self.scratch.replace(format!("({what} made in SQL)"));
-        Text { shape: self.remembered(), digest: self.digester.digest(name), length: 0, tags: None, remade: None, original: None }
+        Text { shape: self.remembered().0, digest: self.digester.digest(name), length: 0, tags: None, remade: None, original: None }
     }
 
-    fn shape(&self, sql: &[u8]) -> Arc<Shape> {
+    /// A text of which the record says only that it came.
+    pub fn unread(&self, sql: &[u8]) -> Text {
+        self.scratch.replace("(one shape too many)".to_owned());
+        let length = u32::try_from(sql.len()).unwrap_or(u32::MAX);
+        Text { shape: self.remembered().0, digest: self.digester.digest(sql), length, tags: None, remade: None, original: None }
+    }
+
+    /// The next text of this shape is the first one again.
+    pub fn forget(&self, text: &Text) {
+        self.known.borrow_mut().remove(&text.shape.text);
+    }
+
+    fn shape(&self, sql: &[u8]) -> (Arc<Shape>, bool) {
         let mut scratch = self.scratch.borrow_mut();
         scratch.clear();
         shape::write(sql, &mut scratch);
@@ -79,12 +97,12 @@ impl Recorder {
         self.remembered()
     }
 
-    /// The shape whose text is in the scratch.
-    fn remembered(&self) -> Arc<Shape> {
+    /// The shape whose text is in the scratch, and whether it was known.
+    fn remembered(&self) -> (Arc<Shape>, bool) {
         let scratch = self.scratch.borrow();
         let mut known = self.known.borrow_mut();
         if let Some(shape) = known.get(scratch.as_str()) {
-            return Arc::clone(shape);
+            return (Arc::clone(shape), true);
         }
         let text: Box<str> = scratch.as_str().into();
         let shape = Arc::new(Shape { digest: self.digester.digest(text.as_bytes()), text: text.clone() });
@@ -93,7 +111,7 @@ impl Recorder {
             known.clear();
         }
         known.insert(text, Arc::clone(&shape));
-        shape
+        (shape, false)
     }
 
     /// A text given the parameters of a Bind.

@@ -40,7 +40,6 @@ struct Shared {
     digester: Digester,
     options: Mutex<Arc<Options>>,
     book: Mutex<Book>,
-    purses: Arc<Purses>,
 }
 
 impl Shared {
@@ -59,7 +58,7 @@ impl Shared {
 
 impl Desk {
     pub fn new(journal: Arc<Journal>, digester: Digester, options: Options, purses: Arc<Purses>) -> Self {
-        let shared = Arc::new(Shared { journal, digester, options: Mutex::new(Arc::new(options)), book: Mutex::default(), purses });
+        let shared = Arc::new(Shared { journal, digester, options: Mutex::new(Arc::new(options)), book: Mutex::new(Book::new(purses)) });
         Self { clerk: Mutex::new(Clerk::new(Arc::clone(&shared))), shared }
     }
 
