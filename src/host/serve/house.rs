@@ -104,7 +104,7 @@ impl House {
     pub fn open(config: Config, sources: Sources, state: &State, log: LogHandle, journal: Arc<Journal>) -> Result<Self, ServeError> {
         let digester = Keys::load(state.folder())?.digester;
         Ok(Self {
-            desk: Arc::new(Desk::new(Arc::clone(&journal), digester.clone(), Options::default())),
+            desk: Arc::new(Desk::open(state, Arc::clone(&journal), digester.clone(), Options::default())?),
             digester,
             journal,
             running: RwLock::new(Arc::new(Running::make(config)?)),
