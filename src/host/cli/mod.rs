@@ -9,7 +9,6 @@ mod terminal;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -25,7 +24,7 @@ use super::journal::{JournalError, Unwritable};
 use super::ledger::LedgerError;
 use super::people::PeopleError;
 use super::secret::Secret;
-use super::serve::{self, ServeError};
+use super::serve::{self, Ready, ServeError};
 use super::state::{State, StateError};
 use super::when::NoTime;
 use crate::audit::event::Unreadable;
@@ -235,10 +234,14 @@ fn serve(command: Serve, environment: BTreeMap<String, String>) -> Result<(), Fa
 }
 
 /// A line for people, and for programs that wait for it.
-fn say_listening(address: SocketAddr) {
+fn say_listening(ready: Ready<'_>) {
     let mut out = std::io::stdout().lock();
+    let said = match ready {
+        Ready::People(url) => writeln!(out, "people decide at {url}"),
+        Ready::Agents(address) => writeln!(out, "listening on {address}"),
+    };
     // A closed standard output is no reason not to serve.
-    if writeln!(out, "listening on {address}").and_then(|()| out.flush()).is_err() {
+    if said.and_then(|()| out.flush()).is_err() {
         tracing::debug!("nobody reads standard output");
     }
 }
