@@ -43,7 +43,8 @@ pub fn pieces(text: &str) -> Vec<Piece<'_>> {
         let mixed = part.contains(|letter: char| letter.is_ascii_alphabetic());
         let stays = |letter: char| {
             let hidden = is_hidden(letter) && !matches!(letter, '\n' | '\t');
-            !hidden && !is_dressed(letter) && !(mixed && is_double(letter))
+            let doubtful = is_dressed(letter) || mixed && is_double(letter);
+            !hidden && !doubtful
         };
         split(part, stays, &mut pieces);
         rest = after;

@@ -168,7 +168,7 @@ impl AccountStore {
     /// Signs in; the token is in nobody's keeping but the visitor's. `None` where the account was changed since it was read.
     pub fn begin(&mut self, account: &Account, through: &str, lifetime: Lifetime, now: SystemTime) -> Result<Option<Secret>, PeopleError> {
         let random = zeroize::Zeroizing::new(scram::random::<TOKEN>().map_err(|_| StateError::Random)?);
-        let token = Secret::new(URL_SAFE_NO_PAD.encode(&*random));
+        let token = Secret::new(URL_SAFE_NO_PAD.encode(*random));
         let at = milliseconds(now)?;
         let mut unchanged = false;
         self.write(|transaction| {

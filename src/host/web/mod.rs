@@ -21,8 +21,9 @@ use tokio::sync::oneshot;
 use super::config::{Web as Settings, WebListen};
 use super::tls::{TlsError, WebAcceptor};
 
+pub use api::{Holds, Said, Token};
 pub use office::{Office, Parts};
-pub use shown::Shown;
+pub use shown::{Listed, Shown, Text, number, size};
 
 #[derive(Debug, thiserror::Error)]
 pub enum WebError {
