@@ -28,8 +28,9 @@ pub use raw::{Flags, Sources};
 pub use reader::Shown;
 pub use server::Server;
 
+use super::pool;
 use reader::Reader;
-use value::{Unless0, Word};
+use value::{Kept, Unless0, Word};
 
 pub const DEFAULT_PORT: u16 = 6432;
 
@@ -64,6 +65,8 @@ pub struct Capacity {
     pub links_per_agent: Option<NonZeroU32>,
     /// How long a session waits for a link.
     pub wait: Option<Duration>,
+    /// Links that are kept for the next session.
+    pub idle: pool::Bounds,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -208,6 +211,11 @@ impl Capacity {
             links_per_database: reader.get("max_db_connections", Unless0(NonZeroU32::new(90))).0,
             links_per_agent: reader.get("max_user_connections", Unless0::<NonZeroU32>(None)).0,
             wait: reader.get("query_wait_timeout", Unless0(Some(Duration::from_secs(120)))).0,
+            idle: pool::Bounds {
+                most: reader.get("max_idle_connections", Kept(20)).0,
+                idle: reader.get("server_idle_timeout", Unless0(Some(Duration::from_secs(600)))).0,
+                life: reader.get("server_lifetime", Unless0(Some(Duration::from_secs(3600)))).0,
+            },
         }
     }
 }
