@@ -159,9 +159,6 @@ pub struct Spent {
     /// The standing grant it was spent from.
     #[n(3)]
     pub grant: Option<u64>,
-    /// In a transaction: a rollback may return it.
-    #[n(4)]
-    pub reserved: Option<bool>,
 }
 
 /// What an approval was used for was rolled back for certain: it can be used again.

@@ -113,7 +113,7 @@ fn samples() -> Vec<Event> {
             body: words(),
         }
         .into(),
-        Spent { hold: 1, session: 2, number: 3, grant: None, reserved: Some(true) }.into(),
+        Spent { hold: 1, session: 2, number: 3, grant: None }.into(),
         Revealed { hold: 1, by: by(), body: words() }.into(),
         Granted { grant: 1, agent_id: 2, shape: digest, by: by(), until: 3, times: 4, body: words() }.into(),
         GrantEnded { grant: 1, by: None, body: None }.into(),

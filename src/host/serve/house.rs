@@ -115,7 +115,7 @@ impl House {
         }
         let digester = Keys::load(state.folder())?.digester;
         Ok(Self {
-            desk: Arc::new(Desk::new(Arc::clone(&journal), digester.clone(), options)),
+            desk: Arc::new(Desk::open(state, Arc::clone(&journal), digester.clone(), options)?),
             digester,
             journal,
             running: RwLock::new(Arc::new(Running::make(config)?)),

@@ -20,6 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use super::config::{ClientTls, Config, Sources};
+use super::desk::DeskError;
 use super::health::{self, JournalVitals, SinkVitals, Vitals};
 use super::index;
 use super::journal::{Journal, JournalError, Unwritable};
@@ -59,6 +60,8 @@ pub enum ServeError {
     Unwritable(#[from] Unwritable),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Desk(#[from] DeskError),
     #[error(transparent)]
     Sinks(#[from] SinkError),
     #[error(transparent)]
@@ -115,6 +118,7 @@ pub fn run(config: Config, sources: Sources, state: State, log: LogHandle, ready
     drop(web);
     // What commands did until now is to be recorded before the journal closes, and all of it is to be found and sent elsewhere.
     drop(keeper);
+    house.desk.close();
     house.journal.close()?;
     // It takes in what is left.
     drop(index);
@@ -278,7 +282,9 @@ async fn accept(listener: TcpListener, connections: mpsc::Sender<TcpStream>) {
 }
 
 fn end_revoked(house: &House) {
-    let gone = house.directory.gone(house.registry.agents()).unwrap_or_else(|error| {
+    let mut agents = house.registry.agents();
+    agents.extend(house.desk.agents());
+    let gone = house.directory.gone(agents).unwrap_or_else(|error| {
         tracing::error!(%error, "whether agents were revoked cannot be read; sign-ins are refused until it can");
         Vec::new()
     });
@@ -286,5 +292,6 @@ fn end_revoked(house: &House) {
         tracing::info!(agent = &*name, "agent revoked: its sessions end");
         let report = Report::fatal("57P01", format!("the access of agent \"{name}\" was revoked"));
         house.registry.end_agent(agent, &report);
+        house.desk.withdraw(agent);
     }
 }
