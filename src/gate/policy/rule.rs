@@ -57,6 +57,10 @@ fn any_glob(patterns: Option<&[Glob]>, name: &str) -> bool {
 }
 
 impl Rule {
+    pub fn asks_estimate(&self) -> bool {
+        self.rows_over.is_some() || self.rows_up_to.is_some()
+    }
+
     /// For everything.
     pub fn of(action: Action) -> Self {
         Self {

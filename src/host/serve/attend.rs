@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use super::house::{House, Running};
 use super::upstreams::Upstreams;
 use crate::audit::event::{Claims, Denied, SignedIn, Word, Words};
-use crate::gate::judge::Knowledge;
+use crate::gate::judge::{Knowledge, Memory};
 use crate::gate::{Judge, Subject, settings};
 use crate::host::agents::Agent;
 use crate::host::arrival::{Admitted, Arrival, Departure, Keeper, Offered, arrive};
@@ -22,7 +22,7 @@ use crate::host::relay::Relay;
 use crate::host::stream::{Socket, Stream};
 use crate::session::recording::Recorder;
 use crate::session::{Session, Terms, Timeouts};
-use crate::sql::{Cache, tags};
+use crate::sql::tags;
 use crate::wire::backend::{TransactionStatus, tag};
 use crate::wire::report::{Report, Severity};
 use crate::wire::startup::CancelKey;
@@ -68,7 +68,7 @@ impl Keeper for AgentKeeper<'_> {
 #[derive(Debug, Clone)]
 pub struct Shared {
     pub recorder: Rc<Recorder>,
-    pub cache: Rc<RefCell<Cache>>,
+    pub memory: Rc<RefCell<Memory>>,
 }
 
 pub async fn attend(house: Arc<House>, shared: Shared, stream: TcpStream) {
@@ -243,7 +243,7 @@ struct Guest<'a> {
 
 /// Greets the client and runs its session. A client that cannot be greeted is given back with the reason.
 async fn begin(house: &Arc<House>, running: &Arc<Running>, upstreams: Upstreams, guest: Guest<'_>) -> Result<(), (Report, Stream)> {
-    let Guest { shared: Shared { recorder, cache }, from, minor, stream, buffered } = guest;
+    let Guest { shared: Shared { recorder, memory }, from, minor, stream, buffered } = guest;
     let no_key = |_| Report::fatal("58000", "no random bytes could be had for a cancel key");
     let secret_length = if minor >= 2 { LONG_SECRET } else { SHORT_SECRET };
     let (registration, control) = match house.registry.register(upstreams.agent.id, &upstreams.agent.name, secret_length).map_err(no_key) {
@@ -268,7 +268,7 @@ async fn begin(house: &Arc<House>, running: &Arc<Running>, upstreams: Upstreams,
         Err(trouble) => return Err((Report { severity: Severity::Fatal, ..trouble.report() }, stream)),
     };
     let terms = Terms {
-        judge: Judge::new(Arc::clone(&upstreams.subject), Arc::clone(&running.policy), Knowledge::Textual, cache),
+        judge: Judge::new(Arc::clone(&upstreams.subject), Arc::clone(&running.policy), Knowledge::Textual, memory),
         frontend: running.config.limits.client,
         backend: running.config.limits.server,
         timeouts: Timeouts {
