@@ -280,6 +280,7 @@ async fn begin(house: &Arc<House>, running: &Arc<Running>, upstreams: Upstreams,
         recorder,
         session: scribe.session(),
         unrecordable: None,
+        purse: house.purses.of(upstreams.agent.id),
     };
     tracing::debug!(agent = upstreams.agent.name, database = ?upstreams.manner.database, "session begins");
     let session = Session::new(terms, reported, Instant::now());

@@ -21,6 +21,7 @@ use crate::host::limits::{Bounds, Limits};
 use crate::host::link::{Connector, Minor, Spare};
 use crate::host::log::LogHandle;
 use crate::host::pool::Pool;
+use crate::host::purses::Purses;
 use crate::host::registry::Registry;
 use crate::host::state::State;
 use crate::host::stream::Keepalive;
@@ -44,6 +45,7 @@ pub struct House {
     pub registry: Arc<Registry>,
     pub errands: Errands,
     pub arrivals: Arc<Arrivals>,
+    pub purses: Arc<Purses>,
     pub desk: Arc<Desk>,
 }
 
@@ -114,8 +116,10 @@ impl House {
             url.clone_into(&mut options.public_url);
         }
         let digester = Keys::load(state.folder())?.digester;
+        let purses = Arc::<Purses>::default();
         Ok(Self {
-            desk: Arc::new(Desk::open(state, Arc::clone(&journal), digester.clone(), options)?),
+            desk: Arc::new(Desk::open(state, Arc::clone(&journal), digester.clone(), options, Arc::clone(&purses))?),
+            purses,
             digester,
             journal,
             running: RwLock::new(Arc::new(Running::make(config)?)),

@@ -293,5 +293,6 @@ fn end_revoked(house: &House) {
         let report = Report::fatal("57P01", format!("the access of agent \"{name}\" was revoked"));
         house.registry.end_agent(agent, &report);
         house.desk.withdraw(agent);
+        house.purses.forget(agent);
     }
 }
