@@ -98,7 +98,7 @@ impl Linked {
         if pass && let Copy::In { bytes } = &mut self.copy {
             *bytes = bytes.saturating_add(more);
             self.tally.received = self.tally.received.saturating_add(more);
-            if let Some(limit) = terms.judge.policy.copy_in_bytes().filter(|limit| *bytes > *limit) {
+            if let Some(limit) = terms.judge.policy.limits().copy_in_bytes.filter(|limit| *bytes > *limit) {
                 let report = Report::error("PS004", format!("COPY stopped by policy: more than {limit} bytes"));
                 self.refuse_copy(Box::new(report), out);
                 pass = false;
@@ -244,6 +244,7 @@ impl Linked {
             task: None,
             settings: Vec::new(),
             open_work: self.has_open_work() || self.bound,
+            over: None,
             statement: self.account.held(text, &circumstances),
             sent,
             grounds,

@@ -103,13 +103,8 @@ impl Running {
 impl House {
     pub fn open(config: Config, sources: Sources, state: &State, log: LogHandle, journal: Arc<Journal>) -> Result<Self, ServeError> {
         let digester = Keys::load(state.folder())?.digester;
-        let options = Options {
-            wait_for: Duration::from_secs(30),
-            expires: Duration::from_secs(3600),
-            public_url: "http://127.0.0.1:6433".to_owned(),
-        };
         Ok(Self {
-            desk: Arc::new(Desk::new(Arc::clone(&journal), digester.clone(), options)),
+            desk: Arc::new(Desk::new(Arc::clone(&journal), digester.clone(), Options::default())),
             digester,
             journal,
             running: RwLock::new(Arc::new(Running::make(config)?)),

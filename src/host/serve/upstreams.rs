@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::house::{House, Running};
 use crate::gate::Subject;
+use crate::gate::hold::HoldId;
 use crate::host::agents::Agent;
 use crate::host::greetings::Manner;
 use crate::host::limits::Place;
@@ -30,6 +31,8 @@ pub struct Upstreams {
     pub subject: Arc<Subject>,
     pub credential: Credential,
     pub manner: Manner,
+    /// The hold that the session waited for, until it asks the next time.
+    pub awaited: Rc<Cell<Option<HoldId>>>,
 }
 
 /// Lives as long as the link: the place it takes, and what cancels its work.
