@@ -207,8 +207,8 @@ impl Linked {
     }
 
     fn query(&mut self, terms: &Terms, sql: &[u8], range: Range<usize>, out: &mut Output) -> bool {
-        let text = terms.recorder.read(sql);
         let facts = terms.judge.read(sql);
+        let text = terms.recorder.read(sql, &facts);
         let message = || Message::Query(Zeroizing::new(sql.to_vec()));
         let course = self.decide(
             terms,
@@ -310,7 +310,8 @@ impl Linked {
     }
 
     fn parse(&mut self, terms: &Terms, parse: Parse<'_>, range: Range<usize>, out: &mut Output) {
-        let text = terms.recorder.read(parse.sql);
+        let facts = terms.judge.read(parse.sql);
+        let text = terms.recorder.read(parse.sql, &facts);
         let refusal = if significant(parse.statement) == significant(&terms.reserved) {
             Some(Report::error("42P05", "this statement name is reserved"))
         } else if self.statements.len() >= STATEMENTS && !parse.statement.is_empty() {
@@ -325,7 +326,6 @@ impl Linked {
         }
         out.to_upstream.pass(range);
         self.prepared = true;
-        let facts = terms.judge.read(parse.sql);
         self.ran(&facts, None);
         let statement = Rc::new(Statement {
             facts,
