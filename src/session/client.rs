@@ -207,7 +207,8 @@ impl Linked {
     }
 
     fn query(&mut self, terms: &Terms, sql: &[u8], range: Range<usize>, out: &mut Output) -> bool {
-        let text = match self.recordable_text(terms, sql) {
+        let facts = terms.judge.read(sql);
+        let text = match self.recordable_text(terms, sql, &facts) {
             Ok(text) => text,
             Err((text, report)) => {
                 self.note_refusal(terms, &text, Way::Query, text.plain(), &report, out);
@@ -215,7 +216,6 @@ impl Linked {
                 return true;
             }
         };
-        let facts = terms.judge.read(sql);
         let message = || Message::Query(Zeroizing::new(sql.to_vec()));
         let course = self.decide(
             terms,
@@ -320,7 +320,8 @@ impl Linked {
     }
 
     fn parse(&mut self, terms: &Terms, parse: Parse<'_>, range: Range<usize>, out: &mut Output) {
-        let text = match self.recordable_text(terms, parse.sql) {
+        let facts = terms.judge.read(parse.sql);
+        let text = match self.recordable_text(terms, parse.sql, &facts) {
             Ok(text) => text,
             Err((text, report)) => {
                 self.note_refusal(terms, &text, Way::Parse, text.plain(), &report, out);
@@ -341,7 +342,6 @@ impl Linked {
         }
         out.to_upstream.pass(range);
         self.prepared = true;
-        let facts = terms.judge.read(parse.sql);
         self.ran(&facts, None);
         let statement = Rc::new(Statement {
             facts,

@@ -117,9 +117,9 @@ impl Run {
 /// statement.
 pub fn is_sensitive(facts: &Facts, grounds: Option<&Grounds>) -> bool {
     let of_another = |named: &Named| matches!(named, Named::Fetch { .. } | Named::Execute(_));
-    facts.opaque.is_some()
-        || grounds.is_none_or(|grounds| grounds.resolved.sensitive)
-        || facts.statements.iter().any(|statement| statement.named.iter().any(of_another))
+    // What code that nobody knows gives back, nobody knows either.
+    let unknown = |grounds: &Grounds| grounds.resolved.sensitive || grounds.resolved.reaches_code;
+    facts.opaque.is_some() || grounds.is_none_or(unknown) || facts.statements.iter().any(|statement| statement.named.iter().any(of_another))
 }
 
 /// Whether it answers a question about values that it does not bring: it compares columns and selects none.
@@ -137,8 +137,8 @@ impl Linked {
 
     /// A text as it goes on the record. A shape not met before is written there whole, so an agent may bring so many bytes of them; a text
     /// that is refused for that is known by its digest alone.
-    pub(super) fn recordable_text(&self, terms: &Terms, sql: &[u8]) -> Result<Text, (Text, Box<Report>)> {
-        let (text, met) = terms.recorder.meet(sql);
+    pub(super) fn recordable_text(&self, terms: &Terms, sql: &[u8], facts: &Facts) -> Result<Text, (Text, Box<Report>)> {
+        let (text, met) = terms.recorder.meet(sql, facts);
         if met {
             return Ok(text);
         }
@@ -223,8 +223,8 @@ impl Linked {
         let cells = match self.counting.cells {
             Some(cells) => cells,
             None => {
-                let plain = self.row_columns().is_some_and(|columns| columns.iter().all(|column| column.relation != 0));
-                *self.counting.cells.insert(if plain { Cells::Plain } else { Cells::Computed })
+                let cells = self.cells();
+                *self.counting.cells.insert(cells)
             }
         };
         let Some(run) = self.expected.head().and_then(Expected::run) else { return false };
@@ -236,6 +236,18 @@ impl Linked {
                 self.stop(terms, Ok(over), out);
                 false
             }
+        }
+    }
+
+    /// Where the cells of the rows that come now are from. A COPY names no columns.
+    fn cells(&self) -> Cells {
+        let run = self.expected.head().and_then(Expected::run);
+        let collects = run.and_then(|run| run.grounds.as_ref()).is_none_or(|grounds| grounds.resolved.collects);
+        let plain = self.row_columns().is_some_and(|columns| columns.iter().all(|column| column.relation != 0));
+        match (plain, collects) {
+            (true, _) => Cells::Plain,
+            (false, true) => Cells::Collected,
+            (false, false) => Cells::Computed,
         }
     }
 

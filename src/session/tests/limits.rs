@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::gate::budget::{Allowance, Limits};
-use crate::gate::hold::Quantity;
+use crate::gate::hold::{Quantity, Standing, State};
 use crate::session::asking::Purpose;
 
 use super::*;
@@ -159,4 +159,72 @@ fn rows_brought_in_count_over_a_window() {
         assert_eq!(tell(&outcome.to_client), "G C Z=I G E=PS004 Z=I", "cut as {cuts:?}");
         assert_eq!(outcome.committed, ["copied 3"]);
     }
+}
+
+fn granted(over: Over) -> Reply {
+    let mut standing = Standing { id: HoldId::of(7), state: State::Approved, until: 1 };
+    Reply::Granted(standing.spend(0, Some(over)).unwrap())
+}
+
+#[test]
+fn a_budget_that_is_used_up_is_told_before_anything_runs() {
+    let mut bench = Bench::new(five_rows());
+    bench.settle(&Script::default().query("rows 5").query("rows 1").run("rows 2").sync().query("rows 0"));
+    assert_eq!(tell(&bench.outcome.to_client), "T D D D D D C Z=I E=PS004 Z=I 1 E=PS004 Z=I E=PS004 Z=I");
+    let over = Over { quantity: Quantity::SensitiveRows, limit: 5, raised: 1_000 };
+    assert!(bench.petitions.iter().all(|asked| asked.over == Some(over) && asked.purpose == Purpose::Run));
+    assert_eq!(bench.petitions.len(), 3);
+    // One of them is approved: it runs with the higher limit, and nobody else does.
+    bench.replies.push_back(granted(over));
+    bench.settle(&Script::default().query("rows 12").query("rows 1"));
+    assert!(tell(&bench.outcome.to_client).ends_with("T D D D D D D D D D D D D C Z=I E=PS004 Z=I"));
+    bench.finish();
+}
+
+#[test]
+fn an_approval_to_go_over_a_limit_is_found_by_what_it_was_given_for() {
+    let mut bench = Bench::new(five_rows());
+    let over = Over { quantity: Quantity::SensitiveRows, limit: 5, raised: 1_000 };
+    bench.settle(&Script::default().parse("", "rows 7").bind("", "").execute("", 0).sync());
+    assert!(tell(&bench.outcome.to_client).ends_with("D D D D D E=PS004 Z=I"));
+    bench.now += Duration::from_secs(700);
+    let shape = bench.petitions[0].statement.shape.0;
+    bench.session.terms.purse.raise(7, shape, over);
+    // The first was approved for something else: it runs within the limits, and nothing is opened for it.
+    bench.replies.extend([Reply::Nothing, granted(over)]);
+    let script = Script::default().run("rows 3").sync().parse("", "rows 7").bind("", "").execute("", 4).execute("", 4).sync();
+    bench.settle(&script);
+    assert!(
+        tell(&bench.outcome.to_client).ends_with("1 Z=I 2 D D D C Z=I 1 Z=I 2 D D D D s D D D C Z=I")
+            || tell(&bench.outcome.to_client).ends_with("1 2 D D D C Z=I 1 2 D D D D s D D D C Z=I"),
+        "{}",
+        tell(&bench.outcome.to_client)
+    );
+    assert_eq!(bench.petitions.iter().map(|asked| asked.purpose).collect::<Vec<_>>(), [Purpose::Ticket, Purpose::Redeem, Purpose::Redeem]);
+    bench.finish();
+}
+
+#[test]
+fn shapes_not_met_before_have_a_budget() {
+    let mut bench = Bench::new(Policy::allow_all().with_allowance(Allowance { shape_bytes: Some(20), ..Allowance::NONE }));
+    bench.settle(&Script::default().query("set").query("rows 1").query("a_name_that_is_too_long").query("rows 1").query("begin"));
+    bench.settle(&Script::default().query("rollback; rollback").run("another_name_that_is_too_long").sync().query("rows 2"));
+    let told = tell(&bench.outcome.to_client);
+    assert_eq!(told, "S C Z=I T D C Z=I E=PS004 Z=I T D C Z=I C Z=T E=PS004 Z=E E=PS004 Z=E E=25P02 Z=E");
+    bench.finish();
+}
+
+#[test]
+fn questions_about_values_have_a_budget() {
+    let mut bench = Bench::new(Policy::allow_all().with_allowance(Allowance { probes: Some(2), ..Allowance::NONE }));
+    let ask = |value: &str| Script::default().query(&format!("select count(*) from customers where ssn like '{value}'"));
+    for (value, asked) in [("1%", 0), ("2%", 0), ("1%", 1)] {
+        bench.settle(&ask(value));
+        assert_eq!(bench.petitions.len(), asked, "{value}");
+    }
+    assert_eq!(bench.petitions[0].over.map(|over| over.quantity), Some(Quantity::Probes));
+    // Who asks nothing about values goes on.
+    bench.settle(&Script::default().query("select 1").query("insert into customers values (1)"));
+    assert_eq!(bench.petitions.len(), 1);
+    bench.finish();
 }

@@ -76,6 +76,11 @@ pub fn is_own_relation(name: &str) -> bool {
     MADE.relations.contains(name)
 }
 
+/// Whether calling a function of initdb's by this name may do more than read.
+pub fn acts(name: &str) -> bool {
+    MADE.functions.get(name).is_none_or(|volatile| !acting::effects(name, 0, *volatile).is_empty())
+}
+
 /// Whether initdb makes an operator of this name.
 pub fn operator(schema: Option<&str>, name: &str) -> bool {
     schema.is_none_or(|schema| schema == "pg_catalog") && (name == "<>" || name == "!=" || MADE.operators.contains(name))

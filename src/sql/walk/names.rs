@@ -1,5 +1,7 @@
 //! Names in a tree: relations, columns, functions, operators, types. Knows which names of `WITH` are in sight, and nothing of a catalog.
 
+use std::collections::BTreeSet;
+
 use super::super::effect::Effect;
 use super::super::facts::{Clause, Column, Function, How, Name, Opaque, Relation, Writes};
 use super::super::functions;
@@ -58,7 +60,18 @@ impl<'t> Walk<'t> {
         let found = self.named_relation(&range.catalogname, &range.schemaname, &range.relname, place)?;
         let alias = range.alias.as_ref().map_or(range.relname.as_str(), |alias| alias.aliasname.as_str());
         self.aliases.push((alias, found));
+        if range.alias.as_ref().is_some_and(|alias| !alias.colnames.is_empty()) {
+            // Its columns go by other names from here on: which they are a catalog knows.
+            self.every_column(found, alias, place.clause);
+        }
         Some(found)
+    }
+
+    fn every_column(&mut self, relation: usize, alias: &str, clause: Clause) {
+        let column = Column { relation: Some(relation), qualifier: Some(alias.into()), name: "*".into(), written: false, clause };
+        if !self.statement.columns.contains(&column) {
+            self.statement.columns.push(column);
+        }
     }
 
     pub(super) fn named_relation(&mut self, database: &str, schema: &str, name: &str, place: Place) -> Option<usize> {
@@ -120,6 +133,21 @@ impl<'t> Walk<'t> {
         };
         self.aliases.sort_unstable();
         self.aliases.dedup();
+        // A relation's name where a column could be is the whole row.
+        let rows: BTreeSet<(usize, &str, Clause)> = self
+            .statement
+            .columns
+            .iter()
+            .filter(|column| column.qualifier.is_none())
+            .flat_map(|column| {
+                let first = self.aliases.partition_point(|(alias, _)| **alias < *column.name);
+                let named = self.aliases.iter().skip(first).take_while(|(alias, _)| **alias == *column.name);
+                named.map(|(alias, relation)| (*relation, *alias, column.clause))
+            })
+            .collect();
+        for (relation, alias, clause) in rows {
+            self.every_column(relation, alias, clause);
+        }
         for column in self.statement.columns.iter_mut().filter(|column| column.relation.is_none()) {
             column.relation = match column.qualifier.as_deref() {
                 None => alone,
