@@ -14,7 +14,9 @@ mod second;
 pub mod settings;
 pub mod shape;
 pub mod tags;
+mod uncommented;
 mod walk;
 
 pub use cache::Cache;
 pub use read::read;
+pub use uncommented::uncommented;
