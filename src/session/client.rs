@@ -98,7 +98,7 @@ impl Linked {
         if pass && let Copy::In { bytes } = &mut self.copy {
             *bytes = bytes.saturating_add(more);
             self.tally.received = self.tally.received.saturating_add(more);
-            if let Some(limit) = terms.judge.policy.copy_in_bytes().filter(|limit| *bytes > *limit) {
+            if let Some(limit) = terms.judge.policy.limits().copy_in_bytes.filter(|limit| *bytes > *limit) {
                 let report = Report::error("PS004", format!("COPY stopped by policy: more than {limit} bytes"));
                 self.refuse_copy(Box::new(report), out);
                 pass = false;
@@ -137,8 +137,10 @@ impl Linked {
     fn message(&mut self, terms: &Terms, message: Frontend<'_>, range: Range<usize>, out: &mut Output) -> Result<bool, ProtocolError> {
         match (self.heed, message) {
             (_, Frontend::Terminate) => {
-                out.to_upstream.pass(range);
                 self.leaving = true;
+                if self.reusable().is_none() {
+                    out.to_upstream.pass(range);
+                }
                 return Ok(true);
             }
             (_, Frontend::Password(_)) => return Err(ProtocolError("a password nobody asked for")),
@@ -204,6 +206,7 @@ impl Linked {
         );
         match course {
             Course::Pass(passage) => {
+                self.ran(&facts, Some(&passage));
                 let Passage { permit, grounds, grant } = passage;
                 let circumstances =
                     Circumstances { grounds, hold: grant.map(|grant| grant.hold()), ..self.circumstances(Way::Query, text.plain()) };
@@ -299,8 +302,10 @@ impl Linked {
         }
         out.to_upstream.pass(range);
         self.prepared = true;
+        let facts = terms.judge.read(parse.sql);
+        self.ran(&facts, None);
         let statement = Rc::new(Statement {
-            facts: terms.judge.read(parse.sql),
+            facts,
             sql: Zeroizing::new(parse.sql.to_vec()),
             types: parse.parameter_types().collect(),
             text,
@@ -324,10 +329,10 @@ impl Linked {
             }
         };
         let given = terms.recorder.given(text, &bind);
+        let facts = statement.as_ref().map_or_else(unknown_facts, |statement| Arc::clone(&statement.facts));
         let course = if self.portals.len() >= PORTALS && !bind.portal.is_empty() {
             Course::Refuse(Refusal::plain(Report::error("54000", format!("more than {PORTALS} open portals on one connection"))))
         } else {
-            let facts = statement.as_ref().map_or_else(unknown_facts, |statement| Arc::clone(&statement.facts));
             let message = || bound_message(statement.as_deref(), &bind);
             let given = given.clone();
             self.decide(
@@ -339,7 +344,9 @@ impl Linked {
             )
         };
         match course {
-            Course::Pass(Passage { permit, grant, .. }) => {
+            Course::Pass(passage) => {
+                self.ran(&facts, Some(&passage));
+                let Passage { permit, grant, .. } = passage;
                 out.to_upstream.pass_permitted(permit, range);
                 self.bound = true;
                 let portal = Rc::new(Portal {
@@ -388,7 +395,11 @@ impl Linked {
             }
         };
         match course {
-            Course::Pass(passage) => self.send_execute(terms, passage, portal, execute, range, out),
+            Course::Pass(passage) => {
+                // What Bind did not make is not known for what it is.
+                self.tainted |= portal.is_none();
+                self.send_execute(terms, passage, portal, execute, range, out);
+            }
             Course::Refuse(refusal) => {
                 let text =
                     portal.as_ref().map_or_else(|| terms.recorder.made_in_sql("a cursor", execute.portal), |portal| portal.text.clone());

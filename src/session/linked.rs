@@ -61,6 +61,8 @@ pub struct Linked {
     pub(super) prepared: bool,
     /// A portal was bound since the last Sync: ending the implicit transaction would take it away.
     pub(super) bound: bool,
+    /// Something ran that a reset does not undo, or may not.
+    pub(super) tainted: bool,
     /// Approvals used inside the transaction that is open.
     pub(super) reserved: Vec<HoldId>,
     /// What the host last said the time is.
@@ -136,6 +138,7 @@ impl Linked {
             inquiry: Inquiry::None,
             prepared: false,
             bound: false,
+            tainted: false,
             reserved: Vec::new(),
             now,
         }

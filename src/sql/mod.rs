@@ -4,7 +4,7 @@ pub mod cache;
 mod check;
 pub mod effect;
 pub mod facts;
-mod functions;
+pub mod functions;
 mod key;
 mod parser;
 mod read;
