@@ -17,7 +17,7 @@ use pgsluice::host::people::{AccountStore, NewAccount, NewPerson, PeopleStore, R
 use pgsluice::host::secret::Secret;
 use pgsluice::host::state::{ListenerRecord, State};
 use pgsluice::host::web::{Office, Parts, Place, Web};
-use pgsluice::session::asking::{Message, Parameters, Petition, Reply};
+use pgsluice::session::asking::{Message, Parameters, Petition, Purpose, Reply};
 use pgsluice::sql::effect::Effect;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tempfile::TempDir;
@@ -68,7 +68,7 @@ impl House {
         let place = Place::take(&settings).unwrap().unwrap();
         let (address, public_url) = (place.address, place.public_url.clone());
         let options = Options { public_url: public_url.clone(), single_person: manner.single_person, ..Options::default() };
-        let desk = Arc::new(Desk::open(&state, Arc::clone(&journal), Digester::new(&[7; 32]), options).unwrap());
+        let desk = Arc::new(Desk::open(&state, Arc::clone(&journal), Digester::new(&[7; 32]), options, Arc::default()).unwrap());
         let web = Some(public_url.clone());
         let listener = ListenerRecord { address: address.ip(), port: 1, tls_required: false, database: None, web };
         state.record_listener(&listener).unwrap();
@@ -111,7 +111,7 @@ impl House {
     fn hold_message(&self, message: Message) -> String {
         match block_on(self.desk.petition(&subject(), petition(message), None)) {
             Reply::Waiting(waiting) => waiting.hold.to_string(),
-            other @ (Reply::Granted(_) | Reply::Refused(_)) => panic!("{other:?}"),
+            other @ (Reply::Granted(_) | Reply::Refused(_) | Reply::Nothing) => panic!("{other:?}"),
         }
     }
 
@@ -214,10 +214,11 @@ fn petition(message: Message) -> Petition {
     let grounds = Grounds {
         effects: Effect::Ddl.alone(),
         rule: "hold-ddl".into(),
+        groups: Arc::default(),
         reason: "changes the schema".into(),
         policy: [0; 32],
         resolved,
-        estimate: Some(Estimate { rows: 12.0, widest: 34.0, cost: 56.0 }),
+        estimate: Some(Estimate { rows: 12.0, widest: 34.0, cost: 56.0, ..Estimate::default() }),
         observed: false,
     };
     let statement = Statement {
@@ -239,12 +240,13 @@ fn petition(message: Message) -> Petition {
         message,
         facts: Arc::default(),
         grounds: Arc::new(grounds),
-        shape: Arc::new(Shape { digest: Digest::default(), text: "".into() }),
+        shape: Arc::new(Shape { digest: Digest::default(), text: "".into(), relations: Box::default() }),
         tags: vec![Tag { name: "ticket".into(), value: "<b>T-1</b>".into() }],
         task: Some("clean up\u{202e} orders".into()),
         settings: Vec::new(),
         open_work: false,
         over: None,
+        purpose: Purpose::default(),
         statement,
         sent: Digest::default(),
     }
