@@ -213,7 +213,7 @@ impl Matter {
             task: kept.task.map(Into::into),
             findings: boxed(kept.findings),
             relations: kept.relations.into_iter().map(KeptRelation::relation).collect(),
-            estimate: kept.estimate.map(|(rows, widest, cost)| Estimate { rows, widest, cost }),
+            estimate: kept.estimate.map(|(rows, widest, cost)| Estimate { rows, widest, cost, ..Estimate::default() }),
         })
     }
 }

@@ -12,6 +12,7 @@ use crate::audit::{Digest, Digester};
 use crate::gate::Policy;
 use crate::host::agents::AgentDirectory;
 use crate::host::arrival::Door;
+use crate::host::catalog::Catalogs;
 use crate::host::config::{ClientTls, Config, KeepSql, PublicUrl, Sources};
 use crate::host::desk::{Desk, Options};
 use crate::host::greetings::Greetings;
@@ -58,6 +59,7 @@ pub struct Running {
     pub pool: Pool<Spare>,
     pub policy: Arc<Policy>,
     pub keepalive: Keepalive,
+    pub catalogs: Catalogs,
     /// What servers reported under this configuration.
     pub greetings: Greetings,
 }
@@ -95,6 +97,7 @@ impl Running {
             pool,
             policy: Arc::new(Policy::allow_all()),
             keepalive,
+            catalogs: Catalogs::default(),
             greetings: Greetings::default(),
         })
     }
