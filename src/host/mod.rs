@@ -32,4 +32,6 @@ pub mod stream;
 pub mod throttle;
 pub mod tls;
 pub mod upstream;
+pub mod visible;
+pub mod web;
 pub mod when;

@@ -159,9 +159,6 @@ pub struct Spent {
     /// The standing grant it was spent from.
     #[n(3)]
     pub grant: Option<u64>,
-    /// In a transaction: a rollback may return it.
-    #[n(4)]
-    pub reserved: Option<bool>,
 }
 
 /// What an approval was used for was rolled back for certain: it can be used again.
@@ -214,4 +211,17 @@ pub struct GrantEnded {
     pub by: Option<String>,
     #[cbor(skip)]
     pub body: Option<Box<Words>>,
+}
+
+/// Somebody looked at what is held: the statement was shown to them.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct HoldRead {
+    #[n(0)]
+    pub hold: u64,
+    #[n(1)]
+    pub by: String,
+    /// Web, API.
+    #[n(2)]
+    pub through: Word,
 }

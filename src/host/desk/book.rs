@@ -32,9 +32,10 @@ pub struct Entry {
 }
 
 impl Entry {
-    pub fn new(standing: Standing, bound: Digest, about: About, matter: Option<Matter>, seq: u64) -> Self {
+    pub fn kept(standing: Standing, bound: Digest, about: About, matter: Option<Matter>, ruled: Option<Ruled>, seq: u64) -> Self {
         let changed = watch::Sender::new(standing.state);
-        Self { standing, bound, about: Arc::new(about), matter: matter.map(Arc::new), ruled: None, seq, changed }
+        let matter = matter.filter(|_| standing.state.is_open()).map(Arc::new);
+        Self { standing, bound, about: Arc::new(about), matter, ruled, seq, changed }
     }
 
     pub fn view(&self) -> View {
@@ -122,6 +123,13 @@ impl Book {
     pub fn of_agent(&self, agent_id: i64) -> Vec<HoldId> {
         let of_agent = self.entries.values().filter(|entry| entry.is_pending() && entry.about.agent_id == agent_id);
         of_agent.map(|entry| entry.standing.id).collect()
+    }
+
+    /// Agents with open holds, each once.
+    pub fn agents(&self) -> Vec<(i64, Arc<str>)> {
+        let pending = self.entries.values().filter(|entry| entry.is_pending());
+        let agents: HashMap<i64, Arc<str>> = pending.map(|entry| (entry.about.agent_id, Arc::from(&*entry.about.agent))).collect();
+        agents.into_iter().collect()
     }
 
     /// Newest first.

@@ -89,7 +89,7 @@ impl std::fmt::Debug for Sight {
 }
 
 /// A parameter's type, where the client or the server named one, and its value.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parameter {
     /// 0 where nobody said.
     pub oid: u32,
@@ -103,6 +103,12 @@ pub enum Written {
     Text(Box<str>),
     /// It is no text in UTF-8, and nothing that is known how to write as one.
     Bytes(Box<[u8]>),
+}
+
+impl std::fmt::Debug for Written {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Written")
+    }
 }
 
 impl Written {

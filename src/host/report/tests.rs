@@ -174,7 +174,7 @@ fn decided(hold: u64, decision: Decision, by: Option<&str>) -> Decided {
 }
 
 fn spent(hold: u64) -> Spent {
-    Spent { hold, session: 1, number: hold, grant: None, reserved: None }
+    Spent { hold, session: 1, number: hold, grant: None }
 }
 
 /// Numbers that look like chance and are the same each time.

@@ -12,7 +12,7 @@ use crate::audit::event::{ConfigChanged, PolicyChanged, Started};
 use crate::audit::{Digest, Digester};
 use crate::host::agents::AgentDirectory;
 use crate::host::arrival::Door;
-use crate::host::config::{ClientTls, Config, KeepSql, Sources};
+use crate::host::config::{ClientTls, Config, KeepSql, PublicUrl, Sources};
 use crate::host::desk::{Desk, Options};
 use crate::host::greetings::Greetings;
 use crate::host::journal::keys::Keys;
@@ -93,10 +93,21 @@ impl Running {
 }
 
 impl House {
-    pub fn open(config: Config, sources: Sources, state: &State, log: LogHandle, journal: Arc<Journal>) -> Result<Self, ServeError> {
+    pub fn open(
+        config: Config,
+        sources: Sources,
+        state: &State,
+        log: LogHandle,
+        journal: Arc<Journal>,
+        public_url: Option<&str>,
+    ) -> Result<Self, ServeError> {
+        let mut options = Options { single_person: config.people.single_person, ..Options::default() };
+        if let Some(url) = public_url.or_else(|| config.web.public_url.as_ref().map(PublicUrl::as_str)) {
+            url.clone_into(&mut options.public_url);
+        }
         let digester = Keys::load(state.folder())?.digester;
         Ok(Self {
-            desk: Arc::new(Desk::new(Arc::clone(&journal), digester.clone(), Options::default())),
+            desk: Arc::new(Desk::open(state, Arc::clone(&journal), digester.clone(), options)?),
             digester,
             journal,
             policy: InForce::new(Arc::clone(&config.policy)),
