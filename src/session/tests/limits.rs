@@ -169,7 +169,8 @@ fn granted(over: Over) -> Reply {
 #[test]
 fn a_budget_that_is_used_up_is_told_before_anything_runs() {
     let mut bench = Bench::new(five_rows());
-    bench.settle(&Script::default().query("rows 5").query("rows 1").run("rows 2").sync().query("rows 0"));
+    bench.settle(&Script::default().query("rows 5"));
+    bench.settle(&Script::default().query("rows 1").run("rows 2").sync().query("rows 0"));
     assert_eq!(tell(&bench.outcome.to_client), "T D D D D D C Z=I E=PS004 Z=I 1 E=PS004 Z=I E=PS004 Z=I");
     let over = Over { quantity: Quantity::SensitiveRows, limit: 5, raised: 1_000 };
     assert!(bench.petitions.iter().all(|asked| asked.over == Some(over) && asked.purpose == Purpose::Run));
