@@ -35,10 +35,15 @@ pub struct Judge {
     cache: Rc<RefCell<Cache>>,
 }
 
+/// Stands for the search path that the server gave the session.
+pub const DEFAULT_PATH: &str = "\0default";
+/// Stands for one that is not known. No schema has such a name, so nothing is found under it.
+pub const UNKNOWN_PATH: &str = "\0unknown";
+
 /// What of a statement is not in its text.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Circumstances<'a> {
-    /// The search paths that may be in force when it runs.
+    /// The search paths that may be in force when it runs; none means the one that the server gave the session.
     pub paths: &'a [Box<str>],
     /// A transaction is open, or may be.
     pub open_work: bool,

@@ -12,7 +12,6 @@ use crate::audit::{Digest, Digester, Event, Note, Shape};
 use crate::gate::Grounds;
 use crate::gate::hold::HoldId;
 use crate::gate::policy::PolicyHash;
-use crate::sql::remade::{self, Remade};
 use crate::sql::{shape, tags};
 
 use super::output::Output;
@@ -39,8 +38,6 @@ pub struct Text {
     digest: Digest,
     length: u32,
     tags: Option<Rc<[Tag]>>,
-    /// Names that it may give to something else.
-    pub remade: Option<Rc<[Remade]>>,
     /// As it was sent, where originals are kept.
     original: Option<Rc<Zeroizing<Vec<u8>>>>,
 }
@@ -54,13 +51,11 @@ impl Recorder {
         let mut tags = Vec::new();
         tags::read(sql, |name, value| tags.push(Tag { name: name.to_owned(), value: tags::screened(value).into_owned() }));
         let shape = self.shape(sql);
-        let remade = remade::read(sql, &shape.text);
         Text {
             shape,
             digest: self.digester.digest(sql),
             length: u32::try_from(sql.len()).unwrap_or(u32::MAX),
             tags: (!tags.is_empty()).then(|| tags.into()),
-            remade: (!remade.is_empty()).then(|| remade.into()),
             original: self.originals.then(|| Rc::new(Zeroizing::new(sql.to_vec()))),
         }
     }
@@ -68,7 +63,7 @@ impl Recorder {
     /// A text that went to the server inside another statement, and is known by the name it has there.
     pub fn made_in_sql(&self, what: &'static str, name: &[u8]) -> Text {
         self.scratch.replace(format!("({what} made in SQL)"));
-        Text { shape: self.remembered(), digest: self.digester.digest(name), length: 0, tags: None, remade: None, original: None }
+        Text { shape: self.remembered(), digest: self.digester.digest(name), length: 0, tags: None, original: None }
     }
 
     fn shape(&self, sql: &[u8]) -> Arc<Shape> {

@@ -12,8 +12,8 @@ use crate::wire::write;
 
 use super::Terms;
 use super::columns::{Knowledge, columns};
-use super::expected::{Ahead, Expected};
-use super::linked::{Copy, Heed, Linked, Remainder};
+use super::expected::{Ahead, Expected, Shown};
+use super::linked::{Awaited, Copy, Heed, Linked, Remainder};
 use super::output::Output;
 use super::recording::{Tally, code_word};
 
@@ -61,7 +61,7 @@ impl Linked {
             self.answer(terms, message, range.clone(), out)?;
             *taken = range.end;
             self.settle(out);
-            self.waiting = false;
+            self.heard();
         }
     }
 
@@ -75,6 +75,8 @@ impl Linked {
     fn answer(&mut self, terms: &Terms, message: Backend<'_>, range: Range<usize>, out: &mut Output) -> Result<(), ProtocolError> {
         let shown = match (self.expected.head(), message) {
             (_, Backend::NoticeResponse(_)) => true,
+            // It is changed and changed back.
+            (Some(Expected::Own), Backend::ParameterStatus(status)) if status.name == super::belt::SETTING.as_bytes() => false,
             (_, Backend::ParameterStatus(status)) => {
                 self.set_parameter(status.name, status.value);
                 true
@@ -85,7 +87,7 @@ impl Linked {
             }
             (_, Backend::NotificationResponse(_)) => true,
             (_, Backend::ErrorResponse(fields)) => return self.error(fields, range, out),
-            (_, Backend::ReadyForQuery(status)) => self.ready(status, out)?,
+            (_, Backend::ReadyForQuery(status)) => self.ready(terms, status, out)?,
             (Some(_), asked) => self.result(asked, out)?,
             (None, _) => return Err(UNASKED),
         };
@@ -99,13 +101,15 @@ impl Linked {
     fn result(&mut self, message: Backend<'_>, out: &mut Output) -> Result<bool, ProtocolError> {
         match (self.expected.head().ok_or(UNASKED)?, message) {
             (Expected::Parse { .. }, Backend::ParseComplete) => {
-                if let Some(Expected::Parse { name, statement }) = self.expected.pop() {
+                if let Some(Expected::Parse { name, statement, shown }) = self.expected.pop() {
                     self.statements.confirm(&name, &statement);
+                    return Ok(shown);
                 }
             }
             (Expected::Bind { .. }, Backend::BindComplete) => {
-                if let Some(Expected::Bind { name, portal }) = self.expected.pop() {
+                if let Some(Expected::Bind { name, portal, shown }) = self.expected.pop() {
                     self.portals.confirm(&name, &portal);
+                    return Ok(shown);
                 }
             }
             (Expected::CloseStatement { .. } | Expected::ClosePortal { .. }, Backend::CloseComplete) => match self.expected.pop() {
@@ -113,29 +117,36 @@ impl Linked {
                 Some(Expected::ClosePortal { name }) => self.portals.confirm_close(&name),
                 _ => {}
             },
-            (Expected::Describe { shown, .. }, Backend::ParameterDescription(_)) => return Ok(*shown),
+            (Expected::Describe { shown, .. }, Backend::ParameterDescription(_)) => return Ok(*shown == Shown::All),
             (Expected::Describe { about, shown }, Backend::RowDescription(row)) => {
                 let (shown, columns) = (*shown, columns(&row));
                 about.answered(Knowledge::Known(Rc::clone(&columns)));
                 self.described = Some(columns);
                 self.expected.pop();
-                return Ok(shown);
+                return Ok(shown != Shown::Nothing);
             }
             (Expected::Describe { about, shown }, Backend::NoData) => {
                 let shown = *shown;
                 about.answered(Knowledge::NoRows);
                 self.expected.pop();
-                return Ok(shown);
+                return Ok(shown == Shown::All);
             }
             (Expected::Query { .. }, Backend::RowDescription(row)) => self.described = Some(columns(&row)),
             (Expected::Execute { .. } | Expected::Query { .. }, Backend::CommandComplete(text)) => {
-                self.command_complete(text);
+                self.command_done(text, out);
                 self.tally.completed(text);
                 self.result_ended(Outcome::Completed, out);
             }
-            (Expected::Execute { .. } | Expected::Query { .. }, Backend::EmptyQueryResponse) => {
+            (Expected::Execute { work, .. } | Expected::Query { work, .. }, Backend::EmptyQueryResponse) => {
+                let command = work.stands_for;
                 self.result_ended(Outcome::Completed, out);
+                if let Some(command) = command {
+                    out.to_client.make(|bytes| command_complete(bytes, command));
+                    return Ok(false);
+                }
             }
+            // Up to its ReadyForQuery.
+            (Expected::Own, _) => return Ok(false),
             (Expected::Execute { .. }, Backend::PortalSuspended) => self.result_ended(Outcome::Suspended, out),
             (Expected::Execute { .. } | Expected::Query { .. }, Backend::CopyInResponse(_)) => self.copy_in(),
             (Expected::Execute { .. } | Expected::Query { .. }, Backend::CopyOutResponse(_)) => self.copy = Copy::Out,
@@ -159,22 +170,15 @@ impl Linked {
         }
     }
 
-    fn command_complete(&mut self, text: &[u8]) {
-        match text {
-            b"DEALLOCATE ALL" => self.statements.forget_all(),
-            b"DISCARD ALL" => {
-                self.statements.forget_all();
-                self.portals.forget_all();
-            }
-            _ => {}
-        }
-    }
-
     fn copy_in(&mut self) {
         let Ahead { syncs, bytes, ended } = self.expected.copy_in_begins();
         self.doubtful_syncs = self.doubtful_syncs.saturating_add(syncs);
         self.tally.received = self.tally.received.saturating_add(bytes);
         self.copy = if ended { Copy::InEnded } else { Copy::In { bytes } };
+        // Nothing more is answered before its data: who waits for that is to be looked at again.
+        if !ended {
+            self.awaits = Awaited::Nothing;
+        }
     }
 
     fn error(&mut self, fields: Fields<'_>, range: Range<usize>, out: &mut Output) -> Result<(), ProtocolError> {
@@ -187,6 +191,10 @@ impl Linked {
             return Ok(());
         }
         let head = self.expected.head().ok_or(UNASKED)?;
+        if let Expected::Own = head {
+            return Ok(());
+        }
+        self.settings.failed();
         match head.refusal() {
             Some(report) => out.to_client.make(|bytes| report.write(bytes)),
             None => out.to_client.pass(range),
@@ -214,7 +222,7 @@ impl Linked {
     }
 
     /// ReadyForQuery. False when the client must not see it.
-    fn ready(&mut self, status: TransactionStatus, out: &mut Output) -> Result<bool, ProtocolError> {
+    fn ready(&mut self, terms: &Terms, status: TransactionStatus, out: &mut Output) -> Result<bool, ProtocolError> {
         let shown = match self.expected.head() {
             Some(Expected::Query { execution, .. }) => {
                 if !execution.ended {
@@ -231,6 +239,10 @@ impl Linked {
                 self.expected.pop();
                 shown
             }
+            Some(Expected::Own) => {
+                self.expected.pop();
+                return Ok(false);
+            }
             // A Sync thought to be ignored was answered after all.
             _ if self.doubtful_syncs > 0 => {
                 self.doubtful_syncs = self.doubtful_syncs.saturating_sub(1);
@@ -245,15 +257,25 @@ impl Linked {
         self.status = status;
         self.copy = Copy::None;
         self.described = None;
-        if status == TransactionStatus::Idle {
+        let idle = status == TransactionStatus::Idle;
+        self.settings.ready(idle, !self.is_busy());
+        if idle {
             self.transaction_ended();
+            self.reserved.ended(false, out);
         }
+        self.put_belt_on(terms, out);
         Ok(shown)
     }
 }
 
 fn long(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+fn command_complete(out: &mut Vec<u8>, command: &str) {
+    write::message(out, tag::COMMAND_COMPLETE, |body| {
+        body.string(command.as_bytes());
+    });
 }
 
 /// A notification from the session's own link carries the process id that the client knows.

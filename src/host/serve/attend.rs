@@ -21,7 +21,7 @@ use crate::host::registry::{LONG_SECRET, Registration, SHORT_SECRET};
 use crate::host::relay::Relay;
 use crate::host::stream::{Socket, Stream};
 use crate::session::recording::Recorder;
-use crate::session::{Session, Terms, Timeouts};
+use crate::session::{self, Session, Terms, Timeouts};
 use crate::sql::{Cache, tags};
 use crate::wire::backend::{TransactionStatus, tag};
 use crate::wire::report::{Report, Severity};
@@ -290,6 +290,10 @@ async fn begin(house: &Arc<House>, running: &Arc<Running>, upstreams: Upstreams,
         recorder,
         session: scribe.session(),
         unrecordable: None,
+        manner: session::Manner {
+            settings: upstreams.manner.settings.iter().map(|(name, value)| (name.as_str().into(), value.as_str().into())).collect(),
+            ..session::Manner::default()
+        },
     };
     tracing::debug!(agent = upstreams.agent.name, database = ?upstreams.manner.database, "session begins");
     let session = Session::new(terms, reported, Instant::now());
