@@ -206,7 +206,8 @@ fn hostile_clients_harm_nobody_else() {
          CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN new; END $$;
          CREATE TRIGGER wait BEFORE INSERT ON slow FOR EACH ROW EXECUTE FUNCTION wait();",
     );
-    let proxy = Proxy::start(&database.url());
+    // What lies idle is let go of before anybody counts.
+    let proxy = Proxy::configured(&database.url(), "server_idle_timeout = '100ms'\n");
     let login = Login::new(&proxy, &database.name);
     let nobody = holding(proxy.process());
     let hostile: [(&str, &dyn Fn()); 8] = [
@@ -309,11 +310,8 @@ fn hostile_servers_harm_nobody_else() {
             thread::spawn(move || play(stream.unwrap()).ok());
         }
     });
-    let mut config = tempfile::NamedTempFile::new().unwrap();
-    config.write_all(b"server_connect_timeout = 1\n").unwrap();
-    let path = config.path().to_str().unwrap();
     let upstream = format!("postgres://anybody@127.0.0.1:{port}/shop?sslmode=disable");
-    let proxy = Proxy::start_with(&upstream, &["--config", path], &["agent", "--owner", "tester"]);
+    let proxy = Proxy::configured(&upstream, "server_connect_timeout = 1\nserver_idle_timeout = '100ms'\n");
     let login = Login::new(&proxy, "shop");
     let nobody = holding(proxy.process());
     login.assert_served();

@@ -6,6 +6,7 @@ pub mod hold;
 pub mod judge;
 mod permit;
 pub mod policy;
+pub mod residue;
 pub mod settings;
 mod subject;
 

@@ -1,6 +1,6 @@
 //! The proof that a statement may be sent.
 
-use super::hold::HoldId;
+use super::hold::{HoldId, Over};
 
 /// Made only in `gate`, by a decision; consumed by the one function that puts a statement on its way to the server. It cannot
 /// be copied, kept for later or made elsewhere.
@@ -17,15 +17,23 @@ impl Permit {
 /// An approval that was spent on one run: of a query, or of a portal from Bind to its end. Made only in `gate`, when a hold is spent.
 #[derive(Debug)]
 #[must_use = "an approval was spent on this"]
-pub struct Grant(HoldId);
+pub struct Grant {
+    hold: HoldId,
+    over: Option<Over>,
+}
 
 impl Grant {
-    pub(in crate::gate) fn mint(hold: HoldId) -> Self {
-        Self(hold)
+    pub(in crate::gate) fn mint(hold: HoldId, over: Option<Over>) -> Self {
+        Self { hold, over }
     }
 
     pub fn hold(&self) -> HoldId {
-        self.0
+        self.hold
+    }
+
+    /// The limit that the approval raises.
+    pub fn over(&self) -> Option<Over> {
+        self.over
     }
 
     /// For each message of the one run that the approval was spent on.

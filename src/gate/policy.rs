@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Subject;
+use super::budget::{Allowance, Limits};
 use super::catalog::{Estimate, Resolved};
 use super::judge::Moment;
 use crate::sql::effect::{Effect, EffectSet};
@@ -51,14 +52,15 @@ pub struct Policy {
     rules: Vec<Rule>,
     hash: PolicyHash,
     refused_texts: Vec<Vec<u8>>,
-    copy_in_bytes: Option<u64>,
+    limits: Limits,
+    allowance: Allowance,
 }
 
 impl Policy {
     pub fn allow_all() -> Self {
         let every = EffectSet::of(&Effect::ALL);
         let rule = Rule { name: "allow-all".into(), action: Action::Allow, effects: every, reason: "everything passes".into() };
-        Self { rules: vec![rule], hash: [0; 32], refused_texts: Vec::new(), copy_in_bytes: None }
+        Self { rules: vec![rule], hash: [0; 32], refused_texts: Vec::new(), limits: Limits::NONE, allowance: Allowance::NONE }
     }
 
     /// Refuses every statement whose text contains one of these.
@@ -72,11 +74,27 @@ impl Policy {
     /// Stops a COPY FROM STDIN that brings more than this.
     #[must_use]
     pub fn with_copy_in_limit(self, bytes: u64) -> Self {
-        Self { copy_in_bytes: Some(bytes), ..self }
+        self.with_limits(Limits { copy_in_bytes: Some(bytes), ..Limits::NONE })
     }
 
-    pub fn copy_in_bytes(&self) -> Option<u64> {
-        self.copy_in_bytes
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    #[must_use]
+    pub fn with_allowance(self, allowance: Allowance) -> Self {
+        Self { allowance, ..self }
+    }
+
+    /// For each statement.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// For each agent.
+    pub fn allowance(&self) -> Allowance {
+        self.allowance
     }
 
     pub fn hash(&self) -> PolicyHash {

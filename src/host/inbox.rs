@@ -47,6 +47,11 @@ pub enum ReadError {
 }
 
 impl Inbox {
+    /// Begins with what came before.
+    pub fn with(bytes: BytesMut) -> Self {
+        Self(bytes)
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

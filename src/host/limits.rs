@@ -50,6 +50,11 @@ impl Limits {
         Self { bounds, databases: Places::default(), agents: Places::default(), waiting: AtomicUsize::new(0) }
     }
 
+    /// Places to this database that nobody has.
+    pub fn free(&self, database: &str) -> usize {
+        places(&self.databases, database, self.bounds.per_database).available_permits()
+    }
+
     /// Waits in order of arrival for a place.
     pub async fn place(&self, agent: &str, database: &str) -> Result<Place, Report> {
         let agents = places(&self.agents, agent, self.bounds.per_agent);

@@ -5,6 +5,7 @@
 mod dial;
 mod error;
 mod login;
+mod renew;
 pub(super) mod scram;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,8 @@ use super::upstream::{Credential, Host, TargetSession, Upstream};
 use crate::wire::startup::{self, CancelKey};
 use crate::wire::write;
 
+/// A server that is told goodbye closes at once; nobody waits longer for that.
+const GOODBYE: Duration = Duration::from_secs(1);
 /// A canceller that is not answered within this is given up.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(10);
 /// Addresses one host name may have; a resolver that says more is not followed further.
@@ -210,6 +213,40 @@ impl Connector {
             canceller,
             reached: reached.clone(),
         })
+    }
+}
+
+/// A link that one session is done with and no other has yet.
+#[derive(Debug)]
+pub struct Spare {
+    pub stream: Stream,
+    pub parameters: Vec<Parameter>,
+    pub canceller: Option<Canceller>,
+}
+
+impl Spare {
+    /// Takes back everything that a session may have left in it.
+    pub async fn renew(&mut self, received: &[u8]) -> Result<(), LinkError> {
+        renew::renew(&mut self.stream, received, &mut self.parameters).await
+    }
+
+    /// Takes leave of the server and waits, within a bound, until it has let go of the connection.
+    pub async fn close(mut self) {
+        let leave = async {
+            goodbye(&mut self.stream).await;
+            let mut nothing = [0; 64];
+            while matches!(self.stream.read(&mut nothing).await, Ok(1..)) {}
+        };
+        timeout(GOODBYE, leave).await.ok();
+    }
+}
+
+impl Connector {
+    /// Finds out whether a link that lay idle can be used on this thread: it lives, and its server is still of the kind wanted.
+    pub async fn revive(&self, spare: &mut Spare) -> Result<(), LinkError> {
+        spare.stream.transport_mut().take_over()?;
+        renew::check(&mut spare.stream, &mut spare.parameters).await?;
+        suits(&spare.parameters, self.upstream.target_session)
     }
 }
 

@@ -19,6 +19,7 @@ pub mod limits;
 pub mod link;
 pub mod log;
 pub mod people;
+pub mod pool;
 pub mod registry;
 pub mod relay;
 pub mod report;

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsFd as _;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -62,6 +63,15 @@ impl Keepalive {
 }
 
 impl Socket {
+    /// Makes the event loop of this thread the one that watches over it. It was made on another's, perhaps.
+    pub fn take_over(&mut self) -> io::Result<()> {
+        *self = match &*self {
+            Self::Tcp(stream) => Self::Tcp(TcpStream::from_std(stream.as_fd().try_clone_to_owned()?.into())?),
+            Self::Unix(stream) => Self::Unix(UnixStream::from_std(stream.as_fd().try_clone_to_owned()?.into())?),
+        };
+        Ok(())
+    }
+
     /// The peer's address; a Unix socket has none.
     pub fn peer(&self) -> Option<SocketAddr> {
         match self {
@@ -96,6 +106,16 @@ impl<S> Stream<S> {
             Self::Plain(stream) => stream,
             Self::TlsAccepted(stream) => stream.get_ref().0,
             Self::TlsConnected(stream) => stream.get_ref().0,
+        }
+    }
+}
+
+impl<S> Stream<S> {
+    pub fn transport_mut(&mut self) -> &mut S {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::TlsAccepted(stream) => stream.get_mut().0,
+            Self::TlsConnected(stream) => stream.get_mut().0,
         }
     }
 }

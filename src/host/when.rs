@@ -50,6 +50,11 @@ pub fn exact(time: u64) -> String {
     written(time, "%FT%T.%6fZ")
 }
 
+/// RFC 3339, UTC, to the second.
+pub fn seconds(time: u64) -> String {
+    written(time, "%FT%TZ")
+}
+
 /// To the second, for people.
 pub fn short(time: u64) -> String {
     written(time, "%F %T UTC")

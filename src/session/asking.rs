@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::audit::event::{Statement, Tag};
 use crate::audit::{Digest, Shape};
-use crate::gate::hold::HoldId;
+use crate::gate::hold::{HoldId, Over};
 use crate::gate::judge::{Grounds, Learned};
 use crate::gate::{Grant, Permit};
 use crate::sql::facts::Facts;
@@ -55,6 +55,8 @@ pub struct Petition {
     /// Every setting of the session that changes what a text means, by name and value.
     pub settings: Vec<(Box<str>, Box<str>)>,
     pub open_work: bool,
+    /// It ran, and was stopped at this limit; an approval raises that.
+    pub over: Option<Over>,
     /// As it goes on the record; its verdict is `Held`.
     pub statement: Statement,
     /// Digest of nothing but the text and the parameters as they were sent.

@@ -96,7 +96,7 @@ impl Linked {
         if pass && let Copy::In { bytes } = &mut self.copy {
             *bytes = bytes.saturating_add(more);
             self.tally.received = self.tally.received.saturating_add(more);
-            if let Some(limit) = terms.judge.policy.copy_in_bytes().filter(|limit| *bytes > *limit) {
+            if let Some(limit) = terms.judge.policy.limits().copy_in_bytes.filter(|limit| *bytes > *limit) {
                 let report = Report::error("PS004", format!("COPY stopped by policy: more than {limit} bytes"));
                 self.refuse_copy(Box::new(report), out);
                 pass = false;
@@ -164,8 +164,10 @@ impl Linked {
     fn message(&mut self, terms: &Terms, message: Frontend<'_>, range: Range<usize>, out: &mut Output) -> Result<bool, ProtocolError> {
         match (self.heed, message) {
             (_, Frontend::Terminate) => {
-                out.to_upstream.pass(range);
                 self.leaving = true;
+                if self.reusable().is_none() {
+                    out.to_upstream.pass(range);
+                }
                 return Ok(true);
             }
             (_, Frontend::Password(_)) => return Err(ProtocolError("a password nobody asked for")),

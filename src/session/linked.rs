@@ -65,6 +65,8 @@ pub struct Linked {
     pub(super) bound: bool,
     /// The stored message that the client's next message stands for.
     pub(super) stored: Option<Rc<Message>>,
+    /// Something ran that a reset does not undo, or may not.
+    pub(super) tainted: bool,
     /// Approvals used inside the transaction that is open.
     pub(super) reserved: Reserved,
     /// What the session made of its settings.
@@ -161,6 +163,7 @@ impl Linked {
             settings: Settings::new(Rc::clone(&terms.manner.settings)),
             task: terms.manner.task.clone(),
             lifted: Lifted::No,
+            tainted: false,
             now,
         }
     }

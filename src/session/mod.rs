@@ -9,6 +9,7 @@ pub mod columns;
 mod consequences;
 mod deciding;
 mod expected;
+mod leaving;
 mod linked;
 mod names;
 pub mod output;
@@ -112,6 +113,8 @@ pub struct Session {
     told: Parameters,
     /// End as soon as nothing is open.
     draining: bool,
+    /// The link that it left as it should be, but for a reset.
+    left: Option<LinkReport>,
     quiet_since: Option<Instant>,
 }
 
@@ -139,7 +142,7 @@ impl Session {
     pub fn new(terms: Terms, told: Parameters, now: Instant) -> Self {
         let account = Rc::new(Account::new(terms.session));
         let stage = Stage::Unlinked(Unlinked::default());
-        Self { terms, stage, account, last_code: None, told, draining: false, quiet_since: Some(now) }
+        Self { terms, stage, account, last_code: None, told, draining: false, left: None, quiet_since: Some(now) }
     }
 
     /// Says whether anything can be recorded, and if not, what to tell a client that sends a statement.
@@ -209,6 +212,11 @@ impl Session {
 
     pub fn is_over(&self) -> bool {
         matches!(self.stage, Stage::Over)
+    }
+
+    /// The link, where the session ended and left it so that another one may have it after a reset.
+    pub fn reusable(&self) -> Option<&LinkReport> {
+        self.left.as_ref().filter(|_| self.is_over())
     }
 
     /// Whether the client said goodbye and the server is left to finish what it was given.
@@ -282,7 +290,16 @@ impl Session {
                     }
                     Err(error) => break Err(error),
                 },
-                Stage::Linked(linked) => break linked.client(&self.terms, input, &mut taken, out),
+                Stage::Linked(linked) => {
+                    let result = linked.client(&self.terms, input, &mut taken, out);
+                    if linked.is_leaving()
+                        && let Some(left) = linked.reusable()
+                    {
+                        self.left = Some(left);
+                        self.over(out);
+                    }
+                    break result;
+                }
                 Stage::Linking | Stage::Over => break Ok(()),
             }
         };
@@ -359,7 +376,10 @@ impl Session {
             if linked.is_leaving() {
                 return;
             }
-            if linked.is_busy() {
+            self.left = linked.reusable();
+            if self.left.is_some() {
+                // It is for the host to say goodbye, or not to.
+            } else if linked.is_busy() {
                 out.demand(Demand::Cancel);
             } else if linked.upstream_is_between_messages() {
                 out.to_upstream.make(|bytes| write::message(bytes, crate::wire::frontend::tag::TERMINATE, |_| ()));

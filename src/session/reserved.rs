@@ -18,6 +18,10 @@ pub struct Reserved {
 }
 
 impl Reserved {
+    pub fn is_empty(&self) -> bool {
+        self.returnable.is_empty() && self.spent.is_empty()
+    }
+
     pub fn add(&mut self, hold: HoldId, effects: EffectSet, facts: &Facts) {
         let ends = facts.statements.iter().any(|statement| statement.transaction.is_some());
         let list = if effects.is_within(TRANSACTIONAL) && !ends { &mut self.returnable } else { &mut self.spent };

@@ -79,6 +79,7 @@ impl Linked {
         };
         match course {
             Course::Pass(passage) => {
+                self.ran(&whole.facts, Some(&passage));
                 let Passage { permit, grounds, grant, .. } = passage;
                 let hold = grant.as_ref().map(Grant::hold);
                 self.lift_where_needed(terms, grounds.as_deref(), hold, Lifted::Ending, out);
@@ -194,6 +195,7 @@ impl Linked {
             tags,
             settings,
             open_work: self.has_open_work() || self.bound,
+            over: None,
             statement: self.account.held(text, &circumstances),
             sent,
             grounds,
@@ -258,6 +260,7 @@ impl Linked {
         }
         self.prepared = true;
         self.settings.prepared(&facts, sql);
+        self.ran(&facts, None);
         let types = if claim.is_some() || stored.is_some() { Box::default() } else { parse.parameter_types().collect() };
         let statement = Rc::new(Statement { types, stored: stored.clone(), claim, ..Statement::plain(&facts, sql, &text) });
         self.unnoted(Made::Statement(Rc::clone(&statement)));
@@ -300,7 +303,9 @@ impl Linked {
             self.decide(terms, &whole.facts, message, |this, message, grounds| this.petition(subject, message, grounds), out)
         };
         match course {
-            Course::Pass(Passage { permit, grant, learned, grounds }) => {
+            Course::Pass(passage) => {
+                self.ran(&whole.facts, Some(&passage));
+                let Passage { permit, grant, learned, grounds } = passage;
                 let hold = grant.as_ref().map(Grant::hold);
                 self.lift_where_needed(terms, grounds.as_deref(), hold, Lifted::Running, out);
                 out.to_upstream.pass_permitted(permit, range);
@@ -347,7 +352,11 @@ impl Linked {
         }
         let facts = portal.as_ref().map_or_else(unknown_facts, |portal| Arc::clone(&portal.whole));
         match self.decide_bound(terms, portal.as_deref(), &facts) {
-            Course::Pass(passage) => self.send_execute(terms, passage, portal, execute, range, out),
+            Course::Pass(passage) => {
+                // What is not known for what it is.
+                self.tainted |= portal.is_none();
+                self.send_execute(terms, passage, portal, execute, range, out);
+            }
             Course::Refuse(refusal) => {
                 let text =
                     portal.as_ref().map_or_else(|| terms.recorder.made_in_sql("a cursor", execute.portal), |portal| portal.text.clone());

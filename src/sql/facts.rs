@@ -80,6 +80,8 @@ pub struct Statement {
     /// The command in PostgreSQL's words: `SELECT`, `ALTER TABLE`.
     pub kind: &'static str,
     pub effects: EffectSet,
+    /// The same, but for the `code` that functions and operators not made by initdb are: who made those, a catalog tells.
+    pub without_names: EffectSet,
     pub relations: Vec<Relation>,
     pub columns: Vec<Column>,
     pub functions: Vec<Function>,
@@ -96,6 +98,12 @@ pub struct Statement {
     pub named: Vec<Named>,
     /// `EXPLAIN` around it, and whether it executes.
     pub explain: Option<Explain>,
+    /// Tables, functions and lists of values that rows are taken from, each as often as it stands there.
+    pub sources: u32,
+    /// Values of many rows may leave in one.
+    pub collects: bool,
+    /// Rows are made by a function that was given how many.
+    pub makes_rows: bool,
 }
 
 /// A name with the schema it was given, if any.
@@ -120,6 +128,28 @@ pub struct Relation {
     pub schema: Option<Box<str>>,
     pub name: Box<str>,
     pub how: How,
+    /// Where it is written: in which ways.
+    pub writes: Writes,
+}
+
+/// Ways to write the rows of a relation.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Writes {
+    pub insert: bool,
+    pub update: bool,
+    pub delete: bool,
+}
+
+impl Writes {
+    pub const INSERT: Self = Self { insert: true, update: false, delete: false };
+    pub const UPDATE: Self = Self { insert: false, update: true, delete: false };
+    pub const DELETE: Self = Self { insert: false, update: false, delete: true };
+    pub const ALL: Self = Self { insert: true, update: true, delete: true };
+
+    #[must_use]
+    pub const fn and(self, more: Self) -> Self {
+        Self { insert: self.insert || more.insert, update: self.update || more.update, delete: self.delete || more.delete }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -233,6 +263,21 @@ pub enum CopyTarget {
 pub struct Copy {
     pub direction: Direction,
     pub target: CopyTarget,
+    pub format: CopyFormat,
+}
+
+/// How the data of a `COPY` is cut into rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum CopyFormat {
+    Text,
+    Csv {
+        quote: u8,
+        escape: u8,
+    },
+    Binary,
+    /// An option that is not known, or an encoding in which a backslash need not be one.
+    #[default]
+    Unknown,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -4,7 +4,7 @@ pub mod cache;
 mod check;
 pub mod effect;
 pub mod facts;
-mod functions;
+pub mod functions;
 mod key;
 mod parser;
 mod read;
@@ -13,7 +13,9 @@ mod second;
 pub mod settings;
 pub mod shape;
 pub mod tags;
+mod uncommented;
 mod walk;
 
 pub use cache::Cache;
 pub use read::read;
+pub use uncommented::uncommented;

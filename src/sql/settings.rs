@@ -73,6 +73,11 @@ fn taken(name: &str) -> Option<Taken> {
     })
 }
 
+/// Whether a session may have it for the asking, with one value or another.
+pub fn is_listed(name: &str) -> bool {
+    taken(name).is_some()
+}
+
 /// Settings that do not go back to what the session began with, or should not.
 fn stays(name: &str) -> bool {
     matches!(name, "role" | "session_authorization" | "transaction_read_only" | "transaction_isolation" | "transaction_deferrable")

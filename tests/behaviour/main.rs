@@ -18,6 +18,7 @@ mod drain;
 mod links;
 mod refusal;
 mod reload;
+mod reuse;
 mod servers;
 mod stage;
 mod startup;

@@ -51,7 +51,7 @@ impl Stage {
     pub fn before(database: Database<'static>, upstream: &str, config: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pgsluice.toml");
-        std::fs::write(&path, config).unwrap();
+        std::fs::write(&path, whole(config)).unwrap();
         let options = ["--config", path.to_str().unwrap()];
         let proxy = Proxy::start_with(upstream, &options, &["agent", "--owner", "tester"]);
         let login = Login::new(&proxy, &database.name);
@@ -65,7 +65,7 @@ impl Stage {
 
     /// Changes the configuration, has it read, and waits for the answer in the log.
     pub fn reload(&self, config: &str, answer: &str) {
-        std::fs::write(self.file("pgsluice.toml"), config).unwrap();
+        std::fs::write(self.file("pgsluice.toml"), whole(config)).unwrap();
         self.proxy.signal("HUP");
         await_that(answer, || self.proxy.log().contains(answer));
     }
@@ -98,6 +98,12 @@ impl Stage {
         await_that(what, || backends(&mut beside, condition) == count);
         leave(beside);
     }
+}
+
+/// Links end with their sessions but in tests that are about their being used again.
+fn whole(config: &str) -> String {
+    let reuse = if config.contains("max_idle_connections") { "" } else { "max_idle_connections = 0\n" };
+    format!("{reuse}{config}")
 }
 
 pub fn linked(login: &Login) -> Client {

@@ -182,6 +182,13 @@ impl Proxy {
         Self::start_with(upstream, &[], &["agent", "--owner", "tester"])
     }
 
+    /// With a configuration file of this text.
+    pub fn configured(upstream: &str, config: &str) -> Self {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(config.as_bytes()).unwrap();
+        Self::start_with(upstream, &["--config", file.path().to_str().unwrap()], &["agent", "--owner", "tester"])
+    }
+
     /// `options` go to `serve`; `agent` is what follows `agent add`.
     pub fn start_with(upstream: &str, options: &[&str], agent: &[&str]) -> Self {
         let folder = tempfile::Builder::new().prefix("pgsluice-state-").tempdir().unwrap();

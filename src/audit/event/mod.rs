@@ -162,6 +162,7 @@ events! {
     53 Revealed "revealed" with Words,
     54 Granted "granted" with Words,
     55 GrantEnded "grant-ended" with Words,
+    56 Returned "returned",
     60 SealingKey "sealing-key",
 }
 

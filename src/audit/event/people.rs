@@ -136,6 +136,12 @@ pub struct Decided {
     /// Web, Slack, terminal, API.
     #[n(4)]
     pub through: Option<Word>,
+    /// It was for an agent of their own, in the single-person mode.
+    #[n(5)]
+    pub single_person: Option<bool>,
+    /// Until when an approval can be used, microseconds since 1970.
+    #[n(6)]
+    pub until: Option<u64>,
     #[cbor(skip)]
     pub body: Option<Box<Words>>,
 }
@@ -153,6 +159,17 @@ pub struct Spent {
     /// The standing grant it was spent from.
     #[n(3)]
     pub grant: Option<u64>,
+    /// In a transaction: a rollback may return it.
+    #[n(4)]
+    pub reserved: Option<bool>,
+}
+
+/// What an approval was used for was rolled back for certain: it can be used again.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct Returned {
+    #[n(0)]
+    pub hold: u64,
 }
 
 /// A reviewer had masked values shown. The body is why.

@@ -108,13 +108,16 @@ fn samples() -> Vec<Event> {
             by: Some(by()),
             groups: vec!["dba".to_owned()],
             through: Some("web".into()),
+            single_person: Some(true),
+            until: Some(5),
             body: words(),
         }
         .into(),
-        Spent { hold: 1, session: 2, number: 3, grant: None }.into(),
+        Spent { hold: 1, session: 2, number: 3, grant: None, reserved: Some(true) }.into(),
         Revealed { hold: 1, by: by(), body: words() }.into(),
         Granted { grant: 1, agent_id: 2, shape: digest, by: by(), until: 3, times: 4, body: words() }.into(),
         GrantEnded { grant: 1, by: None, body: None }.into(),
+        Returned { hold: 1 }.into(),
         SealingKey { to: hash, sealed: vec![1; 48].into() }.into(),
     ]
 }

@@ -142,6 +142,7 @@ impl Meaning {
             | Event::Held(_)
             | Event::Decided(_)
             | Event::Spent(_)
+            | Event::Returned(_)
             | Event::Revealed(_)
             | Event::Granted(_)
             | Event::GrantEnded(_)

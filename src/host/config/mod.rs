@@ -5,6 +5,7 @@ mod audit;
 mod error;
 mod limits;
 mod listener;
+mod people;
 mod raw;
 mod reader;
 mod server;
@@ -22,12 +23,14 @@ pub use audit::{Anchor, Audit, CheckpointSink, Collector, Forward, KeepSql, Sign
 pub use error::{ConfigError, Origin, Problem};
 pub use limits::Limits;
 pub use listener::{ClientTls, Keepalive, Listener, ServerCertificate};
+pub use people::{DEFAULT_WEB_PORT, People, PublicUrl, Web, WebListen};
 pub use raw::{Flags, Sources};
 pub use reader::Shown;
 pub use server::Server;
 
+use super::pool;
 use reader::Reader;
-use value::{Unless0, Word};
+use value::{Kept, Unless0, Word};
 
 pub const DEFAULT_PORT: u16 = 6432;
 
@@ -43,6 +46,8 @@ pub struct Config {
     pub audit: Audit,
     /// Where the health page is, if anywhere.
     pub health_listen: Option<SocketAddr>,
+    pub web: Web,
+    pub people: People,
     pub log: Log,
     /// Threads that run sessions.
     pub workers: NonZeroUsize,
@@ -60,6 +65,8 @@ pub struct Capacity {
     pub links_per_agent: Option<NonZeroU32>,
     /// How long a session waits for a link.
     pub wait: Option<Duration>,
+    /// Links that are kept for the next session.
+    pub idle: pool::Bounds,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,6 +124,7 @@ impl Config {
         let databases = databases(&mut reader);
         let audit = Audit::read(&mut reader);
         let health_listen = reader.optional("health_listen");
+        let (web, people) = (Web::read(&mut reader), People::read(&mut reader));
         let log = Log { level: reader.get("log_level", LogLevel("info".to_owned())), format: reader.get("log_format", LogFormat::Full) };
         let workers = reader.get("workers", workers());
         let drain_timeout = reader.get("drain_timeout", Duration::from_secs(30));
@@ -132,6 +140,8 @@ impl Config {
             databases,
             audit,
             health_listen,
+            web,
+            people,
             log,
             workers,
             drain_timeout,
@@ -146,6 +156,8 @@ impl Config {
             ("state", self.state == new.state),
             ("listen_addr, listen_port", self.listener.addresses == new.listener.addresses),
             ("health_listen", self.health_listen == new.health_listen),
+            ("[web]", self.web == new.web),
+            ("[people]", self.people == new.people),
             ("workers", self.workers == new.workers),
             ("log_format", self.log.format == new.log.format),
         ];
@@ -199,6 +211,11 @@ impl Capacity {
             links_per_database: reader.get("max_db_connections", Unless0(NonZeroU32::new(90))).0,
             links_per_agent: reader.get("max_user_connections", Unless0::<NonZeroU32>(None)).0,
             wait: reader.get("query_wait_timeout", Unless0(Some(Duration::from_secs(120)))).0,
+            idle: pool::Bounds {
+                most: reader.get("max_idle_connections", Kept(20)).0,
+                idle: reader.get("server_idle_timeout", Unless0(Some(Duration::from_secs(600)))).0,
+                life: reader.get("server_lifetime", Unless0(Some(Duration::from_secs(3600)))).0,
+            },
         }
     }
 }

@@ -16,6 +16,16 @@ const PREFIX: &str = "PGSLUICE_";
 /// What container platforms put into the environment for a service that is called pgsluice; none is a setting.
 const PLATFORM_PORT: &str = "PGSLUICE_PORT";
 
+/// What commands read, and no setting is called.
+const COMMANDS: [&str; 6] = [
+    "PGSLUICE_CONFIG",
+    "PGSLUICE_SERVER",
+    "PGSLUICE_CA",
+    "PGSLUICE_REVIEWER",
+    "PGSLUICE_REVIEWER_PASSWORD",
+    "PGSLUICE_REVIEWER_PASSWORD_FILE",
+];
+
 /// One line of `check-config`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown {
@@ -61,7 +71,7 @@ impl<'a> Reader<'a> {
             raw,
             flags,
             asked: BTreeSet::new(),
-            variables: ["PGSLUICE_CONFIG".to_owned()].into(),
+            variables: COMMANDS.map(str::to_owned).into(),
             tables: BTreeSet::new(),
             lists: BTreeSet::new(),
             problems: Vec::new(),

@@ -185,6 +185,27 @@ impl Setting for NonZeroU32 {
     }
 }
 
+/// How many of something are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Kept(pub usize);
+
+/// They are looked through one by one.
+const MOST_KEPT: usize = 1000;
+
+impl Setting for Kept {
+    fn wanted() -> String {
+        format!("a whole number up to {MOST_KEPT}; 0 keeps none")
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok().filter(|number| *number <= MOST_KEPT).map(Self)
+    }
+
+    fn show(&self) -> String {
+        self.0.to_string()
+    }
+}
+
 /// More threads than any machine has cores.
 const MOST_WORKERS: usize = 1024;
 

@@ -82,6 +82,7 @@ impl Told {
                 ..about(format!("hold {} {:?} by {}", event.hold, event.decision, or_nobody(event.by.as_deref())).to_lowercase())
             },
             Event::Spent(event) => Self { session: Some(event.session), hold: Some(event.hold), ..about(format!("hold {}", event.hold)) },
+            Event::Returned(event) => Self { hold: Some(event.hold), ..about(format!("hold {}", event.hold)) },
             Event::Revealed(event) => {
                 Self { hold: Some(event.hold), words: text(event.body.as_deref()), ..about(format!("hold {} by {}", event.hold, event.by)) }
             }

@@ -4,6 +4,8 @@
 //! everything in it, and `SUDO_USER` is what the environment says. There the roles prevent mistakes and put a name on the record;
 //! where they are to hold against people, the folder belongs to a user that those people cannot become.
 
+mod accounts;
+pub mod password;
 mod store;
 
 use std::collections::BTreeMap;
@@ -14,6 +16,7 @@ use std::str::FromStr;
 use super::agents::is_name;
 use super::state::{State, StateError};
 
+pub use accounts::{Account, AccountStore, Lifetime, ListedAccount, NewAccount, Visitor};
 pub use store::{Listed, NewPerson, PeopleStore};
 
 /// What marks whoever owns the state folder and is nobody on the list. No person's name ends with it.
@@ -40,6 +43,18 @@ pub enum PeopleError {
     Unknown(String),
     #[error("the time of this machine is before 1970 or beyond reason")]
     Time,
+    #[error("{0:?} is an agent; people who decide need a name of their own")]
+    IsAgent(String),
+    #[error("{name} is {role} here, who decides nothing: remove and add with another role first")]
+    NoReviewer { name: String, role: Role },
+    #[error("{0} has an account; `pgsluice reviewer passwd {0}` gives it another password")]
+    HasAccount(String),
+    #[error("{0:?} has no account; `pgsluice reviewer list` shows who has one")]
+    NoAccount(String),
+    #[error("nobody is in more than 32 groups")]
+    Groups,
+    #[error("the password {0}")]
+    Password(&'static str),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

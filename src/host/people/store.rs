@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
 use serde::Serialize;
 
-use super::{Acting, PeopleError, Role, check};
+use super::{Acting, PeopleError, Role, accounts, check};
 use crate::audit::event::{Change, PersonChanged};
 use crate::host::state::{State, StateError, outbox};
 
@@ -44,14 +44,9 @@ impl PeopleStore {
         check(&person.os_user)?;
         let created = milliseconds(now)?;
         self.write(|transaction| {
-            if find(transaction, &person.name)?.is_some() {
-                return Ok(Err(PeopleError::Exists(person.name.clone())));
+            if let Err(error) = insert(transaction, person, created)? {
+                return Ok(Err(error));
             }
-            if let Some((taken, _)) = standing_for(transaction, &person.os_user)? {
-                return Ok(Err(PeopleError::UserTaken { user: person.os_user.clone(), person: taken }));
-            }
-            let sql = "INSERT INTO people (name, role, os_user, created) VALUES (?1, ?2, ?3, ?4)";
-            transaction.execute(sql, (&person.name, person.role.word(), &person.os_user, created))?;
             put(transaction, Change::Added, person, by, now)
         })
     }
@@ -61,6 +56,7 @@ impl PeopleStore {
         let removed = milliseconds(now)?;
         self.write(|transaction| {
             let Some(person) = find(transaction, name)? else { return Ok(Err(PeopleError::Unknown(name.to_owned()))) };
+            accounts::forget(transaction, name)?;
             transaction.execute("UPDATE people SET removed = ?2 WHERE name = ?1 AND removed IS NULL", (name, removed))?;
             put(transaction, Change::Removed, &person, by, now)
         })
@@ -98,21 +94,40 @@ impl PeopleStore {
         }
     }
 
-    /// What is asked and what is changed must be one step.
     fn write(&mut self, work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<Result<(), PeopleError>>) -> Result<(), PeopleError> {
-        let state = &self.state;
-        let done = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).and_then(|transaction| {
-            let outcome = work(&transaction)?;
-            if outcome.is_ok() {
-                transaction.commit()?;
-            }
-            Ok(outcome)
-        });
-        done.map_err(|error| state.error(error))?
+        in_one_step(&self.state, &mut self.connection, work)
     }
 }
 
-fn put(
+/// What is asked and what is changed must be one step.
+pub(super) fn in_one_step(
+    state: &State,
+    connection: &mut Connection,
+    work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<Result<(), PeopleError>>,
+) -> Result<(), PeopleError> {
+    let done = connection.transaction_with_behavior(TransactionBehavior::Immediate).and_then(|transaction| {
+        let outcome = work(&transaction)?;
+        if outcome.is_ok() {
+            transaction.commit()?;
+        }
+        Ok(outcome)
+    });
+    done.map_err(|error| state.error(error))?
+}
+
+pub(super) fn insert(transaction: &Transaction<'_>, person: &NewPerson, created: i64) -> rusqlite::Result<Result<(), PeopleError>> {
+    if find(transaction, &person.name)?.is_some() {
+        return Ok(Err(PeopleError::Exists(person.name.clone())));
+    }
+    if let Some((taken, _)) = standing_for(transaction, &person.os_user)? {
+        return Ok(Err(PeopleError::UserTaken { user: person.os_user.clone(), person: taken }));
+    }
+    let sql = "INSERT INTO people (name, role, os_user, created) VALUES (?1, ?2, ?3, ?4)";
+    transaction.execute(sql, (&person.name, person.role.word(), &person.os_user, created))?;
+    Ok(Ok(()))
+}
+
+pub(super) fn put(
     transaction: &Transaction<'_>,
     change: Change,
     person: &NewPerson,
@@ -125,11 +140,11 @@ fn put(
 }
 
 /// A role that cannot be read may do nothing but read.
-fn role(word: &str) -> Role {
+pub(super) fn role(word: &str) -> Role {
     word.parse().unwrap_or(Role::Auditor)
 }
 
-fn find(connection: &Connection, name: &str) -> rusqlite::Result<Option<NewPerson>> {
+pub(super) fn find(connection: &Connection, name: &str) -> rusqlite::Result<Option<NewPerson>> {
     let sql = "SELECT role, os_user FROM people WHERE name = ?1 AND removed IS NULL";
     let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get(1)?));
     let found = connection.query_row(sql, [name], read).optional()?;
@@ -143,7 +158,7 @@ fn standing_for(connection: &Connection, user: &str) -> rusqlite::Result<Option<
     Ok(found.map(|(name, word)| (name, role(&word))))
 }
 
-fn milliseconds(now: SystemTime) -> Result<i64, PeopleError> {
+pub(super) fn milliseconds(now: SystemTime) -> Result<i64, PeopleError> {
     let since = now.duration_since(UNIX_EPOCH).map_err(|_| PeopleError::Time)?;
     i64::try_from(since.as_millis()).map_err(|_| PeopleError::Time)
 }

@@ -39,6 +39,9 @@ pub trait Server {
 
     fn connect(&self) -> impl Future<Output = Result<Taken<Self::Stream, Self::Canceller>, Report>> + 'static;
 
+    /// Takes a link back that its session left in order: it may serve another one.
+    fn give_back(&self, _link: Taken<Self::Stream, Self::Canceller>) {}
+
     /// Asks the server to cancel, without waiting for it; `done` is dropped when the server has taken the request.
     fn cancel(&self, canceller: &Self::Canceller, done: Option<Cancelled>);
 }
@@ -266,11 +269,21 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
     /// Runs the session to its end.
     pub async fn run(mut self) {
         std::future::poll_fn(|context| self.poll(context)).await;
-        self.link = Link::None;
+        self.give_back();
         // Closing on unread bytes would make the system throw away what was said last.
         if !self.client.ended && !self.client.deaf {
             // Boxed: its buffer must not be part of every session that lives.
             Box::pin(tokio::time::timeout(LINGER, linger(&mut self.client.stream))).await.ok();
+        }
+    }
+
+    /// The link goes back to where links come from, if it is whole: nothing of a message is left to be sent or read.
+    fn give_back(&mut self) {
+        let Link::Up(side, canceller) = std::mem::replace(&mut self.link, Link::None) else { return };
+        let whole = self.output.to_upstream.is_empty() && !side.ended && !side.deaf;
+        if let Some(report) = self.session.reusable().filter(|_| whole) {
+            let received = side.received.bytes().get(side.taken..).unwrap_or_default().to_vec();
+            self.server.give_back(Taken { stream: side.stream, received, report: report.clone(), canceller });
         }
     }
 

@@ -133,6 +133,7 @@ impl Gatherer {
                     self.separation.spent_without_approval(place, event.hold);
                 }
             }
+            Event::Returned(event) => self.holds.returned(within, event.hold),
             Event::AgentChanged(event) => {
                 self.sessions.know(event.agent_id, &event.agent, &event.owner);
                 if within {

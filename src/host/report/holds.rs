@@ -193,8 +193,19 @@ impl Holds {
         row.touched |= within;
         row.state = HoldState::Spent;
         row.spent_at = Some(At(time));
-        self.close(event.hold);
+        if event.reserved != Some(true) {
+            self.close(event.hold);
+        }
         approved
+    }
+
+    /// What it was used for was rolled back: it can be used again.
+    pub(super) fn returned(&mut self, within: bool, hold: u64) {
+        if let Some(row) = self.open.get_mut(&hold).filter(|row| row.state == HoldState::Spent) {
+            row.touched |= within;
+            (row.state, row.spent_at) = (HoldState::Approved, None);
+            self.spent = self.spent.saturating_sub(u64::from(within));
+        }
     }
 
     pub(super) fn revealed(&mut self) {

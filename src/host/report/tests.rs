@@ -167,12 +167,14 @@ fn decided(hold: u64, decision: Decision, by: Option<&str>) -> Decided {
         by: by.map(str::to_owned),
         groups: vec!["dba".to_owned()],
         through: Some("web".into()),
+        single_person: None,
+        until: None,
         body: words("looks right"),
     }
 }
 
 fn spent(hold: u64) -> Spent {
-    Spent { hold, session: 1, number: hold, grant: None }
+    Spent { hold, session: 1, number: hold, grant: None, reserved: None }
 }
 
 /// Numbers that look like chance and are the same each time.

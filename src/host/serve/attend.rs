@@ -224,7 +224,7 @@ fn receive(
         role: credential.user.as_str().into(),
         environment: agent.environment.as_deref().or_else(|| running.config.environment(&manner.database)).map(Into::into),
     });
-    Ok(Upstreams { house: Arc::clone(house), running: Arc::clone(running), agent, subject, credential, manner })
+    Ok(Upstreams { house: Arc::clone(house), running: Arc::clone(running), agent, subject, credential, manner, awaited: Rc::default() })
 }
 
 /// The database that is meant. A client that names none sends its own name or nothing, as libpq does.

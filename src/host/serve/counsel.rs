@@ -1,5 +1,6 @@
 //! What a session asks of the house about a statement: the catalog, the planner, the desk.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::upstreams::Upstreams;
@@ -20,12 +21,16 @@ impl Counsel for Upstreams {
 
     fn petition(&self, petition: Petition) -> impl Future<Output = Reply> + 'static {
         let (desk, subject) = (Arc::clone(&self.house.desk), Arc::clone(&self.subject));
-        async move { desk.petition(&subject, petition).await }
+        let awaited = self.awaited.take();
+        async move { desk.petition(&subject, petition, awaited).await }
     }
 
     fn decided(&self, hold: HoldId) -> impl Future<Output = ()> + 'static {
-        let desk = Arc::clone(&self.house.desk);
-        async move { desk.decided(hold).await }
+        let (desk, awaited) = (Arc::clone(&self.house.desk), Rc::clone(&self.awaited));
+        async move {
+            desk.decided(hold).await;
+            awaited.set(Some(hold));
+        }
     }
 
     fn settle(&self, holds: &[HoldId], used: bool) {

@@ -18,8 +18,9 @@ use crate::host::greetings::Greetings;
 use crate::host::journal::keys::Keys;
 use crate::host::journal::{Journal, Unwritable};
 use crate::host::limits::{Bounds, Limits};
-use crate::host::link::{Connector, Minor};
+use crate::host::link::{Connector, Minor, Spare};
 use crate::host::log::LogHandle;
+use crate::host::pool::Pool;
 use crate::host::registry::Registry;
 use crate::host::state::State;
 use crate::host::stream::Keepalive;
@@ -53,6 +54,8 @@ pub struct Running {
     pub door: Door,
     pub connector: Connector,
     pub limits: Limits,
+    /// Links between two sessions.
+    pub pool: Pool<Spare>,
     pub policy: Arc<Policy>,
     pub keepalive: Keepalive,
     /// What servers reported under this configuration.
@@ -83,20 +86,25 @@ impl Running {
             waiting: WAITING,
             patience: config.capacity.wait.unwrap_or(FOREVER),
         });
-        Ok(Self { config, door, connector, limits, policy: Arc::new(Policy::allow_all()), keepalive, greetings: Greetings::default() })
+        let pool = Pool::new(config.capacity.idle);
+        Ok(Self {
+            config,
+            door,
+            connector,
+            limits,
+            pool,
+            policy: Arc::new(Policy::allow_all()),
+            keepalive,
+            greetings: Greetings::default(),
+        })
     }
 }
 
 impl House {
     pub fn open(config: Config, sources: Sources, state: &State, log: LogHandle, journal: Arc<Journal>) -> Result<Self, ServeError> {
         let digester = Keys::load(state.folder())?.digester;
-        let options = Options {
-            wait_for: Duration::from_secs(30),
-            expires: Duration::from_secs(3600),
-            public_url: "http://127.0.0.1:6433".to_owned(),
-        };
         Ok(Self {
-            desk: Arc::new(Desk::new(Arc::clone(&journal), digester.clone(), options)),
+            desk: Arc::new(Desk::new(Arc::clone(&journal), digester.clone(), Options::default())),
             digester,
             journal,
             running: RwLock::new(Arc::new(Running::make(config)?)),
@@ -156,9 +164,27 @@ impl House {
                     tracing::warn!(%error, "the log level stays as it was");
                 }
                 *self.running.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
+                // What they were made by is no longer in force.
+                self.close_links(running.pool.close());
                 tracing::info!("configuration reloaded");
             }
             Err(error) => tracing::error!(%error, "configuration not reloaded: the old one stays in force"),
+        }
+    }
+
+    /// Closes links that lie idle and whose time is over, or all of them for good.
+    pub fn let_go_of_links(&self, all: bool) {
+        let pool = &self.running().pool;
+        self.close_links(if all { pool.close() } else { pool.expired(Instant::now()) });
+    }
+
+    fn close_links(&self, links: Vec<Spare>) {
+        for link in links {
+            let errand = self.errands.begin();
+            tokio::spawn(async move {
+                link.close().await;
+                drop(errand);
+            });
         }
     }
 

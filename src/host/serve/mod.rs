@@ -162,7 +162,10 @@ async fn serve(house: &Arc<House>, state: &State, workers: &Workers, ready: impl
     loop {
         tokio::select! {
             Some(stream) = arrived.recv() => workers.hand_over(stream),
-            _ = watch.tick() => end_revoked(house),
+            _ = watch.tick() => {
+                end_revoked(house);
+                house.let_go_of_links(false);
+            }
             _ = hangup.recv() => house.reload(),
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
@@ -171,6 +174,7 @@ async fn serve(house: &Arc<House>, state: &State, workers: &Workers, ready: impl
     acceptors.abort_all();
     tracing::info!(sessions = house.registry.len(), "stopping: open work may finish");
     house.registry.drain();
+    house.let_go_of_links(true);
     let patience = tokio::time::sleep(house.running().config.drain_timeout);
     tokio::pin!(patience);
     loop {

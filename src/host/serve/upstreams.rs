@@ -1,15 +1,18 @@
-//! Links for one session: a place within the limits, a login at the server, and what the next client may be greeted with.
+//! Links for one session: a place within the limits, a link that lies idle or a login at the server, what the next client may be
+//! greeted with; and what becomes of a link when its session is done.
 
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::house::{House, Running};
 use crate::gate::Subject;
+use crate::gate::hold::HoldId;
 use crate::host::agents::Agent;
 use crate::host::greetings::Manner;
 use crate::host::limits::Place;
-use crate::host::link::{Canceller, Link, LinkError, Request};
+use crate::host::link::{Canceller, Link, LinkError, Request, Spare};
 use crate::host::relay::{Cancelled, Server, Taken};
 use crate::host::stream::Stream;
 use crate::host::upstream::Credential;
@@ -28,6 +31,8 @@ pub struct Upstreams {
     pub subject: Arc<Subject>,
     pub credential: Credential,
     pub manner: Manner,
+    /// The hold that the session waited for, until it asks the next time.
+    pub awaited: Rc<Cell<Option<HoldId>>>,
 }
 
 /// Lives as long as the link: the place it takes, and what cancels its work.
@@ -36,7 +41,11 @@ pub struct Hold {
     canceller: Option<Canceller>,
     /// Cancels under way.
     cancelling: Rc<Cell<u8>>,
-    _place: Place,
+    /// One was sent: it may reach the server at any time, and hit whatever runs then.
+    cancelled: Cell<bool>,
+    /// When it was made.
+    born: Instant,
+    place: Place,
 }
 
 impl Server for Upstreams {
@@ -54,6 +63,7 @@ impl Server for Upstreams {
         if hold.cancelling.get() >= CANCELS {
             return;
         }
+        hold.cancelled.set(true);
         hold.cancelling.update(|count| count.saturating_add(1));
         let cancelling = Rc::clone(&hold.cancelling);
         tokio::task::spawn_local(async move {
@@ -65,27 +75,80 @@ impl Server for Upstreams {
             drop(done);
         });
     }
+
+    fn give_back(&self, link: Taken<Stream, Hold>) {
+        let Taken { stream, received, report, canceller: hold } = link;
+        let Hold { canceller, cancelled, born, place, .. } = hold;
+        let mut spare = Spare { stream, parameters: report.parameters.to_vec(), canceller };
+        let (running, manner, process) = (Arc::clone(&self.running), self.manner.clone(), report.process_id);
+        let errand = self.house.errands.begin();
+        tokio::task::spawn_local(async move {
+            let _errand = errand;
+            let surplus = if cancelled.get() || !running.pool.wants(born, Instant::now()) {
+                Some(spare)
+            } else {
+                match spare.renew(&received).await {
+                    Ok(()) => {
+                        let surplus = running.pool.put(manner, spare, born, Instant::now());
+                        tracing::debug!(process, "a link lies idle");
+                        surplus
+                    }
+                    Err(error) => {
+                        tracing::debug!(process, %error, "a link is not used again");
+                        Some(spare)
+                    }
+                }
+            };
+            // Until the server has let go of it, it takes its place.
+            if let Some(surplus) = surplus {
+                surplus.close().await;
+            }
+            // Who waits for the place finds in the pool what is there.
+            drop(place);
+        });
+    }
 }
 
 impl Upstreams {
     pub async fn take(&self) -> Result<Taken<Stream, Hold>, Report> {
         let place = self.running.limits.place(&self.agent.name, &self.manner.database).await?;
+        if let Some((spare, born)) = self.reuse().await {
+            return Ok(self.taken(spare, Vec::new(), born, place));
+        }
+        // Idle links take places that nobody has: with this one more in use there may be too many of them.
+        for surplus in self.running.pool.trim(&self.manner.database, self.running.limits.free(&self.manner.database)) {
+            surplus.close().await;
+        }
+        let born = Instant::now();
         let link = self.sign_in().await.map_err(|error| {
             tracing::warn!(agent = self.agent.name, database = ?self.manner.database, error = ?error.to_string(), "no link to the server");
             error.for_agent()
         })?;
-        let reported: Arc<[_]> = link.parameters.into();
-        self.running.greetings.remember(&self.manner, &reported);
-        let process_id = link.canceller.as_ref().map_or(0, |canceller| canceller.process_id);
         // Notices of the login are for the client, before anything else.
         let mut received: Vec<u8> = link.notices.concat();
         received.extend_from_slice(&link.buffered);
-        Ok(Taken {
-            stream: link.stream,
-            received,
-            report: LinkReport { process_id, parameters: reported },
-            canceller: Hold { canceller: link.canceller, cancelling: Rc::default(), _place: place },
-        })
+        let spare = Spare { stream: link.stream, parameters: link.parameters, canceller: link.canceller };
+        Ok(self.taken(spare, received, born, place))
+    }
+
+    fn taken(&self, link: Spare, received: Vec<u8>, born: Instant, place: Place) -> Taken<Stream, Hold> {
+        let Spare { stream, parameters, canceller } = link;
+        let parameters: Arc<[_]> = parameters.into();
+        self.running.greetings.remember(&self.manner, &parameters);
+        let process_id = canceller.as_ref().map_or(0, |canceller| canceller.process_id);
+        let hold = Hold { canceller, cancelling: Rc::default(), cancelled: Cell::new(false), born, place };
+        Taken { stream, received, report: LinkReport { process_id, parameters }, canceller: hold }
+    }
+
+    /// A link that lay idle and is in order.
+    async fn reuse(&self) -> Option<(Spare, Instant)> {
+        while let Some((mut spare, born)) = self.running.pool.take(&self.manner, Instant::now()) {
+            match self.running.connector.revive(&mut spare).await {
+                Ok(()) => return Some((spare, born)),
+                Err(error) => tracing::debug!(%error, "a link that lay idle is replaced"),
+            }
+        }
+        None
     }
 
     /// Signs in; once more with secrets read anew where the server refused the ones at hand.

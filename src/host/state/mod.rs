@@ -17,7 +17,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const LOCK_TRIES: u32 = 500;
 const FILE: &str = "state.db";
 /// Each entry lifts `user_version` by one; an entry that was released is never changed.
-const MIGRATIONS: [&str; 4] = [include_str!("001.sql"), include_str!("002.sql"), include_str!("003.sql"), include_str!("004.sql")];
+const MIGRATIONS: [&str; 5] =
+    [include_str!("001.sql"), include_str!("002.sql"), include_str!("003.sql"), include_str!("004.sql"), include_str!("006.sql")];
 
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
@@ -161,6 +162,7 @@ impl State {
             })?;
             let transaction = connection.transaction()?;
             transaction.execute("DELETE FROM listener", ())?;
+            transaction.execute("DELETE FROM visits", ())?;
             let sql = "UPDATE epoch SET number = max(number, ?1) + 1 RETURNING number";
             let epoch = transaction.query_row(sql, [journal], |row| row.get(0))?;
             outbox::look_behind(&transaction, recorded)?;

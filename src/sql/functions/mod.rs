@@ -53,6 +53,29 @@ pub fn function(schema: Option<&str>, name: &str, arguments: usize) -> (bool, Ef
     }
 }
 
+/// Whether a function of initdb gives values of many rows in one.
+pub fn collects(name: &str) -> bool {
+    name.ends_with("_agg") || name.contains("_agg_") || matches!(name, "xmlagg" | "percentile_disc" | "percentile_cont" | "mode")
+}
+
+/// Whether a function of initdb makes as many rows as it is told to.
+pub fn makes_rows(name: &str) -> bool {
+    matches!(name, "generate_series" | "generate_subscripts" | "unnest" | "regexp_split_to_table" | "string_to_table")
+}
+
+/// Bytes of a value that is made, not read, beyond which the server's memory is what it is about.
+pub const LONG_VALUE: f64 = 16.0 * 1024.0 * 1024.0;
+
+/// What acts beyond reading among what initdb makes.
+pub fn acting() -> impl Iterator<Item = &'static str> {
+    acting::NAMES.iter().flat_map(|(_, names)| names.iter().copied())
+}
+
+/// Whether a relation in `pg_catalog` is initdb's.
+pub fn is_own_relation(name: &str) -> bool {
+    MADE.relations.contains(name)
+}
+
 /// Whether initdb makes an operator of this name.
 pub fn operator(schema: Option<&str>, name: &str) -> bool {
     schema.is_none_or(|schema| schema == "pg_catalog") && (name == "<>" || name == "!=" || MADE.operators.contains(name))

@@ -55,6 +55,8 @@ struct Walk<'t> {
     opaque: Option<Opaque>,
     value_dependent: bool,
     has_values: bool,
+    /// By how much values were made longer.
+    lengthened: f64,
     /// The outermost query has told its bounds.
     bounded: bool,
     work: Vec<(NodeRef<'t>, Place)>,
@@ -73,6 +75,7 @@ pub fn facts(text: &str, tree: &ParseResult) -> Facts {
             opaque: None,
             value_dependent: false,
             has_values: false,
+            lengthened: 1.0,
             bounded: false,
             work: Vec::new(),
             scopes: Vec::new(),
@@ -114,6 +117,7 @@ impl<'t> Walk<'t> {
         if statement.kind.is_empty() {
             self.opaque = Some(Opaque::UnknownNode);
             statement.effects |= Effect::Opaque.into();
+            statement.without_names |= Effect::Opaque.into();
         }
         let harmless = EffectSet::of(&[Effect::Read, Effect::Session]);
         facts.literals_matter |= self.has_values && !statement.effects.is_within(harmless);
@@ -135,12 +139,20 @@ impl<'t> Walk<'t> {
     fn effect(&mut self, place: Place, effects: impl Into<EffectSet>) {
         const EVEN_UNRUN: EffectSet = EffectSet::of(&[Effect::Code, Effect::Opaque]);
         let effects = effects.into();
-        self.statement.effects |= if place.quiet { effects.and(EVEN_UNRUN) } else { effects };
+        let effects = if place.quiet { effects.and(EVEN_UNRUN) } else { effects };
+        self.statement.effects |= effects;
+        self.statement.without_names |= effects;
+    }
+
+    /// Something is called by a name that initdb gave to nothing.
+    fn unknown_code(&mut self) {
+        self.statement.effects |= Effect::Code.into();
     }
 
     fn make_opaque(&mut self, reason: Opaque) {
         self.opaque = Opaque::graver(self.opaque, Some(reason));
         self.statement.effects |= Effect::Opaque.into();
+        self.statement.without_names |= Effect::Opaque.into();
     }
 
     /// Puts a node on the stack.

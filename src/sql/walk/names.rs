@@ -1,10 +1,10 @@
 //! Names in a tree: relations, columns, functions, operators, types. Knows which names of `WITH` are in sight, and nothing of a catalog.
 
 use super::super::effect::Effect;
-use super::super::facts::{Column, Function, How, Name, Opaque, Relation};
+use super::super::facts::{Clause, Column, Function, How, Name, Opaque, Relation, Writes};
 use super::super::functions;
-use super::super::parser::tree::{AExpr, AExprKind, AIndirection, ColumnRef, FuncCall, Node, NodeRef, RangeVar, TypeName};
-use super::{MOST_NAMES, Place, Walk};
+use super::super::parser::tree::{AExpr, AExprKind, AIndirection, ColumnRef, FuncCall, Node, NodeRef, RangeVar, TypeName, a_const};
+use super::{MOST_NAMES, Place, Walk, children};
 
 /// The text of a node that is a name.
 pub fn text(node: &Node) -> Option<&str> {
@@ -51,6 +51,7 @@ impl<'t> Walk<'t> {
 
     /// Notes a relation and gives its place.
     pub(super) fn relation(&mut self, range: &'t RangeVar, place: Place) -> Option<usize> {
+        self.statement.sources += u32::from(place.how == How::Read);
         if place.how == How::Read && range.schemaname.is_empty() && self.is_subquery(&range.relname, place) {
             return None;
         }
@@ -76,8 +77,16 @@ impl<'t> Walk<'t> {
             self.make_opaque(Opaque::TooManyNames);
             return None;
         }
-        self.statement.relations.push(Relation { database: given(database), schema: given(schema), name: name.into(), how });
+        let (database, schema, name) = (given(database), given(schema), name.into());
+        self.statement.relations.push(Relation { database, schema, name, how, writes: Writes::default() });
         Some(self.statement.relations.len() - 1)
+    }
+
+    /// Notes in which way a relation is written.
+    pub(super) fn written(&mut self, relation: Option<usize>, writes: Writes) {
+        if let Some(relation) = relation.and_then(|place| self.statement.relations.get_mut(place)) {
+            relation.writes = relation.writes.and(writes);
+        }
     }
 
     /// A relation whose name is a list of names, as `DROP` and `COMMENT` have them.
@@ -131,21 +140,49 @@ impl<'t> Walk<'t> {
         let name = qualified(&call.funcname);
         let (initdb, effects) = functions::function(name.0, name.1, call.args.len());
         self.statement.functions.push(Function { name: owned(name), clause: place.clause, initdb });
-        if initdb && name.1 == "set_config" {
-            self.set_config(call, place);
-        } else {
-            self.effect(place, effects);
+        match name.1 {
+            _ if !initdb => self.unknown_code(),
+            "set_config" => self.set_config(call, place),
+            "repeat" | "lpad" | "rpad" => self.lengthen(call, place),
+            _ => self.effect(place, effects),
         }
+        self.statement.collects |= initdb && functions::collects(name.1);
+        self.statement.makes_rows |= initdb && functions::makes_rows(name.1);
+        self.statement.sources += u32::from(place.clause == Clause::From);
         self.below(NodeRef::FuncCall(call), place);
     }
 
-    pub(super) fn operator(&mut self, names: &'t [Node], place: Place) {
+    /// A value is made longer by so many times as a literal says; a length that only the server knows is not counted. Whatever numbers
+    /// stand in the length are multiplied: what they come to is not more but by a power.
+    fn lengthen(&mut self, call: &'t FuncCall, place: Place) {
+        let mut work: Vec<NodeRef<'_>> =
+            call.args.get(1).and_then(|length| length.node.as_ref()).map(|node| node.to_ref()).into_iter().collect();
+        while let Some(node) = work.pop() {
+            if let NodeRef::AConst(constant) = node {
+                let number = match &constant.val {
+                    Some(a_const::Val::Ival(number)) => Some(f64::from(number.ival)),
+                    Some(a_const::Val::Fval(number)) => number.fval.replace('_', "").parse().ok(),
+                    Some(a_const::Val::Sval(text)) => text.sval.trim().parse().ok(),
+                    Some(a_const::Val::Boolval(_) | a_const::Val::Bsval(_)) | None => None,
+                };
+                self.value_dependent = true;
+                self.lengthened *= number.map_or(1.0, |number: f64| number.abs().max(1.0));
+            } else if children::below(node, &mut |below| work.push(below)).is_err() {
+                self.make_opaque(Opaque::UnknownNode);
+            }
+        }
+        if self.lengthened > functions::LONG_VALUE {
+            self.effect(place, Effect::Admin);
+        }
+    }
+
+    pub(super) fn operator(&mut self, names: &'t [Node]) {
         if names.is_empty() {
             return;
         }
         let name = qualified(names);
         if !functions::operator(name.0, name.1) {
-            self.effect(place, Effect::Code);
+            self.unknown_code();
         }
         self.statement.operators.push(owned(name));
     }
@@ -165,15 +202,21 @@ impl<'t> Walk<'t> {
                 | AExprKind::AexprLike
                 | AExprKind::AexprIlike
                 | AExprKind::AexprSimilar,
-            ) => self.operator(&expression.name, place),
+            ) => self.operator(&expression.name),
             Ok(AExprKind::Undefined) | Err(_) => self.make_opaque(Opaque::UnknownNode),
         }
         self.one(expression.lexpr.as_deref(), place);
         self.one(expression.rexpr.as_deref(), place);
     }
 
+    /// An attribute's name, where nothing has an attribute of that name, is a function's.
     pub(super) fn attributes(&mut self, indirection: &'t AIndirection, place: Place) {
-        self.statement.attributes.extend(indirection.indirection.iter().filter_map(text).map(Into::into));
+        for name in indirection.indirection.iter().filter_map(text) {
+            if let (true, effects) = functions::function(None, name, 1) {
+                self.effect(place, effects);
+            }
+            self.statement.attributes.push(name.into());
+        }
         self.below(NodeRef::AIndirection(indirection), place);
     }
 

@@ -2,7 +2,7 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "what is no truth value says yes, and what is no list of names is visited as it is")]
 
 use super::super::effect::{Effect, EffectSet};
-use super::super::facts::{Copy, CopyTarget, Direction, Explain, How, Named, Opaque};
+use super::super::facts::{Copy, CopyFormat, CopyTarget, Direction, Explain, How, Named, Opaque, Writes};
 use super::super::parser::tree::{
     AlterTableCmd, AlterTableStmt, AlterTableType, CommentStmt, CopyStmt, CreateStmt, CreateTableAsStmt, DefElem, DropStmt, ExecuteStmt,
     ExplainStmt, Node, NodeRef, ObjectType, PrepareStmt, RenameStmt, ViewStmt, a_const,
@@ -33,9 +33,13 @@ impl<'t> Walk<'t> {
                 Direction::Out => EffectSet::of(&[Effect::Read, Effect::Export]),
             },
         );
-        self.statement.copy = Some(Copy { direction, target });
+        let format = copy_format(&copy.options);
+        self.statement.copy = Some(Copy { direction, target, format });
         let how = if copy.is_from { How::Written } else { How::Read };
         let relation = self.one_relation(copy.relation.as_ref(), place.with_how(how));
+        if copy.is_from {
+            self.written(relation, Writes::INSERT);
+        }
         for name in copy.attlist.iter().filter_map(names::text) {
             if copy.is_from {
                 self.written_column(relation, name, place);
@@ -227,6 +231,27 @@ impl<'t> Walk<'t> {
         let column = super::super::facts::Column { relation, qualifier: None, name: name.into(), written: false, clause: place.clause };
         self.statement.columns.push(column);
     }
+}
+
+fn copy_format(options: &[Node]) -> CopyFormat {
+    let (mut format, mut quote, mut escape) = (CopyFormat::Text, b'"', None);
+    for option in options {
+        let Some(NodeRef::DefElem(option)) = option.node.as_ref().map(|node| node.to_ref()) else { return CopyFormat::Unknown };
+        let value = option.arg.as_deref().and_then(names::text);
+        match (option.defname.as_str(), value, value.map(str::as_bytes)) {
+            ("format", Some("text"), _) => format = CopyFormat::Text,
+            ("format", Some("csv"), _) => format = CopyFormat::Csv { quote, escape: quote },
+            ("format", Some("binary"), _) => format = CopyFormat::Binary,
+            ("quote", _, Some([byte])) => quote = *byte,
+            ("escape", _, Some([byte])) => escape = Some(*byte),
+            (
+                "delimiter" | "null" | "header" | "default" | "freeze" | "force_not_null" | "force_null" | "on_error" | "log_verbosity",
+                ..,
+            ) => {}
+            _ => return CopyFormat::Unknown,
+        }
+    }
+    if let CopyFormat::Csv { .. } = format { CopyFormat::Csv { quote, escape: escape.unwrap_or(quote) } } else { format }
 }
 
 /// Whether an option says no. Options are constants, or words that the grammar made into names.

@@ -3,7 +3,7 @@
 
 use super::super::effect::{Effect, EffectSet};
 use super::super::facts::{Clause, How, Named, Opaque};
-use super::super::parser::tree::{NodeRef, ObjectType, VariableSetStmt};
+use super::super::parser::tree::{NodeRef, ObjectType, SubLinkType, VariableSetStmt};
 use super::{Place, Walk, names};
 
 const DDL: EffectSet = EffectSet::of(&[Effect::Ddl]);
@@ -186,12 +186,14 @@ impl<'t> Walk<'t> {
             NodeRef::AIndirection(indirection) => self.attributes(indirection, place),
             NodeRef::TypeName(name) => self.type_name(name, place),
             NodeRef::SubLink(link) => {
-                self.operator(&link.oper_name, place);
+                self.operator(&link.oper_name);
+                // All rows of it in one value.
+                self.statement.collects |= link.sub_link_type == SubLinkType::ArraySublink as i32;
                 self.one(link.testexpr.as_deref(), place);
                 self.one(link.subselect.as_deref(), place.in_clause(place.clause));
             }
             NodeRef::SortBy(sort) => {
-                self.operator(&sort.use_op, place);
+                self.operator(&sort.use_op);
                 self.one(sort.node.as_deref(), place);
             }
             NodeRef::JoinExpr(join) => {
@@ -206,6 +208,10 @@ impl<'t> Walk<'t> {
             NodeRef::AConst(constant) => self.has_values |= !constant.isnull,
             NodeRef::ParamRef(_) => self.has_values = true,
             NodeRef::SqlvalueFunction(_) => {}
+            NodeRef::JsonObjectAgg(_) | NodeRef::JsonArrayAgg(_) | NodeRef::JsonArrayQueryConstructor(_) => {
+                self.statement.collects = true;
+                self.below(node, place);
+            }
             // A table that a key points to is looked at, not changed.
             NodeRef::Constraint(_) | NodeRef::IndexElem(_) | NodeRef::CreateOpClassItem(_) | NodeRef::ObjectWithArgs(_) => {
                 self.below(node, place.with_how(How::Read));
@@ -281,10 +287,7 @@ impl<'t> Walk<'t> {
             | NodeRef::JsonKeyValue(_)
             | NodeRef::JsonObjectConstructor(_)
             | NodeRef::JsonArrayConstructor(_)
-            | NodeRef::JsonArrayQueryConstructor(_)
             | NodeRef::JsonAggConstructor(_)
-            | NodeRef::JsonObjectAgg(_)
-            | NodeRef::JsonArrayAgg(_)
             | NodeRef::MergeSupportFunc(_)
             | NodeRef::JsonBehavior(_)
             | NodeRef::JsonArgument(_)

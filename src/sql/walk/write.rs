@@ -1,7 +1,7 @@
 //! INSERT, UPDATE, DELETE and MERGE: what they write, and what keeps them to some of the rows.
 
 use super::super::effect::Effect;
-use super::super::facts::{Clause, How};
+use super::super::facts::{Clause, How, Writes};
 use super::super::parser::tree::{
     CmdType, DeleteStmt, InsertStmt, MergeMatchKind, MergeStmt, Node, NodeRef, OnConflictAction, OnConflictClause, RangeVar,
     ReturningClause, SelectStmt, UpdateStmt,
@@ -19,6 +19,7 @@ impl<'t> Walk<'t> {
         self.effect(place, Effect::Write);
         let place = self.with(insert.with_clause.as_ref(), place);
         let target = self.one_relation(insert.relation.as_ref(), place.with_how(How::Written));
+        self.written(target, Writes::INSERT);
         if insert.cols.is_empty() {
             self.written_column(target, "*", place.in_clause(Clause::Target));
         }
@@ -49,6 +50,9 @@ impl<'t> Walk<'t> {
         if let Some(infer) = conflict.infer.as_deref() {
             self.push(NodeRef::InferClause(infer), place.in_clause(Clause::Conflict));
         }
+        if !conflict.target_list.is_empty() {
+            self.written(target, Writes::UPDATE);
+        }
         self.assigned(&conflict.target_list, target, place.in_clause(Clause::Set));
         self.one(conflict.where_clause.as_deref(), place.in_clause(Clause::Where));
     }
@@ -61,6 +65,7 @@ impl<'t> Walk<'t> {
         self.note_bound(bounded, place);
         let place = self.with(update.with_clause.as_ref(), place);
         let target = self.one_relation(update.relation.as_ref(), place.with_how(How::Written));
+        self.written(target, Writes::UPDATE);
         self.assigned(&update.target_list, target, place.in_clause(Clause::Set));
         self.many(&update.from_clause, place.in_clause(Clause::From));
         self.one(update.where_clause.as_deref(), place.in_clause(Clause::Where));
@@ -74,7 +79,8 @@ impl<'t> Walk<'t> {
         let bounded = predicate::excludes(self, delete.where_clause.as_deref(), among);
         self.note_bound(bounded, place);
         let place = self.with(delete.with_clause.as_ref(), place);
-        self.one_relation(delete.relation.as_ref(), place.with_how(How::Written));
+        let target = self.one_relation(delete.relation.as_ref(), place.with_how(How::Written));
+        self.written(target, Writes::DELETE);
         self.many(&delete.using_clause, place.in_clause(Clause::From));
         self.one(delete.where_clause.as_deref(), place.in_clause(Clause::Where));
         self.returning(delete.returning_clause.as_ref(), place);
@@ -89,6 +95,7 @@ impl<'t> Walk<'t> {
         let place_of_source = place;
         let place = self.with(merge.with_clause.as_ref(), place);
         let target = self.one_relation(merge.relation.as_ref(), place.with_how(How::Written));
+        self.written(target, Writes::ALL);
         self.one(merge.source_relation.as_deref(), place.in_clause(Clause::From));
         self.one(merge.join_condition.as_deref(), place.in_clause(Clause::On));
         for when in &merge.merge_when_clauses {

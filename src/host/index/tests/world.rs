@@ -116,6 +116,8 @@ impl World {
                 by: Some("eve".to_owned()),
                 groups: Vec::new(),
                 through: None,
+                single_person: None,
+                until: None,
                 body: None,
             }
             .into(),

@@ -1,10 +1,45 @@
 //! A hold: a statement that awaits a decision, and what may become of it. Pure: the desk in `host` keeps holds, asks what follows, and
 //! puts it on the record.
 
+mod people;
+mod standing;
+pub mod words;
+
 use std::fmt;
 use std::str::FromStr;
 
-use super::Grant;
+pub use people::{Barred, Decider, may_decide};
+pub use standing::{Standing, State, Unfit, Verdict};
+
+/// A limit that a statement reached in its run, and how far its approval raises it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Over {
+    pub quantity: Quantity,
+    pub limit: u64,
+    pub raised: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quantity {
+    Rows,
+    Bytes,
+    CopyInRows,
+    CopyInBytes,
+}
+
+impl Quantity {
+    pub const ALL: [Self; 4] = [Self::Rows, Self::Bytes, Self::CopyInRows, Self::CopyInBytes];
+
+    /// Behind a number.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Rows => "rows",
+            Self::Bytes => "bytes",
+            Self::CopyInRows => "rows brought in by COPY",
+            Self::CopyInBytes => "bytes brought in by COPY",
+        }
+    }
+}
 
 /// The number of a hold; people and agents see it as eight letters and digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -64,50 +99,6 @@ impl FromStr for HoldId {
     }
 }
 
-/// Where a hold stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    Waiting,
-    Approved,
-    /// Used inside a transaction that has not ended: it comes back where that is rolled back.
-    Reserved,
-    Spent,
-    Denied,
-    Expired,
-    Withdrawn,
-}
-
-/// What makes a hold's state what it is. Times are microseconds since 1970.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
-    pub id: HoldId,
-    pub state: State,
-    pub until: u64,
-}
-
-/// Why an approval cannot be spent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unspendable {
-    NotApproved,
-    Expired,
-}
-
-impl Standing {
-    /// Uses the approval up, or reserves it where a transaction is open. The caller puts it on the record, on disk, before it lets anything
-    /// be sent.
-    pub fn spend(&mut self, now: u64, in_transaction: bool) -> Result<Grant, Unspendable> {
-        if self.state != State::Approved {
-            return Err(Unspendable::NotApproved);
-        }
-        if now >= self.until {
-            self.state = State::Expired;
-            return Err(Unspendable::Expired);
-        }
-        self.state = if in_transaction { State::Reserved } else { State::Spent };
-        Ok(Grant::mint(self.id))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,13 +113,5 @@ mod tests {
         for wrong in ["", "0000000", "000000000", "0000000u", "0000000-"] {
             assert_eq!(wrong.parse::<HoldId>(), Err(NotAnId), "{wrong}");
         }
-    }
-
-    #[test]
-    fn an_approval_is_spent_once_and_in_time() {
-        let mut standing = Standing { id: HoldId::of(7), state: State::Approved, until: 100 };
-        assert!(standing.clone().spend(100, false).is_err());
-        assert!(standing.spend(99, false).is_ok());
-        assert_eq!(standing.spend(99, false).err(), Some(Unspendable::NotApproved));
     }
 }

@@ -1,0 +1,94 @@
+//! Counts what one run of a statement brings and takes, against the limits of a statement and its agent's purse. Nothing is released, or
+//! taken in, that was not counted here before.
+
+use std::time::Instant;
+
+use super::{Amount, Bounds, Cells, Exceeded, Lease, Over, Purse, weight};
+
+/// Of one run: a query, or a portal from Bind to its end.
+#[derive(Debug, Clone, Copy)]
+pub struct Meter {
+    /// Its rows may carry sensitive values.
+    sensitive: bool,
+    /// What it may bring by an approval of its own: that is counted here alone, and leaves the purse as it is.
+    raised: Option<Bounds>,
+    taken: Amount,
+    /// Bytes of COPY taken in.
+    copied_bytes: u64,
+}
+
+/// Where a run is counted besides.
+#[derive(Debug)]
+pub struct Till<'a> {
+    pub purse: &'a Purse,
+    /// Charged already, in this step.
+    pub lease: &'a mut Lease,
+    pub now: Instant,
+    pub bounds: &'a Bounds,
+}
+
+impl Meter {
+    pub fn new(sensitive: bool) -> Self {
+        Self { sensitive, raised: None, taken: Amount::default(), copied_bytes: 0 }
+    }
+
+    /// One that runs by an approval to go so far.
+    #[must_use]
+    pub fn raised(self, bounds: Bounds) -> Self {
+        Self { raised: Some(bounds), ..self }
+    }
+
+    pub fn is_sensitive(&self) -> bool {
+        self.sensitive
+    }
+
+    /// A row of so many bytes is about to pass.
+    pub fn row(&mut self, till: &mut Till<'_>, bytes: u64, cells: Cells) -> Result<(), Over> {
+        let rows = weight(bytes, cells);
+        self.take(till, Amount { rows, sensitive: if self.sensitive { rows } else { 0 }, bytes, ..Amount::default() })
+    }
+
+    /// So many rows of a COPY were seen, in so many bytes that are about to go to the server.
+    pub fn copied(&mut self, till: &mut Till<'_>, rows: u64, bytes: u64) -> Result<(), Over> {
+        self.copied_bytes = self.copied_bytes.saturating_add(bytes);
+        self.take(till, Amount { copied: rows, ..Amount::default() })
+    }
+
+    fn take(&mut self, till: &mut Till<'_>, amount: Amount) -> Result<(), Over> {
+        let taken = self.taken.plus(amount);
+        let bounds = self.raised.as_ref().unwrap_or(till.bounds);
+        let over = |what| Over::asking(what, bounds.of(what).unwrap_or_default());
+        self.above(&bounds.limits, taken).map_or(Ok(()), |what| Err(over(what)))?;
+        match &self.raised {
+            Some(raised) => super::exceeded(&raised.allowance, taken, amount).map_or(Ok(()), |what| Err(over(what)))?,
+            None => till.charge(amount).map_err(over)?,
+        }
+        self.taken = taken;
+        Ok(())
+    }
+
+    fn above(&self, limits: &super::Limits, taken: Amount) -> Option<Exceeded> {
+        let above = |limit: Option<u64>, taken: u64| limit.is_some_and(|limit| taken > limit);
+        if above(limits.rows, taken.rows) {
+            Some(Exceeded::StatementRows)
+        } else if above(limits.bytes, taken.bytes) {
+            Some(Exceeded::StatementBytes)
+        } else if above(limits.copy_in_rows, taken.copied) {
+            Some(Exceeded::StatementCopyInRows)
+        } else if above(limits.copy_in_bytes, self.copied_bytes) {
+            Some(Exceeded::StatementCopyInBytes)
+        } else {
+            None
+        }
+    }
+}
+
+impl Till<'_> {
+    fn charge(&mut self, amount: Amount) -> Result<(), Exceeded> {
+        if !self.lease.use_up(amount) {
+            self.purse.give_back(std::mem::replace(self.lease, Lease::NONE));
+            *self.lease = self.purse.lease(self.now, &self.bounds.allowance, amount)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,286 @@
+//! What one agent has taken within a window of time, in all its sessions on all threads. It is kept in memory alone: a restart forgets it.
+//! It knows no clock; times are handed in.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::{Allowance, Amount, Exceeded, Over};
+
+/// Into so many parts a window is cut: what was taken is free again at most one part later than it might be.
+const PARTS: u32 = 60;
+/// Parts kept at once; windows of different length, by one policy and the next, may leave more than one window has.
+const MOST_PARTS: usize = 4 * PARTS as usize;
+/// What is leased at once while the limit is far.
+const CHUNK: Amount = Amount { rows: 256, sensitive: 64, bytes: 64 << 10, copied: 256, shapes: 0 };
+/// Far: so many chunks are left. As many sessions may have leases at once before one is told of a limit that is not reached.
+const FAR: u64 = 8;
+/// Distinct probes remembered, whatever the policy allows.
+const MOST_PROBES: u64 = 1 << 16;
+/// Approvals to go over a limit that one agent may have open.
+const MOST_RAISED: usize = 64;
+
+/// The digest of a shape.
+pub type ShapeKey = [u8; 16];
+
+#[derive(Debug, Default)]
+pub struct Purse {
+    window: Mutex<Window>,
+    /// How many are in `raised`: what every statement looks at.
+    raised_count: AtomicUsize,
+    raised: Mutex<VecDeque<Raised>>,
+}
+
+#[derive(Debug, Default)]
+struct Window {
+    parts: VecDeque<Part>,
+    /// The number of the first part.
+    first: u64,
+    total: Amount,
+    /// When each was last asked.
+    probes: HashMap<ShapeKey, Instant>,
+}
+
+#[derive(Debug)]
+struct Part {
+    /// Everything in it was taken before.
+    until: Instant,
+    taken: Amount,
+}
+
+/// An approval to go over a limit.
+#[derive(Debug)]
+struct Raised {
+    hold: u64,
+    shape: ShapeKey,
+    over: Over,
+}
+
+/// An amount that was charged and may be given back as far as it was not used.
+#[derive(Debug, Clone, Copy)]
+pub struct Lease {
+    part: u64,
+    pub left: Amount,
+}
+
+impl Lease {
+    /// A lease of nothing.
+    pub const NONE: Self = Self { part: u64::MAX, left: Amount { rows: 0, sensitive: 0, bytes: 0, copied: 0, shapes: 0 } };
+
+    /// Uses so much of it, where there is so much.
+    pub fn use_up(&mut self, amount: Amount) -> bool {
+        let enough = amount.is_within(self.left);
+        if enough {
+            self.left = self.left.minus(amount);
+        }
+        enough
+    }
+}
+
+impl Purse {
+    fn window(&self) -> MutexGuard<'_, Window> {
+        self.window.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Charges an amount, or nothing at all.
+    pub fn charge(&self, now: Instant, allowance: &Allowance, amount: Amount) -> Result<(), Exceeded> {
+        self.window().charge(now, allowance, amount, Amount::default()).map(|_| ())
+    }
+
+    /// Charges an amount and, while the limit is far, as much again as saves asking for each row. What of it is not used is to be given
+    /// back before the time moves on: nothing may be released by a charge that was made long ago.
+    pub fn lease(&self, now: Instant, allowance: &Allowance, amount: Amount) -> Result<Lease, Exceeded> {
+        let mut window = self.window();
+        window.pass(now, allowance.window);
+        let spare = window.spare(allowance, amount);
+        let part = window.charge(now, allowance, amount, spare)?;
+        Ok(Lease { part, left: spare })
+    }
+
+    pub fn give_back(&self, lease: Lease) {
+        if lease.left != Amount::default() {
+            self.window().give_back(lease);
+        }
+    }
+
+    /// Whether nothing is left of something that the next row, of such a kind, would take.
+    pub fn spent(&self, now: Instant, allowance: &Allowance, next: Amount) -> Option<Exceeded> {
+        let mut window = self.window();
+        window.pass(now, allowance.window);
+        exceeded(allowance, window.total.plus(next), next)
+    }
+
+    /// How long until something that is used up now is free again.
+    pub fn frees_in(&self, now: Instant, allowance: &Allowance) -> Duration {
+        let window = self.window();
+        let first = window.parts.front().and_then(|part| part.until.checked_add(allowance.window));
+        first.map_or(Duration::ZERO, |free| free.saturating_duration_since(now))
+    }
+
+    /// A question about a sensitive column is about to be asked. The same question counts once.
+    pub fn probe(&self, now: Instant, allowance: &Allowance, question: ShapeKey) -> Result<(), Exceeded> {
+        let Some(bound) = allowance.probes else { return Ok(()) };
+        let bound = usize::try_from(bound.min(MOST_PROBES)).unwrap_or(usize::MAX);
+        let probes = &mut self.window().probes;
+        if let Some(asked) = probes.get_mut(&question) {
+            *asked = now;
+            return Ok(());
+        }
+        if probes.len() >= bound {
+            probes.retain(|_, asked| asked.checked_add(allowance.window).is_none_or(|over| over > now));
+        }
+        if probes.len() >= bound {
+            return Err(Exceeded::Probes);
+        }
+        probes.insert(question, now);
+        Ok(())
+    }
+
+    /// People approved one run of a statement of this shape over a limit.
+    pub fn raise(&self, hold: u64, shape: ShapeKey, over: Over) {
+        let mut raised = self.raised();
+        raised.retain(|known| known.hold != hold);
+        if raised.len() >= MOST_RAISED {
+            raised.pop_front();
+        }
+        raised.push_back(Raised { hold, shape, over });
+        self.raised_count.store(raised.len(), Ordering::Release);
+    }
+
+    /// That approval is spent, or can no longer be.
+    pub fn lower(&self, hold: u64) -> Option<Over> {
+        let mut raised = self.raised();
+        let place = raised.iter().position(|known| known.hold == hold)?;
+        let over = raised.remove(place).map(|known| known.over);
+        self.raised_count.store(raised.len(), Ordering::Release);
+        over
+    }
+
+    /// What was approved for a statement of this shape, if anything was. Costs next to nothing where no approval is open.
+    pub fn raised_for(&self, shape: ShapeKey) -> Option<Over> {
+        if self.raised_count.load(Ordering::Acquire) == 0 {
+            return None;
+        }
+        self.raised().iter().find(|known| known.shape == shape).map(|known| known.over)
+    }
+
+    fn raised(&self) -> MutexGuard<'_, VecDeque<Raised>> {
+        self.raised.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Window {
+    /// Forgets what is older than a window.
+    fn pass(&mut self, now: Instant, window: Duration) {
+        while let Some(part) = self.parts.front()
+            && part.until.checked_add(window).is_some_and(|over| over <= now)
+        {
+            self.total = self.total.minus(part.taken);
+            self.parts.pop_front();
+            self.first = self.first.wrapping_add(1);
+        }
+    }
+
+    /// What may be leased beyond an amount: of what that takes any of, where much is left of it.
+    fn spare(&self, allowance: &Allowance, amount: Amount) -> Amount {
+        let taken = self.total.plus(amount);
+        let spare = |bound: Option<u64>, taken: u64, chunk: u64, asked: u64| {
+            let far = bound.is_none_or(|bound| bound.saturating_sub(taken) >= chunk.saturating_mul(FAR));
+            if far && asked > 0 { chunk } else { 0 }
+        };
+        Amount {
+            rows: spare(allowance.rows, taken.rows, CHUNK.rows, amount.rows),
+            sensitive: spare(allowance.sensitive_rows, taken.sensitive, CHUNK.sensitive, amount.sensitive),
+            bytes: spare(allowance.bytes, taken.bytes, CHUNK.bytes, amount.bytes),
+            copied: spare(allowance.copy_in_rows, taken.copied, CHUNK.copied, amount.copied),
+            shapes: 0,
+        }
+    }
+
+    /// Returns the number of the part that was charged.
+    fn charge(&mut self, now: Instant, allowance: &Allowance, amount: Amount, spare: Amount) -> Result<u64, Exceeded> {
+        self.pass(now, allowance.window);
+        if let Some(exceeded) = exceeded(allowance, self.total.plus(amount), amount) {
+            return Err(exceeded);
+        }
+        let amount = amount.plus(spare);
+        self.total = self.total.plus(amount);
+        let length = allowance.window.checked_div(PARTS).unwrap_or_default();
+        match self.parts.back_mut().filter(|part| now < part.until) {
+            Some(part) => part.taken = part.taken.plus(amount),
+            None => {
+                self.make_room();
+                self.parts.push_back(Part { until: now.checked_add(length).unwrap_or(now), taken: amount });
+            }
+        }
+        Ok(self.first.wrapping_add(u64::try_from(self.parts.len()).unwrap_or(u64::MAX)).wrapping_sub(1))
+    }
+
+    /// Two parts become one, and what was taken in the older one is remembered as long as the newer.
+    fn make_room(&mut self) {
+        if self.parts.len() >= MOST_PARTS
+            && let Some(older) = self.parts.pop_front()
+            && let Some(newer) = self.parts.front_mut()
+        {
+            newer.taken = newer.taken.plus(older.taken);
+            self.first = self.first.wrapping_add(1);
+        }
+    }
+
+    fn give_back(&mut self, lease: Lease) {
+        let place = usize::try_from(lease.part.wrapping_sub(self.first)).unwrap_or(usize::MAX);
+        // A part that is gone took its leases with it.
+        if let Some(part) = self.parts.get_mut(place) {
+            part.taken = part.taken.minus(lease.left);
+            self.total = self.total.minus(lease.left);
+        }
+    }
+}
+
+/// What of it is above its bound, among what is asked for.
+pub(super) fn exceeded(allowance: &Allowance, taken: Amount, asked: Amount) -> Option<Exceeded> {
+    let above = |bound: Option<u64>, taken: u64, asked: u64| asked > 0 && bound.is_some_and(|bound| taken > bound);
+    // The narrowest first: it says most.
+    if above(allowance.sensitive_rows, taken.sensitive, asked.sensitive) {
+        Some(Exceeded::Sensitive)
+    } else if above(allowance.rows, taken.rows, asked.rows) {
+        Some(Exceeded::Rows)
+    } else if above(allowance.bytes, taken.bytes, asked.bytes) {
+        Some(Exceeded::Bytes)
+    } else if above(allowance.copy_in_rows, taken.copied, asked.copied) {
+        Some(Exceeded::CopyInRows)
+    } else if above(allowance.shape_bytes, taken.shapes, asked.shapes) {
+        Some(Exceeded::ShapeBytes)
+    } else {
+        None
+    }
+}
+
+impl Amount {
+    pub(super) fn plus(self, other: Self) -> Self {
+        self.each(other, u64::saturating_add)
+    }
+
+    fn minus(self, other: Self) -> Self {
+        self.each(other, u64::saturating_sub)
+    }
+
+    fn is_within(self, other: Self) -> bool {
+        self.rows <= other.rows
+            && self.sensitive <= other.sensitive
+            && self.bytes <= other.bytes
+            && self.copied <= other.copied
+            && self.shapes <= other.shapes
+    }
+
+    fn each(self, other: Self, of: impl Fn(u64, u64) -> u64) -> Self {
+        Self {
+            rows: of(self.rows, other.rows),
+            sensitive: of(self.sensitive, other.sensitive),
+            bytes: of(self.bytes, other.bytes),
+            copied: of(self.copied, other.copied),
+            shapes: of(self.shapes, other.shapes),
+        }
+    }
+}

@@ -1,0 +1,223 @@
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test says so by failing")]
+#![allow(clippy::disallowed_methods, reason = "a beginning of time")]
+
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::sql::facts::CopyFormat;
+
+const WINDOW: Duration = Duration::from_secs(600);
+
+fn allowance(rows: u64, sensitive: u64) -> Allowance {
+    Allowance { window: WINDOW, rows: Some(rows), sensitive_rows: Some(sensitive), ..Allowance::NONE }
+}
+
+fn rows(rows: u64) -> Amount {
+    Amount { rows, ..Amount::default() }
+}
+
+#[test]
+fn what_was_taken_is_free_again_after_a_window() {
+    let (purse, start, ten) = (Purse::default(), Instant::now(), allowance(10, 10));
+    let at = |seconds| start + Duration::from_secs(seconds);
+    assert_eq!(purse.charge(at(0), &ten, rows(6)), Ok(()));
+    assert_eq!(purse.charge(at(300), &ten, rows(5)), Err(Exceeded::Rows));
+    assert_eq!(purse.charge(at(300), &ten, rows(4)), Ok(()), "what was refused is not charged");
+    assert_eq!(purse.spent(at(300), &ten, rows(1)), Some(Exceeded::Rows));
+    assert_eq!(purse.spent(at(300), &ten, Amount { sensitive: 1, ..Amount::default() }), None);
+    assert_eq!(purse.frees_in(at(300), &ten), Duration::from_secs(310));
+    assert_eq!(purse.charge(at(599), &ten, rows(1)), Err(Exceeded::Rows));
+    assert_eq!(purse.charge(at(611), &ten, rows(6)), Ok(()));
+    assert_eq!(purse.charge(at(611), &ten, rows(1)), Err(Exceeded::Rows));
+}
+
+#[test]
+fn other_numbers_hold_from_then_on_for_what_was_taken_before() {
+    let (purse, start) = (Purse::default(), Instant::now());
+    assert_eq!(purse.charge(start, &allowance(100, 100), rows(60)), Ok(()));
+    assert_eq!(purse.charge(start, &allowance(50, 50), rows(1)), Err(Exceeded::Rows));
+    assert_eq!(purse.charge(start, &allowance(61, 50), rows(1)), Ok(()));
+    let shorter = Allowance { window: Duration::from_secs(6), ..allowance(10, 10) };
+    assert_eq!(purse.charge(start + Duration::from_secs(17), &shorter, rows(10)), Ok(()));
+}
+
+#[test]
+fn questions_count_once_each() {
+    let (purse, start) = (Purse::default(), Instant::now());
+    let two = Allowance { probes: Some(2), ..allowance(1, 1) };
+    for (question, expected) in [(1, Ok(())), (2, Ok(())), (1, Ok(())), (3, Err(Exceeded::Probes)), (2, Ok(()))] {
+        assert_eq!(purse.probe(start, &two, [question; 16]), expected);
+    }
+    assert_eq!(purse.probe(start + WINDOW, &two, [3; 16]), Ok(()));
+}
+
+#[test]
+fn an_approval_over_a_limit_is_for_its_shape_and_once() {
+    let purse = Purse::default();
+    let over = Over::asking(Exceeded::Sensitive, 1_000);
+    assert_eq!((over.asked, over.times()), (10_000, 10));
+    purse.raise(7, [1; 16], over);
+    assert_eq!((purse.raised_for([2; 16]), purse.raised_for([1; 16])), (None, Some(over)));
+    assert_eq!((purse.lower(7), purse.lower(7), purse.raised_for([1; 16])), (Some(over), None, None));
+    for hold in 0..1_000 {
+        purse.raise(hold, [1; 16], over);
+    }
+    assert_eq!(purse.lower(1), None, "the number of them is bounded");
+}
+
+#[test]
+fn a_table_in_one_row_is_not_one_row() {
+    // Addresses of five thousand people, as one array.
+    assert!(weight(110_000, Cells::Computed) > 1_000);
+    assert_eq!([weight(0, Cells::Computed), weight(512, Cells::Computed), weight(513, Cells::Computed)], [1, 1, 2]);
+    assert_eq!([weight(8_192, Cells::Plain), weight(8_193, Cells::Plain), weight(u64::MAX, Cells::Plain)], [1, 2, (u64::MAX >> 10) - 6]);
+}
+
+#[test]
+fn an_approved_run_leaves_the_purse_as_it_is() {
+    let (purse, now, bounds) = (Purse::default(), Instant::now(), Bounds { limits: Limits::NONE, allowance: allowance(10, 2) });
+    let mut lease = Lease::NONE;
+    let mut take = |meter: &mut Meter, rows: u64| {
+        let mut till = Till { purse: &purse, lease: &mut lease, now, bounds: &bounds };
+        (0..rows).find_map(|_| meter.row(&mut till, 10, Cells::Plain).err())
+    };
+    let mut meter = Meter::new(true);
+    let over = take(&mut meter, 3).unwrap();
+    assert_eq!(over, Over { what: Exceeded::Sensitive, limit: 2, asked: 1_000 });
+    let mut raised = Meter::new(true).raised(bounds.raised(over));
+    assert_eq!(take(&mut raised, 1_000), None);
+    assert_eq!(take(&mut raised, 1), Some(Over { what: Exceeded::Sensitive, limit: 1_000, asked: 10_000 }));
+    assert_eq!(take(&mut Meter::new(false), 8), None, "two of ten were taken");
+    assert_eq!(take(&mut Meter::new(false), 1).map(|over| over.what), Some(Exceeded::Rows));
+}
+
+#[test]
+fn a_statement_has_limits_of_its_own() {
+    let limits = Limits { rows: Some(2), copy_in_rows: Some(3), copy_in_bytes: Some(100), ..Limits::NONE };
+    let (purse, bounds) = (Purse::default(), Bounds { limits, allowance: Allowance::NONE });
+    let mut lease = Lease::NONE;
+    let mut till = Till { purse: &purse, lease: &mut lease, now: Instant::now(), bounds: &bounds };
+    let mut meter = Meter::new(false);
+    assert_eq!([meter.row(&mut till, 1, Cells::Plain), meter.row(&mut till, 1, Cells::Plain)], [Ok(()), Ok(())]);
+    assert_eq!(meter.row(&mut till, 1, Cells::Plain).map_err(|over| over.what), Err(Exceeded::StatementRows));
+    assert_eq!(meter.copied(&mut till, 3, 100), Ok(()));
+    assert_eq!(meter.copied(&mut till, 0, 1).map_err(|over| over.what), Err(Exceeded::StatementCopyInBytes));
+    assert_eq!(Meter::new(false).copied(&mut till, 4, 1).map_err(|over| over.what), Err(Exceeded::StatementCopyInRows));
+}
+
+#[derive(Debug, Clone)]
+enum Act {
+    Wait(u64),
+    Charge(u64),
+    /// A lease of which so many rows are used.
+    Lease(u64),
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![(0..200_000_u64).prop_map(Act::Wait), (1..60_u64).prop_map(Act::Charge), (1..400_u64).prop_map(Act::Lease),]
+}
+
+proptest! {
+    /// However it is taken, no window of time has more than the allowance; and what is refused would have been more, counting a part
+    /// of a window on top.
+    #[test]
+    fn never_more_than_the_allowance_in_any_window(acts in prop::collection::vec(act(), 1..300), bound in 1..5_000_u64) {
+        let (purse, start) = (Purse::default(), Instant::now());
+        let allowance = Allowance { rows: Some(bound), ..allowance(0, 0) };
+        let mut now = start;
+        let mut taken: Vec<(Instant, u64)> = Vec::new();
+        let within = |taken: &[(Instant, u64)], since: Instant| taken.iter().filter(|(at, _)| *at > since).map(|(_, rows)| rows).sum::<u64>();
+        for act in acts {
+            let (used, refused) = match act {
+                Act::Wait(milliseconds) => {
+                    now += Duration::from_millis(milliseconds);
+                    continue;
+                }
+                Act::Charge(count) => match purse.charge(now, &allowance, rows(count)) {
+                    Ok(()) => (count, 0),
+                    Err(_) => (0, count),
+                },
+                Act::Lease(count) => {
+                    let (mut lease, mut used) = (Lease::NONE, 0);
+                    while used < count {
+                        if !lease.use_up(rows(1)) {
+                            match purse.lease(now, &allowance, rows(1)) {
+                                Ok(more) => lease = more,
+                                Err(_) => break,
+                            }
+                        }
+                        used += 1;
+                    }
+                    purse.give_back(lease);
+                    (used, count - used)
+                }
+            };
+            taken.push((now, used));
+            let window = now.checked_sub(WINDOW).map_or(0, |since| within(&taken, since));
+            prop_assert!(window <= bound, "{window} of {bound}");
+            if refused > 0 {
+                let longer = now.checked_sub(WINDOW + WINDOW / 60).map_or(u64::MAX, |since| within(&taken, since));
+                prop_assert!(longer.saturating_add(refused) > bound, "{refused} refused with {longer} taken of {bound}");
+            }
+        }
+    }
+
+    /// However the data is cut, as many rows are counted.
+    #[test]
+    fn rows_of_a_copy_are_those_that_the_server_reads(text in "[a\\\\\"'.\n]{0,40}", cuts in prop::collection::vec(1..5_usize, 0..20)) {
+        for format in [CopyFormat::Text, CopyFormat::Csv { quote: b'"', escape: b'"' }, CopyFormat::Csv { quote: b'"', escape: b'\'' }, CopyFormat::Unknown] {
+            let whole = Copied::new(format).feed(text.as_bytes());
+            let (mut copied, mut count, mut rest) = (Copied::new(format), 0, text.as_bytes());
+            for cut in &cuts {
+                let (now, later) = rest.split_at((*cut).min(rest.len()));
+                count += copied.feed(now);
+                rest = later;
+            }
+            prop_assert_eq!(count + copied.feed(rest), whole);
+            prop_assert!(whole <= Copied::new(CopyFormat::Unknown).feed(text.as_bytes()), "what is not known counts most");
+        }
+    }
+}
+
+#[test]
+fn rows_of_text_and_csv() {
+    let csv = CopyFormat::Csv { quote: b'"', escape: b'"' };
+    for (format, data, rows) in [
+        (CopyFormat::Text, "", 0),
+        (CopyFormat::Text, "a\nb\n", 2),
+        (CopyFormat::Text, "a\nb", 2),
+        (CopyFormat::Text, "\n\n\n", 3),
+        (CopyFormat::Text, "a\r\nb\r\n", 2),
+        (CopyFormat::Text, "a\rb\r", 2),
+        (CopyFormat::Text, "a\\\nb\n", 1),
+        (CopyFormat::Text, "a\\\\\nb\n", 2),
+        (CopyFormat::Text, "\\N\n\\N\n", 2),
+        (CopyFormat::Text, "a\n\\.\nb\nc\n", 1),
+        (CopyFormat::Text, "\"a\nb\"\n", 2),
+        (csv, "\"a\nb\"\nc\n", 2),
+        (csv, "\"a\"\"\nb\"\nc\n", 2),
+        (csv, "a\\\nb\n", 2),
+        (csv, "\\.x\n\\.y\n", 2),
+        (CopyFormat::Csv { quote: b'"', escape: b'\\' }, "\"a\\\"\nb\"\nc\n", 2),
+        (CopyFormat::Csv { quote: b'\'', escape: b'\'' }, "'a\nb'\n\"c\nd\"\n", 3),
+        (CopyFormat::Unknown, "a\\\n\"b\nc\"\n", 3),
+    ] {
+        assert_eq!(Copied::new(format).feed(data.as_bytes()), rows, "{data:?} as {format:?}");
+    }
+}
+
+#[test]
+fn rows_of_binary_data() {
+    let mut data = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\x02ab".to_vec();
+    data.extend_from_slice(b"\0\x02\0\0\0\x03\n\n\n\xff\xff\xff\xff");
+    data.extend_from_slice(b"\0\0");
+    data.extend_from_slice(b"\0\x01\0\0\0\0");
+    data.extend_from_slice(b"\0\x01\0\0\0\x02\xff\xff");
+    data.extend_from_slice(b"\xff\xff\0\0\0\x01\0\x01");
+    for cut in 0..data.len() {
+        let mut copied = Copied::new(CopyFormat::Binary);
+        assert_eq!(copied.feed(&data[..cut]) + copied.feed(&data[cut..]), 4);
+    }
+}

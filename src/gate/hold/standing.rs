@@ -1,0 +1,180 @@
+//! What may become of a hold, step by step. Times are microseconds since 1970; whoever takes a step puts it on the record.
+
+use super::{HoldId, Over};
+use crate::gate::Grant;
+
+/// Where a hold stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    Waiting,
+    Approved,
+    /// Used inside a transaction that has not ended: it comes back where that is rolled back.
+    Reserved,
+    Spent,
+    Denied,
+    Expired,
+    Withdrawn,
+}
+
+impl State {
+    pub const ALL: [Self; 7] = [Self::Waiting, Self::Approved, Self::Reserved, Self::Spent, Self::Denied, Self::Expired, Self::Withdrawn];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Approved => "approved",
+            Self::Reserved => "reserved",
+            Self::Spent => "spent",
+            Self::Denied => "denied",
+            Self::Expired => "expired",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+
+    /// Whether something can still run by it.
+    pub fn is_open(self) -> bool {
+        match self {
+            Self::Waiting | Self::Approved | Self::Reserved => true,
+            Self::Spent | Self::Denied | Self::Expired | Self::Withdrawn => false,
+        }
+    }
+}
+
+/// What a reviewer says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Approve,
+    Deny,
+}
+
+/// Where a hold stands, and how long it stands there: waiting to be decided, approved to be used, denied to be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    pub id: HoldId,
+    pub state: State,
+    pub until: u64,
+}
+
+/// A step that does not follow from where the hold stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfit {
+    /// It is there already, or past it.
+    State,
+    Expired,
+}
+
+impl Standing {
+    pub fn open(id: HoldId, until: u64) -> Self {
+        Self { id, state: State::Waiting, until }
+    }
+
+    /// Whether its time is over while somebody could still have done something.
+    pub fn has_expired(&self, now: u64) -> bool {
+        matches!(self.state, State::Waiting | State::Approved) && now >= self.until
+    }
+
+    /// A reviewer decides; an approval can be used until `usable`. A denial stands as long as the hold would have waited.
+    pub fn decide(&mut self, verdict: Verdict, now: u64, usable: u64) -> Result<(), Unfit> {
+        match self.state {
+            State::Waiting if now >= self.until => Err(Unfit::Expired),
+            State::Waiting => {
+                match verdict {
+                    Verdict::Approve => (self.state, self.until) = (State::Approved, usable),
+                    Verdict::Deny => self.state = State::Denied,
+                }
+                Ok(())
+            }
+            State::Expired => Err(Unfit::Expired),
+            State::Approved | State::Reserved | State::Spent | State::Denied | State::Withdrawn => Err(Unfit::State),
+        }
+    }
+
+    /// Uses the approval up, or reserves it where a transaction is open. The grant must not be used before this is on the record, on disk.
+    pub fn spend(&mut self, now: u64, in_transaction: bool, over: Option<Over>) -> Result<Grant, Unfit> {
+        if self.state != State::Approved {
+            return Err(Unfit::State);
+        }
+        if now >= self.until {
+            return Err(Unfit::Expired);
+        }
+        self.state = if in_transaction { State::Reserved } else { State::Spent };
+        Ok(Grant::mint(self.id, over))
+    }
+
+    /// The transaction that it was used in has ended; `used` is false where all of it was rolled back for certain.
+    pub fn settle(&mut self, used: bool) -> Result<(), Unfit> {
+        if self.state != State::Reserved {
+            return Err(Unfit::State);
+        }
+        self.state = if used { State::Spent } else { State::Approved };
+        Ok(())
+    }
+
+    /// Its time is over.
+    pub fn expire(&mut self, now: u64) -> Result<(), Unfit> {
+        if !self.has_expired(now) {
+            return Err(Unfit::State);
+        }
+        self.state = State::Expired;
+        Ok(())
+    }
+
+    /// Nobody wants it any more, or nobody may. What is used at this moment goes on.
+    pub fn withdraw(&mut self) -> Result<(), Unfit> {
+        if !matches!(self.state, State::Waiting | State::Approved) {
+            return Err(Unfit::State);
+        }
+        self.state = State::Withdrawn;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn standing(state: State) -> Standing {
+        Standing { id: HoldId::of(7), state, until: 100 }
+    }
+
+    /// Each step from each state: where it leads, or that it does not follow.
+    #[test]
+    fn only_the_steps_that_follow_are_taken() {
+        type Step = (&'static str, fn(&mut Standing) -> bool, &'static [(State, State)]);
+        let steps: [Step; 8] = [
+            ("approve", |it| it.decide(Verdict::Approve, 99, 200).is_ok(), &[(State::Waiting, State::Approved)]),
+            ("deny", |it| it.decide(Verdict::Deny, 99, 200).is_ok(), &[(State::Waiting, State::Denied)]),
+            ("decide late", |it| it.decide(Verdict::Approve, 100, 200).is_ok(), &[]),
+            ("spend", |it| it.spend(99, false, None).is_ok(), &[(State::Approved, State::Spent)]),
+            ("reserve", |it| it.spend(99, true, None).is_ok(), &[(State::Approved, State::Reserved)]),
+            ("spend late", |it| it.spend(100, false, None).is_ok(), &[]),
+            ("return", |it| it.settle(false).is_ok(), &[(State::Reserved, State::Approved)]),
+            ("withdraw", |it| it.withdraw().is_ok(), &[(State::Waiting, State::Withdrawn), (State::Approved, State::Withdrawn)]),
+        ];
+        for (name, step, follows) in steps {
+            for state in State::ALL {
+                let mut it = standing(state);
+                let expected = follows.iter().find(|(from, _)| *from == state).map(|(_, to)| *to);
+                assert_eq!(step(&mut it).then_some(it.state), expected, "{name} from {state:?}");
+                assert_eq!(it.state, expected.unwrap_or(state), "{name} from {state:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn time_ends_what_waits_and_what_was_approved_and_nothing_else() {
+        for state in State::ALL {
+            let mut it = standing(state);
+            assert!(it.expire(99).is_err());
+            let ends = matches!(state, State::Waiting | State::Approved);
+            assert_eq!(it.expire(100).is_ok(), ends, "{state:?}");
+            assert_eq!(it.state, if ends { State::Expired } else { state });
+        }
+        let mut it = standing(State::Waiting);
+        assert_eq!(it.decide(Verdict::Approve, 100, 200), Err(Unfit::Expired));
+        assert!(it.decide(Verdict::Approve, 50, 200).is_ok());
+        assert_eq!(it.until, 200);
+        let mut it = standing(State::Reserved);
+        assert!(it.settle(true).is_ok() && it.state == State::Spent);
+    }
+}

@@ -1,0 +1,155 @@
+//! The holds that are known, in memory. It finds, counts and bounds them; what may become of one is said by its standing.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::matter::Matter;
+use super::view::{About, Ruled, View, Which};
+use crate::audit::Digest;
+use crate::gate::hold::{HoldId, Standing, State};
+
+/// Holds that wait or are approved, of all agents.
+pub const MOST_OPEN: usize = 10_000;
+/// Bytes of messages that are held.
+pub const MOST_HELD: usize = 64 << 20;
+/// Closed holds that are still shown; the record has all.
+pub const MOST_CLOSED: usize = 1_000;
+
+#[derive(Debug)]
+pub struct Entry {
+    pub standing: Standing,
+    pub bound: Digest,
+    pub about: Arc<About>,
+    /// While it is open.
+    pub matter: Option<Arc<Matter>>,
+    pub ruled: Option<Ruled>,
+    /// The last record about it: what follows from it must not be told before that is on disk.
+    pub seq: u64,
+    /// Where it stands, for those who wait.
+    changed: watch::Sender<State>,
+}
+
+impl Entry {
+    pub fn new(standing: Standing, bound: Digest, about: About, matter: Option<Matter>, seq: u64) -> Self {
+        let changed = watch::Sender::new(standing.state);
+        Self { standing, bound, about: Arc::new(about), matter: matter.map(Arc::new), ruled: None, seq, changed }
+    }
+
+    pub fn view(&self) -> View {
+        View::of(self.standing, &self.about, self.matter.as_deref(), self.ruled.as_ref())
+    }
+
+    pub fn watch(&self) -> watch::Receiver<State> {
+        self.changed.subscribe()
+    }
+
+    /// Counts against the bound of its agent.
+    fn is_pending(&self) -> bool {
+        matches!(self.standing.state, State::Waiting | State::Approved)
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct Book {
+    entries: HashMap<HoldId, Entry>,
+    held: usize,
+}
+
+/// Why there is no room for another hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Full {
+    OfAgent,
+    OfAll,
+}
+
+impl Book {
+    pub fn get(&self, id: HoldId) -> Option<&Entry> {
+        self.entries.get(&id)
+    }
+
+    /// Whether another hold of this agent, of this size, has its place.
+    pub fn room(&self, agent_id: i64, most: usize, size: usize) -> Result<(), Full> {
+        let pending = || self.entries.values().filter(|entry| entry.is_pending());
+        if pending().filter(|entry| entry.about.agent_id == agent_id).count() >= most {
+            return Err(Full::OfAgent);
+        }
+        if pending().count() >= MOST_OPEN || self.held.saturating_add(size) > MOST_HELD {
+            return Err(Full::OfAll);
+        }
+        Ok(())
+    }
+
+    pub fn insert(&mut self, entry: Entry) {
+        self.held = self.held.saturating_add(entry.matter.as_deref().map_or(0, Matter::size));
+        self.entries.insert(entry.standing.id, entry);
+    }
+
+    /// Changes an entry. What was held is forgotten when nothing can run by it any more, and whoever waits is woken.
+    pub fn change<T>(&mut self, id: HoldId, change: impl FnOnce(&mut Entry) -> T) -> Option<T> {
+        let entry = self.entries.get_mut(&id)?;
+        let outcome = change(entry);
+        if !entry.standing.state.is_open()
+            && let Some(matter) = entry.matter.take()
+        {
+            self.held = self.held.saturating_sub(matter.size());
+        }
+        entry.changed.send_if_modified(|state| std::mem::replace(state, entry.standing.state) != entry.standing.state);
+        Some(outcome)
+    }
+
+    /// What a statement of this binding meets: an approval before a hold that waits, and that before a denial.
+    pub fn bound(&self, bound: Digest, now: u64) -> Option<&Entry> {
+        let rank = |entry: &Entry| match entry.standing.state {
+            State::Approved => Some(0),
+            State::Waiting => Some(1),
+            State::Denied if now < entry.standing.until => Some(2),
+            State::Denied | State::Reserved | State::Spent | State::Expired | State::Withdrawn => None,
+        };
+        let met = self.entries.values().filter(|entry| entry.bound == bound && !entry.standing.has_expired(now));
+        met.filter_map(|entry| Some((rank(entry)?, entry))).min_by_key(|(rank, entry)| (*rank, entry.about.opened)).map(|(_, entry)| entry)
+    }
+
+    /// Those whose time is over, and when the next one's is.
+    pub fn expiring(&self, now: u64) -> (Vec<HoldId>, Option<u64>) {
+        let over = self.entries.values().filter(|entry| entry.standing.has_expired(now)).map(|entry| entry.standing.id).collect();
+        let next = self.entries.values().filter(|entry| entry.is_pending() && entry.standing.until > now).map(|entry| entry.standing.until);
+        (over, next.min())
+    }
+
+    /// Open holds of an agent.
+    pub fn of_agent(&self, agent_id: i64) -> Vec<HoldId> {
+        let of_agent = self.entries.values().filter(|entry| entry.is_pending() && entry.about.agent_id == agent_id);
+        of_agent.map(|entry| entry.standing.id).collect()
+    }
+
+    /// Newest first.
+    pub fn list(&self, which: Which) -> Vec<View> {
+        let wanted = |entry: &&Entry| match which {
+            Which::Waiting => entry.standing.state == State::Waiting,
+            Which::Open => entry.standing.state.is_open(),
+            Which::All => true,
+        };
+        let mut views: Vec<_> = self.entries.values().filter(wanted).map(Entry::view).collect();
+        views.sort_unstable_by_key(|view| std::cmp::Reverse((view.about.opened, view.id)));
+        views
+    }
+
+    /// Forgets the oldest of those that are closed and have nothing more to tell; returns them.
+    pub fn forget(&mut self, now: u64) -> Vec<HoldId> {
+        let done = |entry: &&Entry| match entry.standing.state {
+            State::Denied => now >= entry.standing.until,
+            State::Spent | State::Expired | State::Withdrawn => true,
+            State::Waiting | State::Approved | State::Reserved => false,
+        };
+        let mut closed: Vec<_> = self.entries.values().filter(done).map(|entry| (entry.seq, entry.standing.id)).collect();
+        closed.sort_unstable();
+        let over = closed.len().saturating_sub(MOST_CLOSED);
+        let gone: Vec<_> = closed.into_iter().take(over).map(|(_, id)| id).collect();
+        for id in &gone {
+            self.entries.remove(id);
+        }
+        gone
+    }
+}

@@ -1,0 +1,160 @@
+//! What people see of a hold, and what they are told when they decide. Text is as the agent sent it, with whatever control characters are in
+//! it: whoever shows it makes them harmless.
+
+use super::matter::Matter;
+use crate::audit::event::Tag;
+use crate::gate::catalog::{Estimate, Relation};
+use crate::gate::hold::{Barred, HoldId, Over, Standing, State, Verdict};
+use crate::host::journal::Unwritable;
+use crate::sql::effect::EffectSet;
+
+/// Which holds are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// Those that await a decision.
+    Waiting,
+    /// Those, and approvals that are not used up.
+    Open,
+    /// All that are still known; older ones are on the record alone.
+    All,
+}
+
+/// What is known of a hold for as long as it is known at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    pub agent_id: i64,
+    pub agent: Box<str>,
+    pub owner: Box<str>,
+    pub database: Box<str>,
+    pub role: Box<str>,
+    pub environment: Option<Box<str>>,
+    /// The session that it was opened in.
+    pub session: u64,
+    /// Microseconds since 1970.
+    pub opened: u64,
+    pub effects: EffectSet,
+    pub rule: Box<str>,
+    /// The rule's.
+    pub reason: Box<str>,
+    /// Who may decide it; everybody who decides at all where the rule names no groups.
+    pub groups: Vec<Box<str>>,
+    /// A transaction was open, or may have been.
+    pub in_transaction: bool,
+    pub over: Option<Over>,
+}
+
+/// A person's decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ruled {
+    pub verdict: Verdict,
+    pub by: Box<str>,
+    /// Microseconds since 1970.
+    pub at: u64,
+    pub reason: Option<Box<str>>,
+    /// It was their own agent, in the single-person mode.
+    pub single_person: bool,
+}
+
+/// A hold, as people see it.
+#[derive(Debug, Clone)]
+pub struct View {
+    pub id: HoldId,
+    pub state: State,
+    /// When it ends by itself, microseconds since 1970: the wait for a decision, then the time in which an approval can be used.
+    pub until: u64,
+    pub about: About,
+    pub decided: Option<Ruled>,
+    /// What was sent; erased when the hold closes.
+    pub matter: Option<Sight>,
+}
+
+/// The statement itself, and what was found out about it.
+#[derive(Clone)]
+pub struct Sight {
+    pub sql: Written,
+    pub parameters: Vec<Parameter>,
+    /// The agent's own claims.
+    pub tags: Vec<Tag>,
+    pub task: Option<Box<str>>,
+    /// Why it has more effects than its text tells.
+    pub findings: Vec<Box<str>>,
+    pub relations: Vec<Relation>,
+    pub estimate: Option<Estimate>,
+}
+
+impl std::fmt::Debug for Sight {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Sight")
+    }
+}
+
+/// A parameter's type, where the client or the server named one, and its value.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Parameter {
+    /// 0 where nobody said.
+    pub oid: u32,
+    pub value: Written,
+}
+
+/// A text or a value, without loss.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Written {
+    Null,
+    Text(Box<str>),
+    /// It is no text in UTF-8, and nothing that is known how to write as one.
+    Bytes(Box<[u8]>),
+}
+
+impl Written {
+    pub fn of(bytes: &[u8]) -> Self {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Self::Text(text.into()),
+            Err(_) => Self::Bytes(bytes.into()),
+        }
+    }
+}
+
+impl View {
+    pub(super) fn of(standing: Standing, about: &About, matter: Option<&Matter>, decided: Option<&Ruled>) -> Self {
+        Self {
+            id: standing.id,
+            state: standing.state,
+            until: standing.until,
+            about: about.clone(),
+            decided: decided.cloned(),
+            matter: matter.map(Matter::sight),
+        }
+    }
+}
+
+/// Why a decision was not taken.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum NotDecided {
+    #[error("there is no such hold")]
+    Unknown,
+    /// It was decided before, and is as it was: the view says by whom.
+    #[error("it is {} already", .0.state.word())]
+    Already(Box<View>),
+    #[error("it expired before this decision")]
+    Expired,
+    #[error("only reviewers and administrators decide")]
+    Role,
+    #[error("nobody decides for an agent of their own")]
+    OwnAgent,
+    #[error("the rule wants somebody of another group to decide")]
+    Group,
+    #[error("the reason is longer than {} bytes", super::LONGEST_REASON)]
+    TooLong,
+    #[error("{0}, so the decision does not count")]
+    Unrecordable(#[from] Unwritable),
+}
+
+impl From<Barred> for NotDecided {
+    fn from(barred: Barred) -> Self {
+        match barred {
+            Barred::Role => Self::Role,
+            Barred::Owner => Self::OwnAgent,
+            Barred::Group => Self::Group,
+        }
+    }
+}
