@@ -8,6 +8,8 @@ use crate::wire::report::Report;
 pub struct StartupSettings {
     /// Lower-case name and value, in the client's order; a name occurs once.
     pub settings: Vec<(String, String)>,
+    /// What the agent says it is working on: for people, not for the server.
+    pub task: Option<String>,
 }
 
 /// Longest value of a setting that is taken: real ones are a few words.
@@ -64,6 +66,10 @@ fn add(found: &mut StartupSettings, name: &str, value: &str) -> Result<(), Repor
     let name = name.to_ascii_lowercase();
     if value.len() > VALUE_LENGTH {
         return Err(refused(&name, "its value is too long"));
+    }
+    if name == "pgsluice.task" {
+        found.task = Some(value.to_owned());
+        return Ok(());
     }
     let value = match name.as_str() {
         "client_encoding" => encoding(value)?,
@@ -182,6 +188,13 @@ mod tests {
             ("extra_float_digits", "2"),
         ];
         assert_eq!(found, Ok(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()));
+    }
+
+    #[test]
+    fn the_task_is_no_setting_of_the_server() {
+        let parameters = [("options".to_owned(), "-c pgsluice.task=clean\\ up -c jit=off".to_owned())];
+        let found = startup(&parameters).unwrap();
+        assert_eq!((found.task.as_deref(), found.settings), (Some("clean up"), vec![("jit".to_owned(), "off".to_owned())]));
     }
 
     #[test]

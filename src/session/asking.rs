@@ -55,6 +55,8 @@ pub struct Petition {
     /// Every setting of the session that changes what a text means, by name and value.
     pub settings: Vec<(Box<str>, Box<str>)>,
     pub open_work: bool,
+    /// The hold that this session waited for until now.
+    pub awaited: Option<HoldId>,
     /// It ran, and was stopped at this limit; an approval raises that.
     pub over: Option<Over>,
     /// As it goes on the record; its verdict is `Held`.

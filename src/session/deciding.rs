@@ -76,7 +76,7 @@ impl Linked {
                 if terms.manner.read_only && (self.has_open_work() || moves) && lifts(grounds.effects) {
                     return Course::Refuse(Refusal { report: Box::new(read_only(&grounds)), grounds: Some(grounds), hold: None });
                 }
-                let petition = petition(self, message(), Arc::clone(&grounds));
+                let petition = Petition { awaited: before.map(|wait| wait.hold), ..petition(self, message(), Arc::clone(&grounds)) };
                 let open_work = petition.open_work;
                 self.inquiry = Inquiry::Petitioned(Asked { grounds, facts: Arc::clone(facts), open_work, before, cancelled: false });
                 out.demand(Demand::Petition(Box::new(petition)));

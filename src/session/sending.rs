@@ -195,6 +195,7 @@ impl Linked {
             tags,
             settings,
             open_work: self.has_open_work() || self.bound,
+            awaited: None,
             over: None,
             statement: self.account.held(text, &circumstances),
             sent,

@@ -13,7 +13,8 @@ use super::house::{House, Running};
 use super::upstreams::Upstreams;
 use crate::audit::event::{Claims, Denied, SignedIn, Word, Words};
 use crate::gate::judge::Knowledge;
-use crate::gate::{Judge, Subject, settings};
+use crate::gate::settings::{self, StartupSettings};
+use crate::gate::{Judge, Subject};
 use crate::host::agents::Agent;
 use crate::host::arrival::{Admitted, Arrival, Departure, Keeper, Offered, arrive};
 use crate::host::greetings::{Manner, Reported};
@@ -212,7 +213,8 @@ fn receive(
         Report::fatal("28000", "the proxy has no login at the server for this agent's role")
     })?;
     let database = allowed_database(&agent, database, &running.config.server.upstream.database)?;
-    let settings = settings::startup(parameters)?.settings;
+    let StartupSettings { settings, task } = settings::startup(parameters)?;
+    let task = task.as_deref().and_then(session::task::kept);
     let manner = Manner { login: credential.user.clone(), database, settings };
     let subject = Arc::new(Subject {
         agent_id: agent.id,
@@ -224,7 +226,7 @@ fn receive(
         role: credential.user.as_str().into(),
         environment: agent.environment.as_deref().or_else(|| running.config.environment(&manner.database)).map(Into::into),
     });
-    Ok(Upstreams { house: Arc::clone(house), running: Arc::clone(running), agent, subject, credential, manner, awaited: Rc::default() })
+    Ok(Upstreams { house: Arc::clone(house), running: Arc::clone(running), agent, subject, credential, manner, task })
 }
 
 /// The database that is meant. A client that names none sends its own name or nothing, as libpq does.
@@ -292,6 +294,7 @@ async fn begin(house: &Arc<House>, running: &Arc<Running>, upstreams: Upstreams,
         unrecordable: None,
         manner: session::Manner {
             settings: upstreams.manner.settings.iter().map(|(name, value)| (name.as_str().into(), value.as_str().into())).collect(),
+            task: upstreams.task.clone(),
             ..session::Manner::default()
         },
     };

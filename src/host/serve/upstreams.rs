@@ -8,7 +8,6 @@ use std::time::Instant;
 
 use super::house::{House, Running};
 use crate::gate::Subject;
-use crate::gate::hold::HoldId;
 use crate::host::agents::Agent;
 use crate::host::greetings::Manner;
 use crate::host::limits::Place;
@@ -31,8 +30,8 @@ pub struct Upstreams {
     pub subject: Arc<Subject>,
     pub credential: Credential,
     pub manner: Manner,
-    /// The hold that the session waited for, until it asks the next time.
-    pub awaited: Rc<Cell<Option<HoldId>>>,
+    /// What the agent said that it is working on when it signed in.
+    pub task: Option<Box<str>>,
 }
 
 /// Lives as long as the link: the place it takes, and what cancels its work.
