@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::catalog::{Catalog, Estimate, Resolved};
-use super::policy::{Action, Policy, PolicyHash, Situation};
+use super::policy::{Action, Policy, PolicyHash, Situation, View};
 use super::{Permit, Subject};
 use crate::sql::Cache;
 use crate::sql::effect::EffectSet;
@@ -29,6 +29,8 @@ pub struct Moment(pub u64);
 pub struct Judge {
     pub subject: Arc<Subject>,
     pub policy: Arc<Policy>,
+    /// Its rules for this subject.
+    view: Arc<View>,
     pub knowledge: Knowledge,
     pub moment: Moment,
     /// Shared by the sessions of a thread.
@@ -73,6 +75,8 @@ pub struct Learned {
 pub struct Grounds {
     pub effects: EffectSet,
     pub rule: Arc<str>,
+    /// Groups of reviewers that may decide; none is any.
+    pub groups: Arc<[Box<str>]>,
     /// For people, and for the agent.
     pub reason: Box<str>,
     pub policy: PolicyHash,
@@ -92,7 +96,14 @@ pub enum Ruling {
 
 impl Judge {
     pub fn new(subject: Arc<Subject>, policy: Arc<Policy>, knowledge: Knowledge, cache: Rc<RefCell<Cache>>) -> Self {
-        Self { subject, policy, knowledge, moment: Moment::default(), cache }
+        let view = policy.for_subject(&subject);
+        Self { subject, policy, view, knowledge, moment: Moment::default(), cache }
+    }
+
+    /// Another policy is in force.
+    pub fn adopt(&mut self, policy: Arc<Policy>) {
+        self.view = policy.for_subject(&self.subject);
+        self.policy = policy;
     }
 
     /// One that goes by texts alone.
@@ -122,11 +133,12 @@ impl Judge {
             open_work: circumstances.open_work,
             moment: self.moment,
         };
-        let choice = self.policy.choose(&situation);
-        let (action, observed) = (choice.action, choice.observed);
+        let choice = self.view.choose(&self.policy, &situation);
+        let (action, observed) = (choice.action, choice.observed.is_some());
         let (rule, reason) = (Arc::clone(choice.rule), choice.reason.into());
-        let effects = resolved.effects;
-        let grounds = Grounds { effects, rule, reason, policy: self.policy.hash(), estimate, observed, resolved };
+        let groups = Arc::clone(choice.groups);
+        let effects = self.policy.effects(facts, &resolved);
+        let grounds = Grounds { effects, rule, groups, reason, policy: self.policy.hash(), estimate, observed, resolved };
         match action {
             Action::Allow => Ruling::Allow(Permit::mint(), Arc::new(grounds)),
             Action::Hold => Ruling::Hold(Arc::new(grounds)),

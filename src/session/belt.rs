@@ -10,6 +10,7 @@ use super::expected::Expected;
 use super::linked::Linked;
 use super::output::Output;
 
+/// The setting that it is made of.
 pub const SETTING: &str = "default_transaction_read_only";
 
 /// Whether the belt is lifted.

@@ -191,7 +191,7 @@ impl Linked {
                 let refused =
                     |report: Report| Inquiry::Refused { report: Box::new(report), hold: Some(hold), grounds: Some(Arc::clone(&grounds)) };
                 // Locks are held while a transaction waits.
-                let longest = if open_work { terms.manner.wait_in_transaction } else { waiting.patience };
+                let longest = if open_work { terms.judge.policy.wait_in_transaction() } else { waiting.patience };
                 let patience = waiting.patience.min(longest).filter(|_| !draining);
                 let until = before.map(|before| before.until).or_else(|| self.now.checked_add(patience?));
                 match until.filter(|until| patience.is_some() && *until > self.now) {

@@ -35,6 +35,8 @@ use crate::wire::limits::{ClientLimits, ServerLimits};
 use crate::wire::report::Report;
 use crate::wire::{ProtocolError, write};
 
+pub use belt::SETTING as BELT;
+
 use asking::{Message, Reply};
 use linked::Linked;
 use output::{Demand, Output};
@@ -71,8 +73,6 @@ pub struct Manner {
     pub task: Option<Box<str>>,
     /// Its links begin read-only.
     pub read_only: bool,
-    /// How long a held statement waits for people inside a transaction; not at all where there is none.
-    pub wait_in_transaction: Option<Duration>,
 }
 
 impl Terms {

@@ -11,7 +11,6 @@ use crate::audit::seal::{Original, Parameter};
 use crate::audit::{Digest, Digester, Event, Note, Shape};
 use crate::gate::Grounds;
 use crate::gate::hold::HoldId;
-use crate::gate::policy::PolicyHash;
 use crate::sql::{shape, tags};
 
 use super::output::Output;
@@ -227,7 +226,7 @@ impl Account {
             },
             effects: grounds.map(|grounds| grounds.effects.bits()),
             rule: grounds.map(|grounds| grounds.rule.to_string()),
-            policy: grounds.map(|grounds| cut(&grounds.policy)),
+            policy: grounds.map(|grounds| Digest::cut(&grounds.policy)),
             hold: circumstances.hold.map(HoldId::number),
         };
         let body = text.tags.as_ref().map(|tags| Box::new(Sent { tags: tags.to_vec(), ..Sent::default() }));
@@ -310,15 +309,6 @@ impl Account {
     pub fn signed_out(&self, code: Option<Word>, out: &mut Output) {
         out.note(SignedOut { session: self.session, executions: self.executions.get(), code }.into());
     }
-}
-
-/// The digest of a policy, as records have it.
-fn cut(hash: &PolicyHash) -> Digest {
-    let mut digest = Digest::default();
-    for (byte, known) in digest.0.iter_mut().zip(hash) {
-        *byte = *known;
-    }
-    digest
 }
 
 /// The outcome that an error of the server is.

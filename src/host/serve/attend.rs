@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 
 use super::house::{House, Running};
 use super::upstreams::Upstreams;
+use crate::audit::Digest;
 use crate::audit::event::{Claims, Denied, SignedIn, Word, Words};
 use crate::gate::judge::Knowledge;
 use crate::gate::settings::{self, StartupSettings};
@@ -171,7 +172,7 @@ fn who(upstreams: &Upstreams, running: &Running, from: Option<IpAddr>, tls: bool
         address: from.map(|from| from.to_string()),
         tls,
         process_id,
-        policy: None,
+        policy: Some(Digest::cut(&upstreams.house.policy.get().hash())),
         body: application.map(|application| Box::new(Claims { application: Some(application) })),
     }
 }
@@ -215,7 +216,7 @@ fn receive(
     let database = allowed_database(&agent, database, &running.config.server.upstream.database)?;
     let StartupSettings { settings, task } = settings::startup(parameters)?;
     let task = task.as_deref().and_then(session::task::kept);
-    let manner = Manner { login: credential.user.clone(), database, settings };
+    let mut manner = Manner { login: credential.user.clone(), database, settings };
     let subject = Arc::new(Subject {
         agent_id: agent.id,
         agent: agent.name.as_str().into(),
@@ -226,7 +227,13 @@ fn receive(
         role: credential.user.as_str().into(),
         environment: agent.environment.as_deref().or_else(|| running.config.environment(&manner.database)).map(Into::into),
     });
-    Ok(Upstreams { house: Arc::clone(house), running: Arc::clone(running), agent, subject, credential, manner, task })
+    // In the startup packet, where no RESET undoes it.
+    let read_only = house.policy.get().is_read_only(&subject);
+    if read_only {
+        manner.settings.retain(|(name, _)| name != session::BELT);
+        manner.settings.push((session::BELT.to_owned(), "on".to_owned()));
+    }
+    Ok(Upstreams { house: Arc::clone(house), running: Arc::clone(running), agent, subject, credential, manner, task, read_only })
 }
 
 /// The database that is meant. A client that names none sends its own name or nothing, as libpq does.
@@ -280,7 +287,7 @@ async fn begin(house: &Arc<House>, running: &Arc<Running>, upstreams: Upstreams,
         Err(trouble) => return Err((Report { severity: Severity::Fatal, ..trouble.report() }, stream)),
     };
     let terms = Terms {
-        judge: Judge::new(Arc::clone(&upstreams.subject), Arc::clone(&running.policy), Knowledge::Textual, cache),
+        judge: Judge::new(Arc::clone(&upstreams.subject), house.policy.get(), Knowledge::Textual, cache),
         frontend: running.config.limits.client,
         backend: running.config.limits.server,
         timeouts: Timeouts {
@@ -295,7 +302,7 @@ async fn begin(house: &Arc<House>, running: &Arc<Running>, upstreams: Upstreams,
         manner: session::Manner {
             settings: upstreams.manner.settings.iter().map(|(name, value)| (name.as_str().into(), value.as_str().into())).collect(),
             task: upstreams.task.clone(),
-            ..session::Manner::default()
+            read_only: upstreams.read_only,
         },
     };
     tracing::debug!(agent = upstreams.agent.name, database = ?upstreams.manner.database, "session begins");

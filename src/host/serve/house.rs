@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use super::ServeError;
 use super::door::Arrivals;
 use super::errands::Errands;
-use crate::audit::event::{ConfigChanged, Started};
+use super::in_force::InForce;
+use crate::audit::event::{ConfigChanged, PolicyChanged, Started};
 use crate::audit::{Digest, Digester};
-use crate::gate::Policy;
 use crate::host::agents::AgentDirectory;
 use crate::host::arrival::Door;
 use crate::host::config::{ClientTls, Config, KeepSql, Sources};
@@ -45,6 +45,8 @@ pub struct House {
     pub errands: Errands,
     pub arrivals: Arc<Arrivals>,
     pub desk: Arc<Desk>,
+    /// Also for sessions that began under another.
+    pub policy: InForce,
 }
 
 /// A configuration and what was made from it. A session keeps the one it began with.
@@ -56,7 +58,6 @@ pub struct Running {
     pub limits: Limits,
     /// Links between two sessions.
     pub pool: Pool<Spare>,
-    pub policy: Arc<Policy>,
     pub keepalive: Keepalive,
     /// What servers reported under this configuration.
     pub greetings: Greetings,
@@ -87,16 +88,7 @@ impl Running {
             patience: config.capacity.wait.unwrap_or(FOREVER),
         });
         let pool = Pool::new(config.capacity.idle);
-        Ok(Self {
-            config,
-            door,
-            connector,
-            limits,
-            pool,
-            policy: Arc::new(Policy::allow_all()),
-            keepalive,
-            greetings: Greetings::default(),
-        })
+        Ok(Self { config, door, connector, limits, pool, keepalive, greetings: Greetings::default() })
     }
 }
 
@@ -107,6 +99,7 @@ impl House {
             desk: Arc::new(Desk::new(Arc::clone(&journal), digester.clone(), Options::default())),
             digester,
             journal,
+            policy: InForce::new(Arc::clone(&config.policy)),
             running: RwLock::new(Arc::new(Running::make(config)?)),
             sources,
             log,
@@ -120,7 +113,11 @@ impl House {
 
     pub fn record_start(&self) -> Result<(), Unwritable> {
         let config = Some(self.digest_of(&self.running().config));
-        self.journal.record(Started { version: env!("CARGO_PKG_VERSION").to_owned(), config, policy: None })?;
+        self.journal.record(Started {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            config,
+            policy: Some(Digest::cut(&self.policy.get().hash())),
+        })?;
         Ok(())
     }
 
@@ -150,7 +147,13 @@ impl House {
             Ok(new) => (self.digest_of(&new.config), running.config.changed(&new.config), false),
             Err(_) => (self.digest_of(&running.config), Vec::new(), true),
         };
-        if let Err(error) = self.journal.record(ConfigChanged { config, changed, refused }) {
+        let previous = Digest::cut(&self.policy.get().hash());
+        let policy = made.as_ref().ok().map(|new| Digest::cut(&new.config.policy.hash())).filter(|policy| *policy != previous);
+        let recorded = self.journal.record(ConfigChanged { config, changed, refused }).and_then(|seq| match policy {
+            Some(policy) => self.journal.record(PolicyChanged { policy, previous: Some(previous), by: None }),
+            None => Ok(seq),
+        });
+        if let Err(error) = recorded {
             tracing::error!(%error, "configuration not reloaded: the old one stays in force");
             return;
         }
@@ -163,6 +166,7 @@ impl House {
                 if let Err(error) = self.log.set(&new.config.log) {
                     tracing::warn!(%error, "the log level stays as it was");
                 }
+                self.policy.put(Arc::clone(&new.config.policy));
                 *self.running.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
                 // What they were made by is no longer in force.
                 self.close_links(running.pool.close());

@@ -32,6 +32,8 @@ pub struct Upstreams {
     pub manner: Manner,
     /// What the agent said that it is working on when it signed in.
     pub task: Option<Box<str>>,
+    /// Its links begin read-only.
+    pub read_only: bool,
 }
 
 /// Lives as long as the link: the place it takes, and what cancels its work.
