@@ -64,6 +64,10 @@ impl Linked {
                 out.demand(Demand::Learn(need, message()));
                 Course::Pause
             }
+            // Nobody could say what it is that would be approved.
+            Ruling::Hold(grounds) if facts.opaque == Some(Opaque::Prepared) => {
+                Course::Refuse(Refusal { report: Box::new(unknown("26000", "prepared statement")), grounds: Some(grounds), hold: None })
+            }
             Ruling::Hold(grounds) => {
                 if let Copy::In { .. } = self.copy {
                     // It will end the connection: the server is told as well, and not by what is held.
@@ -102,6 +106,9 @@ impl Linked {
         match terms.judge.judge(&placed(facts, &paths), &circumstances) {
             Ruling::Allow(permit, grounds) => Course::Pass(Passage { permit, grounds: Some(grounds), grant: None, learned }),
             Ruling::Learn(_) => Course::Refuse(Refusal::plain(changed())),
+            Ruling::Hold(grounds) if facts.opaque == Some(Opaque::Prepared) => {
+                Course::Refuse(Refusal { report: Box::new(unknown("34000", "portal")), grounds: Some(grounds), hold: None })
+            }
             Ruling::Hold(grounds) => {
                 let report = changed().with_detail(format!("Rule \"{}\": {}. Nothing of it ran.", grounds.rule, grounds.reason));
                 Course::Refuse(Refusal { report: Box::new(report), grounds: Some(grounds), hold: None })
@@ -124,6 +131,16 @@ impl Linked {
             return true;
         }
         false
+    }
+
+    /// A query is to be refused. What stands before it in the same stretch may fail, and then the server skips the query: that has to be known
+    /// first. True while answers are awaited.
+    pub(super) fn settle_stretch(&mut self, out: &mut Output) -> bool {
+        let begun = self.is_busy() && (self.prepared || self.bound || self.executed) && !matches!(self.copy, Copy::In { .. });
+        if begun {
+            self.settle_in_flight(out);
+        }
+        begun
     }
 
     /// Has everything in flight answered, without the client: its next message waits for that.
@@ -256,6 +273,13 @@ fn given_up(hold: HoldId) -> Report {
 fn denied(grounds: &Grounds) -> Report {
     Report::error("42501", format!("denied by policy: {}", grounds.reason))
         .with_detail(format!("Rule \"{}\". Effects: {}. Nothing of it ran.", grounds.rule, grounds.effects))
+}
+
+/// As the server says of a name that does not exist; one that came about unseen is not known either.
+fn unknown(code: &'static str, what: &str) -> Report {
+    Report::error(code, format!("a {what} of this name is not known"))
+        .with_detail("Nothing ran. Either it does not exist, or it may be another one since code ran that could replace it.")
+        .with_hint("Make it again under this name, then run it.")
 }
 
 fn changed() -> Report {

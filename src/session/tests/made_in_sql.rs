@@ -25,9 +25,9 @@ fn what_is_prepared_is_known() {
         (query("prepare a as select 1"), "C Z=I"),
         (query("execute a"), "C Z=I"),
         (Script::default().bind("", "a").execute("", 0).sync(), "2 C Z=I"),
-        (query("deallocate a").query("execute a"), "C Z=I E=PS001 Z=I"),
+        (query("deallocate a").query("execute a"), "C Z=I E=26000 Z=I"),
         (query("prepare a as insert into t values (1); execute a"), "C C Z=I"),
-        (query("execute nothing"), "E=PS001 Z=I"),
+        (query("execute nothing"), "E=26000 Z=I"),
     ]);
 }
 
@@ -39,7 +39,7 @@ fn what_the_protocol_prepared_is_run_by_sql() {
         (query("execute b"), "E=PS001 Z=I"),
         (Script::default().run("execute a").sync(), "1 2 C Z=I"),
         (Script::default().run("execute b").sync(), "1 E=PS001 Z=I"),
-        (Script::default().close(b'S', "a").sync().query("execute a"), "3 Z=I E=PS001 Z=I"),
+        (Script::default().close(b'S', "a").sync().query("execute a"), "3 Z=I E=26000 Z=I"),
     ]);
 }
 
@@ -50,7 +50,7 @@ fn a_name_is_what_the_server_made_of_it() {
         let script = query("prepare a as select 1").query("deallocate a").query("execute a").query("prepare a as select 2");
         let script = script.query("execute a").run("prepare b as select 3").bind("", "b").execute("", 0).sync();
         let outcome = bench().run(&script, cuts);
-        assert_eq!(tell(&outcome.to_client), "C Z=I C Z=I E=PS001 Z=I C Z=I C Z=I 1 2 C 2 C Z=I", "{cuts:?}");
+        assert_eq!(tell(&outcome.to_client), "C Z=I C Z=I E=26000 Z=I C Z=I C Z=I 1 2 C 2 C Z=I", "{cuts:?}");
     }
 }
 
@@ -72,6 +72,6 @@ fn a_cursor_is_what_was_declared() {
         (query("begin").query("declare c cursor for select 1"), "C Z=T C Z=T"),
         (Script::default().execute("c", 0).sync(), "C Z=T"),
         (query("commit"), "C Z=I"),
-        (Script::default().execute("c", 0).sync(), "E=42501 Z=I"),
+        (Script::default().execute("c", 0).sync(), "E=34000 Z=I"),
     ]);
 }

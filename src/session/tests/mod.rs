@@ -30,8 +30,14 @@ use desk::Desk;
 use server::Server;
 
 /// A client's bytes, written message by message.
-#[derive(Debug, Default, Clone)]
+#[derive(Default, Clone)]
 pub struct Script(pub Vec<u8>);
+
+impl std::fmt::Debug for Script {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{:?}", String::from_utf8_lossy(&self.0))
+    }
+}
 
 impl Script {
     pub fn query(mut self, sql: &str) -> Self {
@@ -60,7 +66,9 @@ impl Script {
         let count = i16::try_from(values.len()).unwrap();
         message(&mut self.0, tag::PARSE, |body| {
             body.string(b"").string(sql.as_bytes()).int16(count);
-            values.iter().for_each(|_| drop(body.int32(25)));
+            for _ in values {
+                body.int32(25);
+            }
         });
         message(&mut self.0, tag::BIND, |body| {
             body.string(b"").string(b"").int16(0).int16(count);
