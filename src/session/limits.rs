@@ -15,11 +15,13 @@ use crate::wire::ProtocolError;
 use crate::wire::report::Report;
 
 use super::Terms;
-use super::asking::{Course, Inquiry, Message, Passage, Petition, Purpose, Reply};
+use super::asking::{Asked, Course, Inquiry, Message, Passage, Petition, Purpose, Reply};
+use super::consequences::Whole;
 use super::expected::Expected;
 use super::linked::{Copy, Heed, Linked, describe_reserved};
 use super::output::{Demand, Output};
-use super::recording::{Circumstances, Given, Text};
+use super::recording::{Given, Text};
+use super::sending::Subject;
 
 /// A message longer than this is not kept while it runs: its ticket is given when it is sent again.
 const KEPT: usize = 64 << 10;
@@ -39,6 +41,7 @@ struct Matter {
     text: Text,
     way: Way,
     given: Given,
+    whole: Whole,
     message: Message,
 }
 
@@ -66,16 +69,17 @@ pub struct Counting {
 }
 
 impl Run {
-    /// `message` is made only where it is kept.
+    /// `message` is made only where it is kept: it is of so many bytes.
     pub fn new(
-        facts: &Arc<Facts>,
+        terms: &Terms,
+        subject: &Subject<'_>,
         grounds: Option<&Arc<Grounds>>,
         grant: Option<&Grant>,
-        terms: &Terms,
-        text: &Text,
-        (way, given): (Way, &Given),
-        (length, message): (usize, impl FnOnce() -> Message),
+        length: usize,
+        message: impl FnOnce() -> Message,
     ) -> Rc<Self> {
+        let Subject { text, way, given, whole } = subject;
+        let facts = &whole.facts;
         let sensitive = is_sensitive(facts, grounds.map(|grounds| &**grounds));
         let meter = Meter::new(sensitive);
         let meter = match grant {
@@ -85,13 +89,19 @@ impl Run {
             Some(_) | None => meter,
         };
         let kept = sensitive || facts.statements.iter().any(|statement| statement.copy.is_some());
-        let matter = (kept && length <= KEPT).then(|| Matter { text: text.clone(), way, given: given.clone(), message: message() });
+        let matter = (kept && length <= KEPT).then(|| Matter {
+            text: (*text).clone(),
+            way: *way,
+            given: given.clone(),
+            whole: Whole { facts: Arc::clone(facts), prepared: whole.prepared.clone() },
+            message: message(),
+        });
         Rc::new(Self { meter: Cell::new(meter), facts: Arc::clone(facts), grounds: grounds.cloned(), matter })
     }
 
     /// One of which nothing is known.
-    pub fn unknown(facts: &Arc<Facts>) -> Rc<Self> {
-        Rc::new(Self { meter: Cell::new(Meter::new(true)), facts: Arc::clone(facts), grounds: None, matter: None })
+    pub fn unknown() -> Rc<Self> {
+        Rc::new(Self { meter: Cell::new(Meter::new(true)), facts: Arc::default(), grounds: None, matter: None })
     }
 
     fn count(&self, till: &mut Till<'_>, count: impl FnOnce(&mut Meter, &mut Till<'_>) -> Result<(), Over>) -> Result<(), Over> {
@@ -158,12 +168,13 @@ impl Linked {
     pub(super) fn within_budget(
         &mut self,
         terms: &Terms,
-        facts: &Facts,
-        (text, given): (&Text, &Given),
+        subject: &Subject<'_>,
         course: Course,
-        petition: impl FnOnce(&Self, Arc<Grounds>) -> Petition,
+        message: impl FnOnce() -> Message,
         out: &mut Output,
     ) -> Course {
+        let Subject { text, given, whole, .. } = subject;
+        let facts = &whole.facts;
         let Course::Pass(Passage { grounds: Some(grounds), grant: None, .. }) = &course else { return course };
         let refused = std::mem::take(&mut self.unraised);
         let raised = terms.purse.raised_for(text.shape().digest.0).filter(|_| !refused);
@@ -179,8 +190,9 @@ impl Linked {
             self.unraised = refused;
             return Course::Pause;
         }
-        let petition = Petition { over: Some(over), purpose, ..petition(self, Arc::clone(&grounds)) };
-        self.inquiry = Inquiry::Petitioned(grounds);
+        let petition = Petition { over: Some(over), purpose, ..self.petition(subject.clone(), message(), Arc::clone(&grounds)) };
+        let open_work = petition.open_work;
+        self.inquiry = Inquiry::Petitioned(Asked { grounds, facts: Arc::clone(facts), open_work, before: None, cancelled: false });
         out.demand(Demand::Petition(Box::new(petition)));
         Course::Pause
     }
@@ -281,9 +293,9 @@ impl Linked {
     /// What the desk is asked for, unless it is being asked something else already.
     fn ticket(&self, over: Over) -> Option<Petition> {
         let run = self.expected.head().and_then(Expected::run).filter(|_| !self.inquiry.is_open())?;
-        let (Matter { text, way, given, message }, grounds) = (run.matter.as_ref()?, run.grounds.as_ref()?);
-        let circumstances = Circumstances { grounds: Some(Arc::clone(grounds)), ..Circumstances::plain(*way, given.clone(), true) };
-        let petition = self.petition(text, &run.facts, message.clone(), circumstances, Arc::clone(grounds));
+        let (Matter { text, way, given, whole, message }, grounds) = (run.matter.as_ref()?, run.grounds.as_ref()?);
+        let subject = Subject { text, way: *way, given: given.clone(), whole };
+        let petition = self.petition(subject, message.clone(), Arc::clone(grounds));
         Some(Petition { over: Some(over), purpose: Purpose::Ticket, ..petition })
     }
 

@@ -12,7 +12,6 @@ use crate::audit::{Digest, Digester, Event, Note, Shape};
 use crate::gate::Grounds;
 use crate::gate::hold::HoldId;
 use crate::sql::facts::Facts;
-use crate::sql::remade::{self, Remade};
 use crate::sql::{shape, tags};
 
 use super::output::Output;
@@ -39,8 +38,6 @@ pub struct Text {
     digest: Digest,
     length: u32,
     tags: Option<Rc<[Tag]>>,
-    /// Names that it may give to something else.
-    pub remade: Option<Rc<[Remade]>>,
     /// As it was sent, where originals are kept.
     original: Option<Rc<Zeroizing<Vec<u8>>>>,
 }
@@ -60,13 +57,11 @@ impl Recorder {
         let mut tags = Vec::new();
         tags::read(sql, |name, value| tags.push(Tag { name: name.to_owned(), value: tags::screened(value).into_owned() }));
         let (shape, met) = self.shape(sql, facts);
-        let remade = remade::read(sql, &shape.text);
         let text = Text {
             shape,
             digest: self.digester.digest(sql),
             length: u32::try_from(sql.len()).unwrap_or(u32::MAX),
             tags: (!tags.is_empty()).then(|| tags.into()),
-            remade: (!remade.is_empty()).then(|| remade.into()),
             original: self.originals.then(|| Rc::new(Zeroizing::new(sql.to_vec()))),
         };
         (text, met)
@@ -75,14 +70,14 @@ impl Recorder {
     /// A text that went to the server inside another statement, and is known by the name it has there.
     pub fn made_in_sql(&self, what: &'static str, name: &[u8]) -> Text {
         self.scratch.replace(format!("({what} made in SQL)"));
-        Text { shape: self.remembered(None).0, digest: self.digester.digest(name), length: 0, tags: None, remade: None, original: None }
+        Text { shape: self.remembered(None).0, digest: self.digester.digest(name), length: 0, tags: None, original: None }
     }
 
     /// A text of which the record says only that it came.
     pub fn unread(&self, sql: &[u8]) -> Text {
         self.scratch.replace("(one shape too many)".to_owned());
         let length = u32::try_from(sql.len()).unwrap_or(u32::MAX);
-        Text { shape: self.remembered(None).0, digest: self.digester.digest(sql), length, tags: None, remade: None, original: None }
+        Text { shape: self.remembered(None).0, digest: self.digester.digest(sql), length, tags: None, original: None }
     }
 
     /// The next text of this shape is the first one again.

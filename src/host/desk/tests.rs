@@ -152,6 +152,7 @@ fn asking(message: Message) -> Petition {
         task: Some("clean up".into()),
         settings: Vec::new(),
         open_work: false,
+        awaited: None,
         over: None,
         purpose: Purpose::Run,
         statement,

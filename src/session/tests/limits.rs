@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::gate::budget::{Allowance, Limits};
-use crate::gate::hold::{Quantity, Standing, State};
+use crate::gate::hold::{Over, Quantity};
 use crate::session::asking::Purpose;
 
 use super::*;
@@ -81,10 +81,10 @@ fn before_the_sync_of_a_pipeline() {
         let mut bench = Bench::new(five_rows());
         bench.settle(&Script::default().run("insert").run(rows).flush());
         assert_eq!(tell(&bench.outcome.to_client), "1 2 C 1 2 D D D D D E=PS004");
-        bench.settle(&Script::default().run("third").sync().run("other").sync());
+        bench.settle(&Script::default().run("third").sync().run("commit").sync());
         let outcome = bench.finish();
         assert_eq!(tell(&outcome.to_client), "1 2 C 1 2 D D D D D E=PS004 Z=I 1 2 C Z=I");
-        assert_eq!(outcome.committed, ["other"]);
+        assert!(outcome.committed.is_empty());
         assert!(!outcome.ran.contains(&"third".to_owned()));
     }
 }
@@ -116,7 +116,7 @@ fn what_was_taken_counts_for_the_next_statement_and_frees_after_a_window() {
 fn a_ticket_is_asked_for_with_the_statement_that_was_stopped() {
     let mut bench = Bench::new(five_rows());
     bench.settle(&Script::default().query("rows 9").parse("s", "rows 8").bind("", "s").execute("", 0).sync());
-    let asked: Vec<_> = bench.petitions.iter().map(|asked| (asked.message.sql(), asked.over.unwrap(), asked.purpose)).collect();
+    let asked: Vec<_> = bench.desk.over.iter().map(|asked| (asked.message.sql(), asked.over.unwrap(), asked.purpose)).collect();
     let over = Over { quantity: Quantity::SensitiveRows, limit: 5, raised: 1_000 };
     assert_eq!(asked[0], (&b"rows 9"[..], over, Purpose::Ticket));
     bench.finish();
@@ -161,11 +161,6 @@ fn rows_brought_in_count_over_a_window() {
     }
 }
 
-fn granted(over: Over) -> Reply {
-    let mut standing = Standing { id: HoldId::of(7), state: State::Approved, until: 1 };
-    Reply::Granted(standing.spend(0, Some(over)).unwrap())
-}
-
 #[test]
 fn a_budget_that_is_used_up_is_told_before_anything_runs() {
     let mut bench = Bench::new(five_rows());
@@ -173,11 +168,12 @@ fn a_budget_that_is_used_up_is_told_before_anything_runs() {
     bench.settle(&Script::default().query("rows 1").run("rows 2").sync().query("rows 0"));
     assert_eq!(tell(&bench.outcome.to_client), "T D D D D D C Z=I E=PS004 Z=I 1 E=PS004 Z=I E=PS004 Z=I");
     let over = Over { quantity: Quantity::SensitiveRows, limit: 5, raised: 1_000 };
-    assert!(bench.petitions.iter().all(|asked| asked.over == Some(over) && asked.purpose == Purpose::Run));
-    assert_eq!(bench.petitions.len(), 3);
+    assert!(bench.desk.over.iter().all(|asked| asked.over == Some(over) && asked.purpose == Purpose::Run));
+    assert_eq!(bench.desk.over.len(), 3);
     // One of them is approved: it runs with the higher limit, and nobody else does.
-    bench.replies.push_back(granted(over));
-    bench.settle(&Script::default().query("rows 12").query("rows 1"));
+    bench.settle(&Script::default().query("rows 12"));
+    bench.decide(Verdict::Approve);
+    bench.settle(&Script::default().query("rows 12").query("rows 14"));
     assert!(tell(&bench.outcome.to_client).ends_with("T D D D D D D D D D D D D C Z=I E=PS004 Z=I"));
     bench.finish();
 }
@@ -189,19 +185,19 @@ fn an_approval_to_go_over_a_limit_is_found_by_what_it_was_given_for() {
     bench.settle(&Script::default().parse("", "rows 7").bind("", "").execute("", 0).sync());
     assert!(tell(&bench.outcome.to_client).ends_with("D D D D D E=PS004 Z=I"));
     bench.now += Duration::from_secs(700);
-    let shape = bench.petitions[0].statement.shape.0;
+    let shape = bench.desk.over[0].statement.shape.0;
+    bench.decide(Verdict::Approve);
     bench.session.terms.purse.raise(7, shape, over);
     // The first was approved for something else: it runs within the limits, and nothing is opened for it.
-    bench.replies.extend([Reply::Nothing, granted(over)]);
     let script = Script::default().run("rows 3").sync().parse("", "rows 7").bind("", "").execute("", 4).execute("", 4).sync();
     bench.settle(&script);
     assert!(
-        tell(&bench.outcome.to_client).ends_with("1 Z=I 2 D D D C Z=I 1 Z=I 2 D D D D s D D D C Z=I")
+        tell(&bench.outcome.to_client).ends_with("1 2 D D D C Z=I 1 2 D D D D s D D D C Z=I")
             || tell(&bench.outcome.to_client).ends_with("1 2 D D D C Z=I 1 2 D D D D s D D D C Z=I"),
         "{}",
         tell(&bench.outcome.to_client)
     );
-    assert_eq!(bench.petitions.iter().map(|asked| asked.purpose).collect::<Vec<_>>(), [Purpose::Ticket, Purpose::Redeem, Purpose::Redeem]);
+    assert_eq!(bench.desk.over.iter().map(|asked| asked.purpose).collect::<Vec<_>>(), [Purpose::Ticket, Purpose::Redeem, Purpose::Redeem]);
     bench.finish();
 }
 
@@ -221,11 +217,11 @@ fn questions_about_values_have_a_budget() {
     let ask = |value: &str| Script::default().query(&format!("select count(*) from customers where ssn like '{value}'"));
     for (value, asked) in [("1%", 0), ("2%", 0), ("1%", 1)] {
         bench.settle(&ask(value));
-        assert_eq!(bench.petitions.len(), asked, "{value}");
+        assert_eq!(bench.desk.over.len(), asked, "{value}");
     }
-    assert_eq!(bench.petitions[0].over.map(|over| over.quantity), Some(Quantity::Probes));
+    assert_eq!(bench.desk.over[0].over.map(|over| over.quantity), Some(Quantity::Probes));
     // Who asks nothing about values goes on.
     bench.settle(&Script::default().query("select 1").query("insert into customers values (1)"));
-    assert_eq!(bench.petitions.len(), 1);
+    assert_eq!(bench.desk.over.len(), 1);
     bench.finish();
 }

@@ -315,6 +315,28 @@ impl Server {
                 });
                 self.complete("DO");
             }
+            _ if sql.starts_with("prepare ") => {
+                let (name, inner) = sql.strip_prefix("prepare ").unwrap().split_once(" as ").unwrap();
+                self.statements.insert(name.as_bytes().to_vec(), inner.to_owned());
+                self.complete("PREPARE");
+            }
+            _ if sql.starts_with("execute ") => {
+                let name = sql.strip_prefix("execute ").unwrap();
+                let Some(inner) = self.statements.get(name.as_bytes()).cloned() else {
+                    self.fail("26000");
+                    return false;
+                };
+                return self.command(&inner, rest);
+            }
+            _ if sql.starts_with("deallocate ") => {
+                self.statements.remove(sql.strip_prefix("deallocate ").unwrap().as_bytes());
+                self.complete("DEALLOCATE");
+            }
+            _ if sql.starts_with("declare ") => {
+                let (name, inner) = sql.strip_prefix("declare ").unwrap().split_once(" cursor for ").unwrap();
+                self.portals.insert(name.as_bytes().to_vec(), (inner.to_owned(), 0));
+                self.complete("DECLARE CURSOR");
+            }
             "discard" => {
                 self.statements.clear();
                 self.portals.clear();
