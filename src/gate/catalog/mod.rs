@@ -66,7 +66,6 @@ type Place = u32;
 
 #[derive(Debug, Clone)]
 struct Schema {
-    oid: u32,
     name: Box<str>,
     /// The role may look into it.
     usable: bool,
@@ -315,9 +314,9 @@ impl Resolved {
 }
 
 impl Catalog {
-    /// The snapshot of an empty database: for those who have none.
-    pub fn of(generation: u64) -> Self {
-        Self { generation, ..Self::default() }
+    /// The search path that sessions of this role begin with.
+    pub fn path(&self) -> &str {
+        &self.path
     }
 
     pub fn relation_count(&self) -> usize {

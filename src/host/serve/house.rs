@@ -12,6 +12,7 @@ use crate::audit::event::{ConfigChanged, PolicyChanged, Started};
 use crate::audit::{Digest, Digester};
 use crate::host::agents::AgentDirectory;
 use crate::host::arrival::Door;
+use crate::host::catalog::Catalogs;
 use crate::host::config::{ClientTls, Config, KeepSql, PublicUrl, Sources};
 use crate::host::desk::{Desk, Options};
 use crate::host::greetings::Greetings;
@@ -61,6 +62,7 @@ pub struct Running {
     /// Links between two sessions.
     pub pool: Pool<Spare>,
     pub keepalive: Keepalive,
+    pub catalogs: Catalogs,
     /// What servers reported under this configuration.
     pub greetings: Greetings,
 }
@@ -90,7 +92,7 @@ impl Running {
             patience: config.capacity.wait.unwrap_or(FOREVER),
         });
         let pool = Pool::new(config.capacity.idle);
-        Ok(Self { config, door, connector, limits, pool, keepalive, greetings: Greetings::default() })
+        Ok(Self { config, door, connector, limits, pool, keepalive, catalogs: Catalogs::default(), greetings: Greetings::default() })
     }
 }
 
