@@ -21,6 +21,7 @@ pub mod link;
 pub mod log;
 pub mod people;
 pub mod pool;
+pub mod purses;
 pub mod registry;
 pub mod relay;
 pub mod report;

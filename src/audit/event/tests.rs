@@ -75,7 +75,7 @@ fn samples() -> Vec<Event> {
         Continued { session: 1, who: signed_in(), body: claims }.into(),
         SignedOut { session: 1, executions: 2, code: Some("57P01".into()) }.into(),
         Denied { address: None, code: "28P01".into(), agent: None, body: words() }.into(),
-        ShapeMet { shape: digest, body: Some(Box::new(ShapeText { text: "select ?".to_owned() })) }.into(),
+        ShapeMet { shape: digest, body: Some(Box::new(ShapeText { text: "select ?".to_owned(), relations: vec!["t".to_owned()] })) }.into(),
         Begun { statement: statement(false), body: None }.into(),
         Begun { statement: statement(true), body: sent() }.into(),
         Prepared { statement: statement(false), body: sent() }.into(),

@@ -279,6 +279,8 @@ pub struct Resolved {
     /// Why there are more than the text tells, in words for people.
     pub findings: Vec<Box<str>>,
     pub relations: Vec<Relation>,
+    /// There are more relations than are listed.
+    pub unlisted: bool,
     /// Every object that a name stands for: what an approval is bound to. In order, each once.
     pub objects: Vec<u32>,
     /// Reads rows of tables that are not declared harmless.

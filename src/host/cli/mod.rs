@@ -105,6 +105,9 @@ struct Serve {
     /// Where agents connect [default: 127.0.0.1:6432]
     #[arg(long, value_name = "ADDR:PORT", value_parser = listen)]
     listen: Option<(String, u16)>,
+    /// What may pass: a file, or one of default, read-only, strict, observe [default: default] [env: PGSLUICE_POLICY_FILE]
+    #[arg(long, value_name = "POLICY")]
+    policy: Option<String>,
     #[command(flatten)]
     state: StateFolder,
     #[command(flatten)]
@@ -263,7 +266,8 @@ fn without_urls(text: &str) -> String {
 }
 
 fn serve(command: Serve, environment: BTreeMap<String, String>) -> Result<(), Failure> {
-    let flags = Flags { upstream: command.upstream, listen: command.listen, state: command.state.state.map(PathBuf::from) };
+    let flags =
+        Flags { upstream: command.upstream, listen: command.listen, state: command.state.state.map(PathBuf::from), policy: command.policy };
     let sources = sources(command.file, flags, environment);
     let config = Config::load(&sources)?;
     let log = super::log::init(&config.log);

@@ -56,7 +56,8 @@ pub fn run(once: bool) -> Result<(), DemoError> {
         ("PGSLUICE_UPSTREAM".to_owned(), cluster.url().expose().to_owned()),
         ("PGSLUICE_WEB_LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
     ]);
-    let flags = Flags { upstream: None, listen: Some(("127.0.0.1".to_owned(), 0)), state: Some(cluster.folder().join("state")) };
+    let (listen, state) = (Some(("127.0.0.1".to_owned(), 0)), Some(cluster.folder().join("state")));
+    let flags = Flags { listen, state, ..Flags::default() };
     let sources = Sources { file: None, environment, flags };
     let config = Config::load(&sources)?;
     let log = log::init(&config.log);

@@ -107,6 +107,7 @@ impl Gatherer {
                     self.gaps.without_an_end = self.gaps.without_an_end.saturating_add(left);
                 }
             }
+            Event::ShapeMet(event) => self.volumes.shape(event),
             Event::Begun(event) => {
                 self.sessions.begun(event.statement.session);
                 if within {
@@ -196,7 +197,6 @@ impl Gatherer {
             Event::GrantEnded(_) if within => self.holds.grant_ended(),
             // They carry the record itself, count elsewhere, or are not of the period.
             Event::Checkpointed(_)
-            | Event::ShapeMet(_)
             | Event::SignedOff(_)
             | Event::PersonSignedIn(_)
             | Event::PersonDenied(_)

@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 
 use super::house::{House, Running};
 use super::upstreams::Upstreams;
+use crate::audit::Digest;
 use crate::audit::event::{Claims, Denied, SignedIn, Word, Words};
 use crate::gate::judge::{Knowledge, Memory};
 use crate::gate::{Judge, Subject, settings};
@@ -161,7 +162,7 @@ fn who(upstreams: &Upstreams, running: &Running, from: Option<IpAddr>, tls: bool
         address: from.map(|from| from.to_string()),
         tls,
         process_id,
-        policy: None,
+        policy: Some(Digest::cut(&upstreams.house.policy.get().hash())),
         body: application.map(|application| Box::new(Claims { application: Some(application) })),
     }
 }
@@ -278,7 +279,7 @@ async fn begin(house: &Arc<House>, running: &Arc<Running>, upstreams: Upstreams,
         Err(trouble) => return Err((Report { severity: Severity::Fatal, ..trouble.report() }, stream)),
     };
     let terms = Terms {
-        judge: Judge::new(Arc::clone(&upstreams.subject), Arc::clone(&running.policy), Knowledge::Missing, memory),
+        judge: Judge::new(Arc::clone(&upstreams.subject), house.policy.get(), Knowledge::Missing, memory),
         frontend: running.config.limits.client,
         backend: running.config.limits.server,
         timeouts: Timeouts {
@@ -290,6 +291,7 @@ async fn begin(house: &Arc<House>, running: &Arc<Running>, upstreams: Upstreams,
         recorder,
         session: scribe.session(),
         unrecordable: None,
+        purse: house.purses.of(upstreams.agent.id),
     };
     tracing::debug!(agent = upstreams.agent.name, database = ?upstreams.manner.database, "session begins");
     let session = Session::new(terms, reported, Instant::now());

@@ -6,6 +6,7 @@ mod counsel;
 mod door;
 mod errands;
 mod house;
+mod in_force;
 mod upstreams;
 mod workers;
 
@@ -293,5 +294,6 @@ fn end_revoked(house: &House) {
         let report = Report::fatal("57P01", format!("the access of agent \"{name}\" was revoked"));
         house.registry.end_agent(agent, &report);
         house.desk.withdraw(agent);
+        house.purses.forget(agent);
     }
 }
