@@ -15,11 +15,13 @@ use crate::wire::ProtocolError;
 use crate::wire::frame::{self, Head};
 use crate::wire::frontend::{Bind, Execute, Frontend, Parse, Target, tag};
 use crate::wire::report::Report;
+use crate::wire::write;
 
 use super::Terms;
-use super::asking::{Course, Message, Parameters, Passage, Petition, Refusal};
+use super::asking::{Course, Message, Parameters, Passage, Petition, Purpose, Refusal};
 use super::columns::{Knowledge, Portal, ResultFormats, Statement};
 use super::expected::{About, Expected};
+use super::limits::Run;
 use super::linked::{Copy, Heed, Linked, Made, Remainder, Unnoted, named, send_describe_portal};
 use super::names::significant;
 use super::output::Output;
@@ -33,6 +35,7 @@ const PORTALS: usize = 10_000;
 impl Linked {
     pub fn client(&mut self, terms: &Terms, input: &[u8], taken: &mut usize, out: &mut Output) -> Result<(), ProtocolError> {
         let result = self.messages(terms, input, taken, out);
+        self.settle_lease(terms);
         self.note_unexecuted(out);
         result
     }
@@ -40,7 +43,7 @@ impl Linked {
     fn messages(&mut self, terms: &Terms, input: &[u8], taken: &mut usize, out: &mut Output) -> Result<(), ProtocolError> {
         loop {
             let rest = input.get(*taken..).unwrap_or_default();
-            if !self.pass_remainder(rest.len(), taken, out) {
+            if !self.pass_remainder(terms, rest, taken, out) {
                 return Ok(());
             }
             let rest = input.get(*taken..).unwrap_or_default();
@@ -49,7 +52,9 @@ impl Linked {
             }
             let Some(head) = frame::head(rest, &terms.frontend)? else { return Ok(()) };
             if head.tag == tag::COPY_DATA {
-                self.copy_data(terms, head, out);
+                if !self.copy_data(terms, head, taken, out) {
+                    return Ok(());
+                }
                 continue;
             }
             let Some(body) = rest.get(frame::HEAD..head.total()) else { return Ok(()) };
@@ -67,16 +72,18 @@ impl Linked {
     }
 
     /// Moves on in a message that is passed on or dropped as it comes. False when more bytes are needed for it.
-    fn pass_remainder(&mut self, available: usize, taken: &mut usize, out: &mut Output) -> bool {
+    fn pass_remainder(&mut self, terms: &Terms, available: &[u8], taken: &mut usize, out: &mut Output) -> bool {
         let (left, pass) = match self.from_client {
             Remainder::None => return true,
             Remainder::Pass(left) => (left, true),
             Remainder::Drop(left) => (left, false),
         };
-        let now = left.min(available);
+        let bytes = available.get(..left).unwrap_or(available);
+        let now = bytes.len();
         let end = taken.saturating_add(now);
         if pass {
             out.to_upstream.pass(*taken..end);
+            self.copy_passes(terms, bytes);
         }
         *taken = end;
         self.from_client = match left.saturating_sub(now) {
@@ -84,29 +91,35 @@ impl Linked {
             more if pass => Remainder::Pass(more),
             more => Remainder::Drop(more),
         };
-        self.from_client == Remainder::None
+        let whole = self.from_client == Remainder::None;
+        if whole && pass {
+            self.copy_passed(out);
+        }
+        whole
     }
 
-    /// CopyData is not held whole: it goes on as it comes, or is dropped as it comes.
-    fn copy_data(&mut self, terms: &Terms, head: Head, out: &mut Output) {
-        let mut pass = match (self.heed, self.copy) {
-            (Heed::SyncOnly | Heed::NoCopyData, _) => false,
-            // Outside a COPY the server ignores it; behind something in flight a COPY may be about to begin.
-            (Heed::All, _) => self.is_busy(),
-        };
-        let more = u64::try_from(head.body).unwrap_or(u64::MAX);
-        if pass && let Copy::In { bytes } = &mut self.copy {
-            *bytes = bytes.saturating_add(more);
-            self.tally.received = self.tally.received.saturating_add(more);
-            if let Some(limit) = terms.judge.policy.limits().copy_in_bytes.filter(|limit| *bytes > *limit) {
-                let report = Report::error("PS004", format!("COPY stopped by policy: more than {limit} bytes"));
-                self.refuse_copy(Box::new(report), out);
-                pass = false;
+    /// CopyData is not held whole: it goes on as it comes, or is dropped as it comes. False where it waits.
+    fn copy_data(&mut self, terms: &Terms, head: Head, taken: &mut usize, out: &mut Output) -> bool {
+        let takes = self.heed == Heed::All && self.copy == Copy::In;
+        if self.heed == Heed::All && !takes && self.is_busy() {
+            // A COPY may be about to begin, and its data is counted as what it is: whether it does is asked first.
+            if !self.expected.ready_is_due() {
+                out.to_upstream.make(|bytes| write::message(bytes, tag::FLUSH, |_| ()));
             }
-        } else if pass {
-            self.expected.push_data(more);
+            self.waiting = true;
+            return false;
         }
-        self.from_client = if pass { Remainder::Pass(head.total()) } else { Remainder::Drop(head.total()) };
+        // Outside a COPY the server ignores it.
+        if !takes || !self.copy_may_pass(terms, head.body, out) {
+            self.from_client = Remainder::Drop(head.total());
+            return true;
+        }
+        self.tally.received = self.tally.received.saturating_add(u64::try_from(head.body).unwrap_or(u64::MAX));
+        let end = taken.saturating_add(frame::HEAD);
+        out.to_upstream.pass(*taken..end);
+        *taken = end;
+        self.from_client = Remainder::Pass(head.body);
+        true
     }
 
     /// Whether what the message names is not certain yet: something sent about it earlier may still fail, and this message would be
@@ -153,7 +166,7 @@ impl Linked {
             (Heed::NoCopyData, _) => self.heed = Heed::All,
             (Heed::All, _) => {}
         }
-        let takes_data = matches!(self.copy, Copy::In { .. });
+        let takes_data = self.copy == Copy::In;
         match message {
             Frontend::CopyDone | Frontend::CopyFail(_) if takes_data => {
                 self.copy = Copy::InEnded;
@@ -194,8 +207,8 @@ impl Linked {
     }
 
     fn query(&mut self, terms: &Terms, sql: &[u8], range: Range<usize>, out: &mut Output) -> bool {
-        let text = terms.recorder.read(sql);
         let facts = terms.judge.read(sql);
+        let text = terms.recorder.read(sql, &facts);
         let message = || Message::Query(Zeroizing::new(sql.to_vec()));
         let course = self.decide(
             terms,
@@ -208,12 +221,14 @@ impl Linked {
             Course::Pass(passage) => {
                 self.ran(&facts, Some(&passage));
                 let Passage { permit, grounds, grant } = passage;
+                let way = (Way::Query, &text.plain());
+                let run = Run::new(&facts, grounds.as_ref(), grant.as_ref(), terms, &text, way, (sql.len(), message));
                 let circumstances =
                     Circumstances { grounds, hold: grant.map(|grant| grant.hold()), ..self.circumstances(Way::Query, text.plain()) };
                 let execution = self.account.begun(&text, circumstances, self.now, out);
                 self.forget_remade(&text);
                 out.to_upstream.pass_permitted(permit, range);
-                self.expected.push(Expected::Query { refusal: None, execution });
+                self.expected.push(Expected::Query { refusal: None, execution, run });
                 self.segment_ended();
             }
             Course::Refuse(refusal) => {
@@ -233,7 +248,14 @@ impl Linked {
     }
 
     /// What the desk is asked about a statement.
-    fn petition(&self, text: &Text, facts: &Arc<Facts>, message: Message, circumstances: Circumstances, grounds: Arc<Grounds>) -> Petition {
+    pub(super) fn petition(
+        &self,
+        text: &Text,
+        facts: &Arc<Facts>,
+        message: Message,
+        circumstances: Circumstances,
+        grounds: Arc<Grounds>,
+    ) -> Petition {
         let sent = circumstances.given.digest;
         let circumstances = Circumstances { grounds: Some(Arc::clone(&grounds)), ..circumstances };
         Petition {
@@ -245,6 +267,7 @@ impl Linked {
             settings: Vec::new(),
             open_work: self.has_open_work() || self.bound,
             over: None,
+            purpose: Purpose::Run,
             statement: self.account.held(text, &circumstances),
             sent,
             grounds,
@@ -287,7 +310,8 @@ impl Linked {
     }
 
     fn parse(&mut self, terms: &Terms, parse: Parse<'_>, range: Range<usize>, out: &mut Output) {
-        let text = terms.recorder.read(parse.sql);
+        let facts = terms.judge.read(parse.sql);
+        let text = terms.recorder.read(parse.sql, &facts);
         let refusal = if significant(parse.statement) == significant(&terms.reserved) {
             Some(Report::error("42P05", "this statement name is reserved"))
         } else if self.statements.len() >= STATEMENTS && !parse.statement.is_empty() {
@@ -302,7 +326,6 @@ impl Linked {
         }
         out.to_upstream.pass(range);
         self.prepared = true;
-        let facts = terms.judge.read(parse.sql);
         self.ran(&facts, None);
         let statement = Rc::new(Statement {
             facts,
@@ -346,10 +369,14 @@ impl Linked {
         match course {
             Course::Pass(passage) => {
                 self.ran(&facts, Some(&passage));
-                let Passage { permit, grant, .. } = passage;
-                out.to_upstream.pass_permitted(permit, range);
+                let Passage { permit, grounds, grant } = passage;
+                out.to_upstream.pass_permitted(permit, range.clone());
                 self.bound = true;
+                let message = || bound_message(statement.as_deref(), &bind);
+                let length = range.len().saturating_add(statement.as_ref().map_or(0, |statement| statement.sql.len()));
+                let run = Run::new(&facts, grounds.as_ref(), grant.as_ref(), terms, text, (Way::Bind, &given), (length, message));
                 let portal = Rc::new(Portal {
+                    run,
                     text: text.clone(),
                     statement,
                     formats: ResultFormats::of(&bind.result_formats),
@@ -461,7 +488,8 @@ impl Linked {
             self.expected.push(Expected::Describe { about, shown: false });
         }
         out.to_upstream.pass_permitted(permit, range);
-        self.expected.push(Expected::Execute { portal, refusal: None, execution });
+        let run = portal.as_ref().map_or_else(|| Run::unknown(&unknown_facts()), |portal| Rc::clone(&portal.run));
+        self.expected.push(Expected::Execute { portal, refusal: None, execution, run });
         self.executed = true;
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use super::limits::Run;
 use super::names::Remake;
 use super::recording::{Given, Noted, Text};
 use crate::gate::Grant;
@@ -70,6 +71,7 @@ pub struct Portal {
     /// It was bound by an approval, which is for the whole of its run.
     pub grant: Option<Grant>,
     pub noted: Noted,
+    pub run: Rc<Run>,
     /// It was run before.
     pub begun: Cell<bool>,
     /// SQL may have given its name to another one.

@@ -119,6 +119,7 @@ impl Linked {
                 }
                 Inquiry::Granted(grant, grounds)
             }
+            Reply::Nothing => Inquiry::None,
             Reply::Refused(report) => Inquiry::Refused { report: Box::new(report), hold: None, grounds },
             Reply::Waiting(waiting) => {
                 let until =

@@ -15,10 +15,12 @@ use super::Parameters;
 use super::asking::Inquiry;
 use super::columns::{Columns, Knowledge, Portal, Statement};
 use super::expected::{Expected, Queue};
+use super::limits::{Counting, Halt};
 use super::names::{Names, Remake};
 use super::output::Output;
 use super::recording::{Account, Circumstances, Tally, code_word, outcome_of};
 use crate::gate::Grant;
+use crate::gate::budget::Lease;
 use crate::gate::hold::HoldId;
 
 /// The linked state. Fields are for this module, `client` and `upstream` only.
@@ -65,6 +67,12 @@ pub struct Linked {
     pub(super) tainted: bool,
     /// Approvals used inside the transaction that is open.
     pub(super) reserved: Vec<HoldId>,
+    /// Charged in this step and not used yet.
+    pub(super) lease: Lease,
+    pub(super) counting: Counting,
+    pub(super) halt: Option<Halt>,
+    /// A cancel of ours is on its way: what is sent now could be what it hits.
+    pub(super) stopping: bool,
     /// What the host last said the time is.
     pub(super) now: Instant,
 }
@@ -98,9 +106,7 @@ pub enum Heed {
 pub enum Copy {
     None,
     /// The server takes data; the client has not ended it.
-    In {
-        bytes: u64,
-    },
+    In,
     /// The client sent the end of its data.
     InEnded,
     Out,
@@ -140,6 +146,10 @@ impl Linked {
             bound: false,
             tainted: false,
             reserved: Vec::new(),
+            lease: Lease::NONE,
+            counting: Counting::default(),
+            halt: None,
+            stopping: false,
             now,
         }
     }
@@ -157,7 +167,7 @@ impl Linked {
     }
 
     pub fn takes_client_bytes(&self) -> bool {
-        !self.leaving && !self.waiting && !self.inquiry.is_open() && !self.expected.is_full()
+        !self.leaving && !self.waiting && !self.inquiry.is_open() && !self.is_stopping() && !self.expected.is_full()
     }
 
     pub fn left_of_client_message(&self) -> usize {
@@ -226,7 +236,7 @@ impl Linked {
     }
 
     /// Stops the COPY that takes data now: the server makes the error, the rest of the data is dropped.
-    pub(super) fn refuse_copy(&mut self, report: Box<Report>, out: &mut Output) {
+    pub(super) fn refuse_copy(&mut self, out: &mut Output) {
         out.to_upstream.make(|bytes| {
             write::message(bytes, tag::COPY_FAIL, |body| {
                 body.string(b"stopped by policy");
@@ -234,17 +244,16 @@ impl Linked {
         });
         self.heed = Heed::NoCopyData;
         self.copy = Copy::InEnded;
-        if let Some(Expected::Execute { refusal, .. } | Expected::Query { refusal, .. }) = self.expected.head_mut() {
-            *refusal = Some(report);
-        }
     }
 
     /// Gives the answers made here whose turn has come, and forgets what nothing answers.
     pub(super) fn settle(&mut self, out: &mut Output) {
         loop {
             match self.expected.head() {
+                // Who was told of an error is told nothing more up to its Sync.
+                Some(Expected::Local(_)) if self.halt.is_some() => {}
                 Some(Expected::Local(answer)) => out.to_client.make(|bytes| bytes.extend_from_slice(answer)),
-                Some(Expected::CopyEnd | Expected::CopyData(_)) => {}
+                Some(Expected::CopyEnd) => {}
                 _ => return,
             }
             self.expected.pop();
@@ -282,7 +291,7 @@ impl Linked {
         let noted = match self.expected.head()? {
             Expected::Parse { statement, .. } => statement.noted.get()?,
             Expected::Bind { portal, .. } => portal.noted.get()?,
-            Expected::Execute { execution, refusal, .. } | Expected::Query { execution, refusal } => {
+            Expected::Execute { execution, refusal, .. } | Expected::Query { execution, refusal, .. } => {
                 let number = execution.number;
                 match refusal.as_ref().map(|report| report.code.clone()) {
                     Some(code) => self.note_end(Outcome::Stopped, Some(code), out),
@@ -295,7 +304,6 @@ impl Linked {
             | Expected::ClosePortal { .. }
             | Expected::Sync { .. }
             | Expected::CopyEnd
-            | Expected::CopyData(_)
             | Expected::Refused(_)
             | Expected::Local(_) => return None,
         };
@@ -352,7 +360,6 @@ impl Linked {
             | Expected::Sync { .. }
             | Expected::Query { .. }
             | Expected::CopyEnd
-            | Expected::CopyData(_)
             | Expected::Refused(_)
             | Expected::Local(_) => {}
         }
@@ -409,7 +416,7 @@ impl super::expected::About {
     }
 }
 
-fn describe_reserved(reserved: &[u8], out: &mut Output) {
+pub(super) fn describe_reserved(reserved: &[u8], out: &mut Output) {
     out.to_upstream.make(|bytes| {
         write::message(bytes, tag::DESCRIBE, |body| {
             body.byte(b'S').string(reserved);

@@ -8,6 +8,7 @@ pub mod columns;
 mod deciding;
 mod expected;
 mod leaving;
+mod limits;
 mod linked;
 mod names;
 pub mod output;
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use crate::audit::event::{Way, Word};
 use crate::gate::Judge;
+use crate::gate::budget::{Bounds, Purse};
 use crate::gate::judge::Learned;
 use crate::wire::backend::{TransactionStatus, tag};
 use crate::wire::frame;
@@ -52,9 +54,16 @@ pub struct Terms {
     pub session: u64,
     /// Why nothing can be recorded now: then nothing is sent that a server would look at.
     pub unrecordable: Option<Report>,
+    /// What the agent took, in all its sessions.
+    pub purse: Arc<Purse>,
 }
 
 impl Terms {
+    /// The limits in force.
+    fn bounds(&self) -> Bounds {
+        Bounds { limits: self.judge.policy.limits(), allowance: self.judge.policy.allowance() }
+    }
+
     /// Notes that a statement was not sent. Where that cannot be recorded it is counted at least.
     fn note_refusal(&self, account: &Account, text: &Text, circumstances: Circumstances, report: &Report, out: &mut Output) {
         if self.unrecordable.is_some() {
@@ -146,7 +155,15 @@ impl Session {
     pub fn answered(&mut self, reply: Reply, now: Instant, out: &mut Output) {
         self.tick(now);
         if let Stage::Linked(linked) = &mut self.stage {
-            linked.answered(reply, out);
+            if linked.awaits_ticket() { linked.ticket_answered(reply) } else { linked.answered(reply, out) }
+        }
+        self.after(now, out);
+    }
+
+    /// The cancel that `Demand::Stop` asked for has reached the server, or never will.
+    pub fn stopped(&mut self, now: Instant, out: &mut Output) {
+        if let Stage::Linked(linked) = &mut self.stage {
+            linked.stopped();
         }
         self.after(now, out);
     }
@@ -515,8 +532,8 @@ impl Unlinked {
 /// What the record says of a message that was refused without a link. Without one nothing was prepared, so the others name nothing.
 fn refused_text(terms: &Terms, message: Frontend<'_>) -> Option<(Text, Way)> {
     match message {
-        Frontend::Query(sql) => Some((terms.recorder.read(sql), Way::Query)),
-        Frontend::Parse(parse) => Some((terms.recorder.read(parse.sql), Way::Parse)),
+        Frontend::Query(sql) => Some((terms.recorder.read(sql, &terms.judge.read(sql)), Way::Query)),
+        Frontend::Parse(parse) => Some((terms.recorder.read(parse.sql, &terms.judge.read(parse.sql)), Way::Parse)),
         Frontend::FunctionCall => Some((terms.recorder.made_in_sql("a function call", b""), Way::FunctionCall)),
         Frontend::Bind(_)
         | Frontend::Describe(_)

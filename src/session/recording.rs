@@ -1,7 +1,7 @@
 //! What is noted about statements: which text, which parameters, how it went. It keeps no text but the shape's, and no value.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,7 +11,7 @@ use crate::audit::seal::{Original, Parameter};
 use crate::audit::{Digest, Digester, Event, Note, Shape};
 use crate::gate::Grounds;
 use crate::gate::hold::HoldId;
-use crate::gate::policy::PolicyHash;
+use crate::sql::facts::Facts;
 use crate::sql::remade::{self, Remade};
 use crate::sql::{shape, tags};
 
@@ -50,10 +50,11 @@ impl Recorder {
         Self { digester, originals, known: RefCell::default(), scratch: RefCell::default() }
     }
 
-    pub fn read(&self, sql: &[u8]) -> Text {
+    /// `facts` are those of the text.
+    pub fn read(&self, sql: &[u8], facts: &Facts) -> Text {
         let mut tags = Vec::new();
         tags::read(sql, |name, value| tags.push(Tag { name: name.to_owned(), value: tags::screened(value).into_owned() }));
-        let shape = self.shape(sql);
+        let shape = self.shape(sql, facts);
         let remade = remade::read(sql, &shape.text);
         Text {
             shape,
@@ -68,26 +69,27 @@ impl Recorder {
     /// A text that went to the server inside another statement, and is known by the name it has there.
     pub fn made_in_sql(&self, what: &'static str, name: &[u8]) -> Text {
         self.scratch.replace(format!("({what} made in SQL)"));
-        Text { shape: self.remembered(), digest: self.digester.digest(name), length: 0, tags: None, remade: None, original: None }
+        Text { shape: self.remembered(None), digest: self.digester.digest(name), length: 0, tags: None, remade: None, original: None }
     }
 
-    fn shape(&self, sql: &[u8]) -> Arc<Shape> {
+    fn shape(&self, sql: &[u8], facts: &Facts) -> Arc<Shape> {
         let mut scratch = self.scratch.borrow_mut();
         scratch.clear();
         shape::write(sql, &mut scratch);
         drop(scratch);
-        self.remembered()
+        self.remembered(Some(facts))
     }
 
-    /// The shape whose text is in the scratch.
-    fn remembered(&self) -> Arc<Shape> {
+    /// The shape whose text is in the scratch; its facts are looked at where it is met for the first time.
+    fn remembered(&self, facts: Option<&Facts>) -> Arc<Shape> {
         let scratch = self.scratch.borrow();
         let mut known = self.known.borrow_mut();
         if let Some(shape) = known.get(scratch.as_str()) {
             return Arc::clone(shape);
         }
         let text: Box<str> = scratch.as_str().into();
-        let shape = Arc::new(Shape { digest: self.digester.digest(text.as_bytes()), text: text.clone() });
+        let shape =
+            Arc::new(Shape { digest: self.digester.digest(text.as_bytes()), text: text.clone(), relations: relations(facts, &text) });
         // Who sends ever new shapes gains nothing from their being remembered.
         if known.len() >= SHAPES {
             known.clear();
@@ -111,6 +113,25 @@ impl Recorder {
         let digest = self.digester.with_parameters(text.digest, [bind.parameter_formats.bytes(), bind.parameters.bytes()]);
         Given { digest, parameters, original }
     }
+}
+
+/// Relations of one shape that are noted: more than any statement that people wrote.
+const RELATIONS: usize = 256;
+
+/// What a shape's statements name. What its text does not show, for it may be a value in the wrong quotes, is not told here either.
+fn relations(facts: Option<&Facts>, shape: &str) -> Box<[Box<str>]> {
+    let shape = shape.to_ascii_lowercase();
+    let shown = |name: &str| shape.contains(&name.to_ascii_lowercase());
+    let all = facts.into_iter().flat_map(|facts| &facts.statements).flat_map(|statement| &statement.relations);
+    let named = all.filter(|relation| shown(&relation.name) && relation.schema.as_deref().is_none_or(shown));
+    let names: BTreeSet<Box<str>> = named
+        .map(|relation| match &relation.schema {
+            Some(schema) => format!("{schema}.{}", relation.name).into(),
+            None => relation.name.clone(),
+        })
+        .take(RELATIONS)
+        .collect();
+    names.into_iter().collect()
 }
 
 /// Under which number something was noted, if it was yet.
@@ -232,7 +253,7 @@ impl Account {
             },
             effects: grounds.map(|grounds| grounds.effects.bits()),
             rule: grounds.map(|grounds| grounds.rule.to_string()),
-            policy: grounds.map(|grounds| cut(&grounds.policy)),
+            policy: grounds.map(|grounds| Digest::cut(&grounds.policy)),
             hold: circumstances.hold.map(HoldId::number),
         };
         let body = text.tags.as_ref().map(|tags| Box::new(Sent { tags: tags.to_vec(), ..Sent::default() }));
@@ -315,15 +336,6 @@ impl Account {
     pub fn signed_out(&self, code: Option<Word>, out: &mut Output) {
         out.note(SignedOut { session: self.session, executions: self.executions.get(), code }.into());
     }
-}
-
-/// The digest of a policy, as records have it.
-fn cut(hash: &PolicyHash) -> Digest {
-    let mut digest = Digest::default();
-    for (byte, known) in digest.0.iter_mut().zip(hash) {
-        *byte = *known;
-    }
-    digest
 }
 
 /// The outcome that an error of the server is.

@@ -129,6 +129,7 @@ fn serve(stream: std::net::TcpStream, links: Links) {
         recorder: Rc::new(Recorder::new(Digester::new(&[1; 32]), false)),
         session: scribe.session(),
         unrecordable: None,
+        purse: Arc::default(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let local = tokio::task::LocalSet::new();

@@ -164,6 +164,10 @@ events! {
     55 GrantEnded "grant-ended" with Words,
     56 Returned "returned",
     60 SealingKey "sealing-key",
+    70 PersonSignedIn "person-signed-in",
+    71 PersonDenied "person-sign-in-denied" with Words,
+    72 PersonSignedOut "person-signed-out",
+    73 HoldRead "hold-read",
 }
 
 /// What a person wrote, or what names something a person or an agent wrote.

@@ -212,3 +212,16 @@ pub struct GrantEnded {
     #[cbor(skip)]
     pub body: Option<Box<Words>>,
 }
+
+/// Somebody looked at what is held: the statement was shown to them.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct HoldRead {
+    #[n(0)]
+    pub hold: u64,
+    #[n(1)]
+    pub by: String,
+    /// Web, API.
+    #[n(2)]
+    pub through: Word,
+}

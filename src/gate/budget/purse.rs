@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Allowance, Amount, Exceeded, Over};
+use super::{Allowance, Amount};
+use crate::gate::hold::{Over, Quantity};
 
 /// Into so many parts a window is cut: what was taken is free again at most one part later than it might be.
 const PARTS: u32 = 60;
@@ -57,11 +58,24 @@ struct Raised {
     over: Over,
 }
 
+/// What is used up: there is no more than this of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exceeded {
+    pub quantity: Quantity,
+    pub limit: u64,
+}
+
 /// An amount that was charged and may be given back as far as it was not used.
 #[derive(Debug, Clone, Copy)]
 pub struct Lease {
     part: u64,
     pub left: Amount,
+}
+
+impl Default for Lease {
+    fn default() -> Self {
+        Self::NONE
+    }
 }
 
 impl Lease {
@@ -120,8 +134,8 @@ impl Purse {
 
     /// A question about a sensitive column is about to be asked. The same question counts once.
     pub fn probe(&self, now: Instant, allowance: &Allowance, question: ShapeKey) -> Result<(), Exceeded> {
-        let Some(bound) = allowance.probes else { return Ok(()) };
-        let bound = usize::try_from(bound.min(MOST_PROBES)).unwrap_or(usize::MAX);
+        let Some(limit) = allowance.probes else { return Ok(()) };
+        let bound = usize::try_from(limit.min(MOST_PROBES)).unwrap_or(usize::MAX);
         let probes = &mut self.window().probes;
         if let Some(asked) = probes.get_mut(&question) {
             *asked = now;
@@ -131,7 +145,7 @@ impl Purse {
             probes.retain(|_, asked| asked.checked_add(allowance.window).is_none_or(|over| over > now));
         }
         if probes.len() >= bound {
-            return Err(Exceeded::Probes);
+            return Err(Exceeded { quantity: Quantity::Probes, limit });
         }
         probes.insert(question, now);
         Ok(())
@@ -238,23 +252,20 @@ impl Window {
     }
 }
 
-/// What of it is above its bound, among what is asked for.
+/// What of it is above its bound, among what is asked for, and that bound.
 pub(super) fn exceeded(allowance: &Allowance, taken: Amount, asked: Amount) -> Option<Exceeded> {
-    let above = |bound: Option<u64>, taken: u64, asked: u64| asked > 0 && bound.is_some_and(|bound| taken > bound);
     // The narrowest first: it says most.
-    if above(allowance.sensitive_rows, taken.sensitive, asked.sensitive) {
-        Some(Exceeded::Sensitive)
-    } else if above(allowance.rows, taken.rows, asked.rows) {
-        Some(Exceeded::Rows)
-    } else if above(allowance.bytes, taken.bytes, asked.bytes) {
-        Some(Exceeded::Bytes)
-    } else if above(allowance.copy_in_rows, taken.copied, asked.copied) {
-        Some(Exceeded::CopyInRows)
-    } else if above(allowance.shape_bytes, taken.shapes, asked.shapes) {
-        Some(Exceeded::ShapeBytes)
-    } else {
-        None
-    }
+    let each = [
+        (Quantity::SensitiveRows, allowance.sensitive_rows, taken.sensitive, asked.sensitive),
+        (Quantity::Rows, allowance.rows, taken.rows, asked.rows),
+        (Quantity::Bytes, allowance.bytes, taken.bytes, asked.bytes),
+        (Quantity::CopyInRows, allowance.copy_in_rows, taken.copied, asked.copied),
+        (Quantity::ShapeBytes, allowance.shape_bytes, taken.shapes, asked.shapes),
+    ];
+    each.into_iter().find_map(|(quantity, bound, taken, asked)| {
+        let limit = bound.filter(|bound| asked > 0 && taken > *bound)?;
+        Some(Exceeded { quantity, limit })
+    })
 }
 
 impl Amount {

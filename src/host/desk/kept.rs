@@ -125,6 +125,9 @@ fn number(quantity: Quantity) -> u8 {
         Quantity::Bytes => 1,
         Quantity::CopyInRows => 2,
         Quantity::CopyInBytes => 3,
+        Quantity::SensitiveRows => 4,
+        Quantity::Probes => 5,
+        Quantity::ShapeBytes => 6,
     }
 }
 
@@ -143,9 +146,9 @@ struct KeptMatter {
     findings: Vec<String>,
     #[n(5)]
     relations: Vec<KeptRelation>,
-    /// Rows that come back, the most at any step, cost.
+    /// Rows that leave, the most at any step, cost, rows made, rows read.
     #[n(6)]
-    estimate: Option<(f64, f64, f64)>,
+    estimate: Option<(f64, f64, f64, f64, f64)>,
 }
 
 #[derive(Encode, Decode)]
@@ -193,7 +196,7 @@ impl Matter {
             task: self.task.as_deref().map(str::to_owned),
             findings: owned(&self.findings),
             relations: self.relations.iter().map(KeptRelation::of).collect(),
-            estimate: self.estimate.map(|estimate| (estimate.rows, estimate.widest, estimate.cost)),
+            estimate: self.estimate.map(|estimate| (estimate.rows, estimate.widest, estimate.cost, estimate.made, estimate.read)),
         })
     }
 
@@ -213,7 +216,7 @@ impl Matter {
             task: kept.task.map(Into::into),
             findings: boxed(kept.findings),
             relations: kept.relations.into_iter().map(KeptRelation::relation).collect(),
-            estimate: kept.estimate.map(|(rows, widest, cost)| Estimate { rows, widest, cost }),
+            estimate: kept.estimate.map(|(rows, widest, cost, made, read)| Estimate { rows, widest, cost, made, read }),
         })
     }
 }

@@ -24,6 +24,7 @@ use crate::audit::Digester;
 use crate::gate::Subject;
 pub use crate::gate::hold::{Decider, HoldId, State, Verdict};
 use crate::host::journal::{Journal, Unwritable};
+use crate::host::purses::Purses;
 use crate::host::state::{self, StateError};
 use crate::session::asking::{Message, Petition, Reply};
 use crate::wire::report::Report;
@@ -64,6 +65,7 @@ struct Shared {
     digester: Digester,
     options: Mutex<Arc<Options>>,
     book: Mutex<Book>,
+    purses: Arc<Purses>,
 }
 
 impl Shared {
@@ -82,8 +84,14 @@ impl Shared {
 
 impl Desk {
     /// Takes up what was left, as the journal says.
-    pub fn open(state: &state::State, journal: Arc<Journal>, digester: Digester, options: Options) -> Result<Self, DeskError> {
-        let shared = Arc::new(Shared { journal, digester, options: Mutex::new(Arc::new(options)), book: Mutex::default() });
+    pub fn open(
+        state: &state::State,
+        journal: Arc<Journal>,
+        digester: Digester,
+        options: Options,
+        purses: Arc<Purses>,
+    ) -> Result<Self, DeskError> {
+        let shared = Arc::new(Shared { journal, digester, options: Mutex::new(Arc::new(options)), book: Mutex::default(), purses });
         let clerk = Clerk::open(Arc::clone(&shared), Store::open(state)?, state.folder())?;
         Ok(Self { shared, thread: Thread::start(clerk).map_err(DeskError::Thread)? })
     }

@@ -91,6 +91,17 @@ impl Told {
                 Self { words: text(event.body.as_deref()), ..about(format!("grant {} by {}", event.grant, or_nobody(event.by.as_deref()))) }
             }
             Event::SealingKey(event) => about(format!("to {}", event.to)),
+            Event::PersonSignedIn(event) => {
+                about(format!("{} by {} from {}", event.person, event.through, event.address.as_deref().unwrap_or("here")))
+            }
+            Event::PersonDenied(event) => Self {
+                words: text(event.body.as_deref()),
+                ..about(format!("by {} from {}", event.through, event.address.as_deref().unwrap_or("here")))
+            },
+            Event::PersonSignedOut(event) => about(format!("{} by {}", event.person, event.through)),
+            Event::HoldRead(event) => {
+                Self { hold: Some(event.hold), ..about(format!("hold {} by {} by {}", event.hold, event.by, event.through)) }
+            }
         })
     }
 

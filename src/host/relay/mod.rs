@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
 use tokio::time::Sleep;
 
 use crate::gate::Judge;
@@ -136,6 +136,8 @@ pub struct Relay<C, S: Server> {
     client: Side<C>,
     link: Link<S>,
     asking: Option<Asking>,
+    /// Closed when the server has taken a cancel of the session's own.
+    stopping: Option<Receiver<()>>,
     output: Output,
     sleep: Option<Pin<Box<Sleep>>>,
     /// The client's lane ended with the end of a message when it was last empty.
@@ -245,6 +247,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
             client: Side::new(client, received),
             link: Link::None,
             asking: None,
+            stopping: None,
             output,
             sleep: None,
             whole: true,
@@ -290,6 +293,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
             let mut moved = self.hear_control(now, context);
             moved |= self.poll_link(now, context);
             moved |= self.poll_asking(now, context);
+            moved |= self.poll_stopping(now, context);
             moved |= self.poll_client(now, context);
             moved |= self.poll_upstream(now, context);
             self.record();
@@ -366,6 +370,21 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
             Answer::Decided => self.session.decided(now, &mut self.output),
         }
         self.client.fresh = true;
+        // The end of a run that was stopped waits for its ticket.
+        if let Link::Up(side, _) = &mut self.link {
+            side.fresh = true;
+        }
+        true
+    }
+
+    fn poll_stopping(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
+        let Some(stopping) = &mut self.stopping else { return false };
+        if stopping.poll_recv(context).is_pending() {
+            return false;
+        }
+        self.stopping = None;
+        self.session.stopped(now, &mut self.output);
+        self.client.fresh = true;
         true
     }
 
@@ -438,11 +457,20 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
     /// True when something was asked: only when it was polled will it wake us.
     fn carry_out_demands(&mut self) -> bool {
         let asked = self.asking.is_some();
+        let mut stops = false;
         for demand in self.output.demands.drain(..) {
             match (demand, &self.link) {
                 (Demand::Link, _) => self.link = Link::Connecting(Box::pin(self.server.connect())),
                 (Demand::Cancel, Link::Up(_, canceller)) => self.server.cancel(canceller, self.cancelled.take()),
                 (Demand::Cancel, Link::None | Link::Connecting(_)) => {}
+                (Demand::Stop, link) => {
+                    let (done, stopping) = tokio::sync::mpsc::channel(1);
+                    if let Link::Up(_, canceller) = link {
+                        self.server.cancel(canceller, Some(done));
+                    }
+                    self.stopping = Some(stopping);
+                    stops = true;
+                }
                 (Demand::Learn(need, message), _) => {
                     let asked = self.server.learn(need, message);
                     self.asking = Some(Box::pin(async { Answer::Found(asked.await) }));
@@ -463,7 +491,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
         }
         // Nothing ran, so there was nothing to cancel.
         self.cancelled = None;
-        !asked && self.asking.is_some()
+        stops || !asked && self.asking.is_some()
     }
 
     /// Sends both lanes as far as the streams take them. True when a lane became empty: what waited for that is nobody else's to wake.

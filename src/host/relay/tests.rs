@@ -71,6 +71,7 @@ fn relay() -> (Relay<DuplexStream, OneLink>, DuplexStream, DuplexStream) {
         recorder: Rc::new(Recorder::new(Digester::new(&[1; 32]), false)),
         session: 1,
         unrecordable: None,
+        purse: std::sync::Arc::default(),
     };
     let (client, ours) = duplex(NARROW);
     let (server, link) = duplex(NARROW);

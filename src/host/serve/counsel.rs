@@ -12,6 +12,7 @@ use crate::session::asking::{Message, Petition, Reply};
 
 impl Counsel for Upstreams {
     fn refresh(&self, judge: &mut Judge) {
+        self.house.policy.refresh(judge);
         judge.moment = Moment(crate::host::when::now() / 1_000_000);
     }
 

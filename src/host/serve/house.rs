@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use super::ServeError;
 use super::door::Arrivals;
 use super::errands::Errands;
-use crate::audit::event::{ConfigChanged, Started};
+use super::in_force::InForce;
+use crate::audit::event::{ConfigChanged, PolicyChanged, Started};
 use crate::audit::{Digest, Digester};
-use crate::gate::Policy;
 use crate::host::agents::AgentDirectory;
 use crate::host::arrival::Door;
-use crate::host::config::{ClientTls, Config, KeepSql, Sources};
+use crate::host::config::{ClientTls, Config, KeepSql, PublicUrl, Sources};
 use crate::host::desk::{Desk, Options};
 use crate::host::greetings::Greetings;
 use crate::host::journal::keys::Keys;
@@ -21,6 +21,7 @@ use crate::host::limits::{Bounds, Limits};
 use crate::host::link::{Connector, Minor, Spare};
 use crate::host::log::LogHandle;
 use crate::host::pool::Pool;
+use crate::host::purses::Purses;
 use crate::host::registry::Registry;
 use crate::host::state::State;
 use crate::host::stream::Keepalive;
@@ -44,7 +45,10 @@ pub struct House {
     pub registry: Arc<Registry>,
     pub errands: Errands,
     pub arrivals: Arc<Arrivals>,
+    pub purses: Arc<Purses>,
     pub desk: Arc<Desk>,
+    /// Also for sessions that began under another.
+    pub policy: InForce,
 }
 
 /// A configuration and what was made from it. A session keeps the one it began with.
@@ -56,7 +60,6 @@ pub struct Running {
     pub limits: Limits,
     /// Links between two sessions.
     pub pool: Pool<Spare>,
-    pub policy: Arc<Policy>,
     pub keepalive: Keepalive,
     /// What servers reported under this configuration.
     pub greetings: Greetings,
@@ -87,26 +90,31 @@ impl Running {
             patience: config.capacity.wait.unwrap_or(FOREVER),
         });
         let pool = Pool::new(config.capacity.idle);
-        Ok(Self {
-            config,
-            door,
-            connector,
-            limits,
-            pool,
-            policy: Arc::new(Policy::allow_all()),
-            keepalive,
-            greetings: Greetings::default(),
-        })
+        Ok(Self { config, door, connector, limits, pool, keepalive, greetings: Greetings::default() })
     }
 }
 
 impl House {
-    pub fn open(config: Config, sources: Sources, state: &State, log: LogHandle, journal: Arc<Journal>) -> Result<Self, ServeError> {
+    pub fn open(
+        config: Config,
+        sources: Sources,
+        state: &State,
+        log: LogHandle,
+        journal: Arc<Journal>,
+        public_url: Option<&str>,
+    ) -> Result<Self, ServeError> {
+        let mut options = Options { single_person: config.people.single_person, ..Options::default() };
+        if let Some(url) = public_url.or_else(|| config.web.public_url.as_ref().map(PublicUrl::as_str)) {
+            url.clone_into(&mut options.public_url);
+        }
         let digester = Keys::load(state.folder())?.digester;
+        let purses = Arc::<Purses>::default();
         Ok(Self {
-            desk: Arc::new(Desk::open(state, Arc::clone(&journal), digester.clone(), Options::default())?),
+            desk: Arc::new(Desk::open(state, Arc::clone(&journal), digester.clone(), options, Arc::clone(&purses))?),
+            purses,
             digester,
             journal,
+            policy: InForce::new(Arc::clone(&config.policy)),
             running: RwLock::new(Arc::new(Running::make(config)?)),
             sources,
             log,
@@ -120,7 +128,11 @@ impl House {
 
     pub fn record_start(&self) -> Result<(), Unwritable> {
         let config = Some(self.digest_of(&self.running().config));
-        self.journal.record(Started { version: env!("CARGO_PKG_VERSION").to_owned(), config, policy: None })?;
+        self.journal.record(Started {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            config,
+            policy: Some(Digest::cut(&self.policy.get().hash())),
+        })?;
         Ok(())
     }
 
@@ -150,7 +162,13 @@ impl House {
             Ok(new) => (self.digest_of(&new.config), running.config.changed(&new.config), false),
             Err(_) => (self.digest_of(&running.config), Vec::new(), true),
         };
-        if let Err(error) = self.journal.record(ConfigChanged { config, changed, refused }) {
+        let previous = Digest::cut(&self.policy.get().hash());
+        let policy = made.as_ref().ok().map(|new| Digest::cut(&new.config.policy.hash())).filter(|policy| *policy != previous);
+        let recorded = self.journal.record(ConfigChanged { config, changed, refused }).and_then(|seq| match policy {
+            Some(policy) => self.journal.record(PolicyChanged { policy, previous: Some(previous), by: None }),
+            None => Ok(seq),
+        });
+        if let Err(error) = recorded {
             tracing::error!(%error, "configuration not reloaded: the old one stays in force");
             return;
         }
@@ -163,6 +181,7 @@ impl House {
                 if let Err(error) = self.log.set(&new.config.log) {
                     tracing::warn!(%error, "the log level stays as it was");
                 }
+                self.policy.put(Arc::clone(&new.config.policy));
                 *self.running.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
                 // What they were made by is no longer in force.
                 self.close_links(running.pool.close());

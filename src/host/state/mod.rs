@@ -60,6 +60,8 @@ pub struct ListenerRecord {
     pub tls_required: bool,
     /// The database of agents that have none of their own.
     pub database: Option<String>,
+    /// What the links of people begin with.
+    pub web: Option<String>,
 }
 
 impl State {
@@ -179,10 +181,11 @@ impl State {
     }
 
     pub fn record_listener(&self, listener: &ListenerRecord) -> Result<(), StateError> {
-        let sql = "INSERT INTO listener (one, address, port, tls_required, database) VALUES (1, ?1, ?2, ?3, ?4)
+        let sql = "INSERT INTO listener (one, address, port, tls_required, database, web) VALUES (1, ?1, ?2, ?3, ?4, ?5)
                    ON CONFLICT (one) DO UPDATE SET address = excluded.address, port = excluded.port,
-                   tls_required = excluded.tls_required, database = excluded.database";
-        let row = (listener.address.to_string(), listener.port, listener.tls_required, &listener.database);
+                   tls_required = excluded.tls_required, database = excluded.database,
+                   web = excluded.web";
+        let row = (listener.address.to_string(), listener.port, listener.tls_required, &listener.database, &listener.web);
         self.connect()?.execute(sql, row).map_err(|error| self.error(error))?;
         Ok(())
     }
@@ -191,13 +194,13 @@ impl State {
     pub fn listener(&self) -> Result<Option<ListenerRecord>, StateError> {
         let row = self
             .connect()?
-            .query_row("SELECT address, port, tls_required, database FROM listener", (), |row| {
-                Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            .query_row("SELECT address, port, tls_required, database, web FROM listener", (), |row| {
+                Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
             })
             .optional()
             .map_err(|error| self.error(error))?;
-        Ok(row.and_then(|(address, port, tls_required, database)| {
-            Some(ListenerRecord { address: address.parse().ok()?, port, tls_required, database })
+        Ok(row.and_then(|(address, port, tls_required, database, web)| {
+            Some(ListenerRecord { address: address.parse().ok()?, port, tls_required, database, web })
         }))
     }
 }
@@ -245,7 +248,7 @@ mod tests {
         let folder = scratch.path().join("a/b");
         let state = State::open(&folder).unwrap();
         let connection = state.connect().unwrap();
-        connection.execute("INSERT INTO listener VALUES (1, '::1', 1, 0, NULL)", ()).unwrap();
+        connection.execute("INSERT INTO listener VALUES (1, '::1', 1, 0, NULL, NULL)", ()).unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&folder), 0o700);
         for name in ["state.db", "state.db-wal", "state.db-shm"] {
@@ -259,7 +262,7 @@ mod tests {
         let state = State::open(scratch.path()).unwrap();
         assert_eq!(state.listener().unwrap(), None);
         for (address, port, database) in [("127.0.0.1", 6432, None), ("::1", 7000, Some("d".to_owned()))] {
-            let record = ListenerRecord { address: address.parse().unwrap(), port, tls_required: port == 7000, database };
+            let record = ListenerRecord { address: address.parse().unwrap(), port, tls_required: port == 7000, database, web: None };
             state.record_listener(&record).unwrap();
             assert_eq!(State::open(scratch.path()).unwrap().listener().unwrap(), Some(record));
         }
@@ -272,7 +275,7 @@ mod tests {
             return;
         }
         let connection = State::open(scratch.path()).unwrap().connect().unwrap();
-        connection.execute("INSERT INTO listener VALUES (1, '::1', 1, 0, NULL)", ()).unwrap();
+        connection.execute("INSERT INTO listener VALUES (1, '::1', 1, 0, NULL, NULL)", ()).unwrap();
         for entry in fs::read_dir(scratch.path()).unwrap() {
             let entry = entry.unwrap();
             assert_eq!(entry.metadata().unwrap().uid(), 12_345, "{entry:?}");

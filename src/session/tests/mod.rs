@@ -129,6 +129,7 @@ pub fn terms(policy: Policy) -> Terms {
         recorder: Rc::new(Recorder::new(Digester::new(&[1; 32]), false)),
         session: 1,
         unrecordable: None,
+        purse: std::sync::Arc::default(),
     }
 }
 

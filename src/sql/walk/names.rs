@@ -1,5 +1,7 @@
 //! Names in a tree: relations, columns, functions, operators, types. Knows which names of `WITH` are in sight, and nothing of a catalog.
 
+use std::collections::BTreeSet;
+
 use super::super::effect::Effect;
 use super::super::facts::{Clause, Column, Function, How, Name, Opaque, Relation, Writes};
 use super::super::functions;
@@ -58,7 +60,16 @@ impl<'t> Walk<'t> {
         let found = self.named_relation(&range.catalogname, &range.schemaname, &range.relname, place)?;
         let alias = range.alias.as_ref().map_or(range.relname.as_str(), |alias| alias.aliasname.as_str());
         self.aliases.push((alias, found));
+        if range.alias.as_ref().is_some_and(|alias| !alias.colnames.is_empty()) {
+            // Its columns go by other names from here on: which they are a catalog knows.
+            self.every_column(found, alias, place.clause);
+        }
         Some(found)
+    }
+
+    fn every_column(&mut self, relation: usize, alias: &str, clause: Clause) {
+        let column = Column { relation: Some(relation), qualifier: Some(alias.into()), name: "*".into(), written: false, clause };
+        self.statement.columns.push(column);
     }
 
     pub(super) fn named_relation(&mut self, database: &str, schema: &str, name: &str, place: Place) -> Option<usize> {
@@ -120,6 +131,20 @@ impl<'t> Walk<'t> {
         };
         self.aliases.sort_unstable();
         self.aliases.dedup();
+        // A relation's name where a column could be is the whole row. Each name is looked up once: there may be many columns.
+        let unqualified = self.statement.columns.iter().filter(|column| column.qualifier.is_none());
+        let distinct: BTreeSet<(&str, Clause)> = unqualified.map(|column| (&*column.name, column.clause)).collect();
+        let rows: Vec<(usize, &str, Clause)> = distinct
+            .into_iter()
+            .flat_map(|(name, clause)| {
+                let first = self.aliases.partition_point(|(alias, _)| *alias < name);
+                let named = self.aliases.iter().skip(first).take_while(move |(alias, _)| *alias == name);
+                named.map(move |(alias, relation)| (*relation, *alias, clause))
+            })
+            .collect();
+        for (relation, alias, clause) in rows {
+            self.every_column(relation, alias, clause);
+        }
         for column in self.statement.columns.iter_mut().filter(|column| column.relation.is_none()) {
             column.relation = match column.qualifier.as_deref() {
                 None => alone,

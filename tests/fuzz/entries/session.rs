@@ -128,6 +128,7 @@ impl Run {
             recorder: Rc::new(Recorder::new(Digester::new(&[1; 32]), false)),
             session: 1,
             unrecordable: None,
+            purse: Arc::default(),
         };
         Self {
             session: Session::new(terms, Arc::from([]), now),
