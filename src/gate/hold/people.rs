@@ -23,8 +23,8 @@ pub enum Barred {
     Group,
 }
 
-/// `groups` are those that the rule names, if any.
-pub fn may_decide(decider: &Decider, owner: &str, groups: &[Box<str>], single_person: bool) -> Result<(), Barred> {
+/// Returns whether it takes the single-person mode to let them: then the record says so. `groups` are those that the rule names, if any.
+pub fn may_decide(decider: &Decider, owner: &str, groups: &[Box<str>], single_person: bool) -> Result<bool, Barred> {
     if !decider.reviews {
         return Err(Barred::Role);
     }
@@ -35,7 +35,7 @@ pub fn may_decide(decider: &Decider, owner: &str, groups: &[Box<str>], single_pe
     let names = || std::iter::once(&decider.name).chain(&decider.aliases);
     // Several people may own an agent.
     let owns = owner.split([',', ';']).any(|owner| names().any(|name| same(name, owner)));
-    if owns && !single_person { Err(Barred::Owner) } else { Ok(()) }
+    if owns && !single_person { Err(Barred::Owner) } else { Ok(owns) }
 }
 
 fn same(one: &str, other: &str) -> bool {
@@ -63,9 +63,9 @@ mod tests {
         ] {
             let ann = decider(name, aliases, &[]);
             assert_eq!(may_decide(&ann, owner, &[], false), Err(Barred::Owner), "{name} {owner}");
-            assert_eq!(may_decide(&ann, owner, &[], true), Ok(()), "{name} {owner}");
+            assert_eq!(may_decide(&ann, owner, &[], true), Ok(true), "{name} {owner}");
         }
-        assert_eq!(may_decide(&decider("anna", &[], &[]), "ann", &[], true), Ok(()));
+        assert_eq!(may_decide(&decider("anna", &[], &[]), "ann", &[], true), Ok(false));
     }
 
     #[test]
@@ -74,6 +74,6 @@ mod tests {
         assert_eq!(may_decide(&auditor, "ann", &["dba".into()], true), Err(Barred::Role));
         let rita = decider("rita", &[], &["DBA"]);
         assert_eq!(may_decide(&rita, "ann", &["legal".into()], true), Err(Barred::Group));
-        assert_eq!(may_decide(&rita, "ann", &["legal".into(), "dba".into()], false), Ok(()));
+        assert_eq!(may_decide(&rita, "ann", &["legal".into(), "dba".into()], false), Ok(false));
     }
 }

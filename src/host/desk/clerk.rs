@@ -20,7 +20,7 @@ use crate::gate::hold::words::{self, Told};
 use crate::gate::hold::{Decider, HoldId, Standing, State, Unfit, Verdict, may_decide};
 use crate::host::journal::Unwritable;
 use crate::host::when;
-use crate::session::asking::{Message, Petition, Reply, Waiting};
+use crate::session::asking::{Message, Petition, Purpose, Reply, Waiting};
 use crate::wire::report::Report;
 
 /// An answer, and the record that must be on disk before it is given.
@@ -171,13 +171,14 @@ impl Clerk {
         self.look_at_the_clock()?;
         let bound = self.shared.digester.digest(&binding::bytes(subject, petition));
         let met = self.shared.book().bound(bound, self.now).map(|entry| (entry.standing, entry.seq));
-        match met {
-            Some((standing, _)) if standing.state == State::Approved => self.spend(standing, petition),
-            Some((standing, behind)) if standing.state == State::Denied => {
+        match (met, petition.purpose) {
+            (Some((standing, _)), Purpose::Run | Purpose::Redeem) if standing.state == State::Approved => self.spend(standing, petition),
+            (_, Purpose::Redeem) => Ok(Answer { said: Reply::Nothing, behind: 0 }),
+            (Some((standing, behind)), Purpose::Run | Purpose::Ticket) if standing.state == State::Denied => {
                 Ok(Answer { said: Reply::Refused(self.shared.closing_words(standing.id)), behind })
             }
-            Some((standing, _)) => Ok(self.waiting(standing.id)),
-            None => {
+            (Some((standing, _)), Purpose::Run | Purpose::Ticket) => Ok(self.waiting(standing.id)),
+            (None, Purpose::Run | Purpose::Ticket) => {
                 let ended = awaited.and_then(|awaited| {
                     let book = self.shared.book();
                     let entry = book.get(awaited).filter(|entry| entry.bound == bound && ended_unused(entry))?;
@@ -381,9 +382,10 @@ fn about(subject: &Subject, petition: &Petition, now: u64) -> About {
         effects: grounds.effects,
         rule: grounds.rule.as_ref().into(),
         reason: grounds.reason.clone(),
-        groups: Vec::new(),
+        groups: grounds.groups.to_vec(),
         in_transaction: petition.open_work,
         over: petition.over,
+        shape: petition.statement.shape,
     }
 }
 

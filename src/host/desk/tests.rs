@@ -14,7 +14,7 @@ use crate::gate::Grounds;
 use crate::gate::catalog::{Estimate, Relation, Resolved};
 use crate::host::journal;
 use crate::host::journal::reader::Reader;
-use crate::session::asking::Parameters;
+use crate::session::asking::{Parameters, Purpose};
 use crate::sql::effect::Effect;
 
 /// A state folder with a desk at work on it.
@@ -33,7 +33,7 @@ fn open(folder: &Path, options: Options) -> (state::State, Arc<Journal>, Arc<Des
     let state = state::State::open(folder).unwrap();
     let fast = journal::Options { sync_interval: Duration::from_millis(1), ..journal::Options::default() };
     let journal = Journal::open(folder, fast).unwrap();
-    let desk = Desk::open(&state, Arc::clone(&journal), Digester::new(&[7; 32]), options).unwrap();
+    let desk = Desk::open(&state, Arc::clone(&journal), Digester::new(&[7; 32]), options, Arc::default()).unwrap();
     (state, journal, Arc::new(desk))
 }
 
@@ -121,10 +121,11 @@ fn asking(message: Message) -> Petition {
     let grounds = Grounds {
         effects: Effect::Ddl.alone(),
         rule: "hold-ddl".into(),
+        groups: Arc::default(),
         reason: "changes the schema".into(),
         policy: [0; 32],
         resolved,
-        estimate: Some(Estimate { rows: 1.5, widest: 2.0, cost: 3.0 }),
+        estimate: Some(Estimate { rows: 1.5, widest: 2.0, cost: 3.0, made: 4.0, read: 5.0 }),
         observed: false,
     };
     let statement = Statement {
@@ -146,12 +147,13 @@ fn asking(message: Message) -> Petition {
         message,
         facts: Arc::default(),
         grounds: Arc::new(grounds),
-        shape: Arc::new(Shape { digest: Digest::default(), text: "".into() }),
+        shape: Arc::new(Shape { digest: Digest::default(), text: "".into(), relations: Box::default() }),
         tags: vec![Tag { name: "run".into(), value: "7".into() }],
         task: Some("clean up".into()),
         settings: Vec::new(),
         open_work: false,
         over: None,
+        purpose: Purpose::default(),
         statement,
         sent: Digest::default(),
     }
@@ -160,21 +162,21 @@ fn asking(message: Message) -> Petition {
 fn waiting(reply: Reply) -> HoldId {
     match reply {
         Reply::Waiting(waiting) => waiting.hold,
-        other @ (Reply::Granted(_) | Reply::Refused(_)) => panic!("{other:?}"),
+        other @ (Reply::Granted(_) | Reply::Refused(_) | Reply::Nothing) => panic!("{other:?}"),
     }
 }
 
 fn granted(reply: Reply) -> HoldId {
     match reply {
         Reply::Granted(grant) => grant.hold(),
-        other @ (Reply::Waiting(_) | Reply::Refused(_)) => panic!("{other:?}"),
+        other @ (Reply::Waiting(_) | Reply::Refused(_) | Reply::Nothing) => panic!("{other:?}"),
     }
 }
 
 fn refused(reply: Reply) -> Report {
     match reply {
         Reply::Refused(report) => report,
-        other @ (Reply::Waiting(_) | Reply::Granted(_)) => panic!("{other:?}"),
+        other @ (Reply::Waiting(_) | Reply::Granted(_) | Reply::Nothing) => panic!("{other:?}"),
     }
 }
 
@@ -399,7 +401,7 @@ async fn of_many_who_redeem_an_approval_one_gets_it() {
             match one.await.unwrap() {
                 Reply::Granted(grant) => grants.push(grant.hold()),
                 Reply::Waiting(waiting) => drop(joined.insert(waiting.hold)),
-                Reply::Refused(report) => panic!("{report:?}"),
+                other @ (Reply::Refused(_) | Reply::Nothing) => panic!("{other:?}"),
             }
         }
         assert_eq!(grants, [hold]);
