@@ -287,7 +287,7 @@ async fn nobody_decides_who_may_not_and_nothing_is_decided_twice() {
     let Err(NotDecided::Already(view)) = two else { panic!() };
     assert_eq!((view.state, view.decided.unwrap().by), (State::Denied, "rita".into()));
     assert_eq!(place.record(), ["held", "decided"]);
-    place.desk.keep(Options { single_person: true, ..options() });
+    let place = Place::new(Options { single_person: true, ..options() });
     let hold = place.hold("DROP TABLE u").await;
     let decided = place.desk.decide(hold, &ann, Verdict::Approve, None, "web").await.unwrap().decided.unwrap();
     assert!(decided.single_person);
