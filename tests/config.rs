@@ -466,3 +466,18 @@ fn people_are_reached_by_tls_or_from_this_machine() {
     let single = web("[people]\nsingle_person = true\n").load().unwrap();
     assert!(single.people.single_person && single.warnings.iter().any(|warning| warning.contains("single_person")));
 }
+
+#[test]
+fn holds_have_their_times() {
+    let standard = with_url("").load().unwrap().hold;
+    assert_eq!((standard.wait_for, standard.expires), (Some(Duration::from_secs(30)), Duration::from_secs(3600)));
+    assert_eq!((standard.approval_expires, standard.max_open_per_agent.get()), (Duration::from_secs(3600), 50));
+    let mut setup = with_url("[hold]\nwait_for = \"5s\"\nexpires = \"2h\"\napproval_expires = \"10m\"\nmax_open_per_agent = 3\n");
+    let hold = setup.load().unwrap().hold;
+    assert_eq!((hold.wait_for, hold.expires), (Some(Duration::from_secs(5)), Duration::from_secs(7200)));
+    assert_eq!((hold.approval_expires, hold.max_open_per_agent.get()), (Duration::from_secs(600), 3));
+    setup.sources.flags.hold_wait = Some("0s".to_owned());
+    assert_eq!(setup.load().unwrap().hold.wait_for, None);
+    setup.sources.flags.hold_wait = Some("3h".to_owned());
+    assert!(setup.refusal().contains("hold.wait_for: nothing waits longer than hold.expires"), "{}", setup.refusal());
+}
