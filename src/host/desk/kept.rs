@@ -71,7 +71,7 @@ struct KeptAbout {
     #[n(13)]
     over: Option<(u8, u64, u64)>,
     #[n(14)]
-    shape: Option<Digest>,
+    shape: Digest,
 }
 
 impl About {
@@ -91,7 +91,7 @@ impl About {
             groups: owned(&self.groups),
             in_transaction: self.in_transaction,
             over: self.over.map(|over| (number(over.quantity), over.limit, over.raised)),
-            shape: Some(self.shape),
+            shape: self.shape,
         })
     }
 
@@ -119,7 +119,7 @@ impl About {
             groups: boxed(kept.groups),
             in_transaction: kept.in_transaction,
             over,
-            shape: kept.shape.unwrap_or_default(),
+            shape: kept.shape,
         })
     }
 }

@@ -100,8 +100,10 @@ impl Desk {
         self.thread.stop();
     }
 
-    /// Keeps the desk otherwise from here on; holds that are open keep their times.
+    /// Keeps the desk otherwise from here on; holds that are open keep their times. Whether one person may be all people is fixed at the
+    /// start.
     pub fn keep(&self, options: Options) {
+        let options = Options { single_person: self.shared.options().single_person, ..options };
         *self.shared.options.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(options);
     }
 

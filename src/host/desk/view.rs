@@ -53,7 +53,7 @@ pub struct Ruled {
     /// Microseconds since 1970.
     pub at: u64,
     pub reason: Option<Box<str>>,
-    /// It was their own agent, in the single-person mode.
+    /// In the single-person mode, in which it may have been their own agent.
     pub single_person: bool,
 }
 
