@@ -447,7 +447,8 @@ impl Session {
         if self.is_open() { self.terms.timeouts.idle_in_transaction } else { self.terms.timeouts.idle }
     }
 
-    fn is_open(&self) -> bool {
+    /// Whether a transaction is open, or may be.
+    pub fn is_open(&self) -> bool {
         matches!(&self.stage, Stage::Linked(linked) if linked.has_open_work())
     }
 

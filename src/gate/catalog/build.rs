@@ -313,7 +313,7 @@ impl Builder {
     fn schema(&mut self, fields: &Fields<'_>) -> Option<()> {
         self.note(fields);
         let oid = fields.oid(0)?;
-        self.schemas.push((oid, Schema { oid, name: fields.text(1)?.into(), usable: fields.flag(2)? }));
+        self.schemas.push((oid, Schema { name: fields.text(1)?.into(), usable: fields.flag(2)? }));
         Some(())
     }
 

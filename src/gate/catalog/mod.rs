@@ -66,7 +66,6 @@ type Place = u32;
 
 #[derive(Debug, Clone)]
 struct Schema {
-    oid: u32,
     name: Box<str>,
     /// The role may look into it.
     usable: bool,
@@ -280,6 +279,8 @@ pub struct Resolved {
     /// Why there are more than the text tells, in words for people.
     pub findings: Vec<Box<str>>,
     pub relations: Vec<Relation>,
+    /// There are more relations than are listed.
+    pub unlisted: bool,
     /// Every object that a name stands for: what an approval is bound to. In order, each once.
     pub objects: Vec<u32>,
     /// Reads rows of tables that are not declared harmless.
@@ -315,9 +316,9 @@ impl Resolved {
 }
 
 impl Catalog {
-    /// The snapshot of an empty database: for those who have none.
-    pub fn of(generation: u64) -> Self {
-        Self { generation, ..Self::default() }
+    /// The search path that sessions of this role begin with.
+    pub fn path(&self) -> &str {
+        &self.path
     }
 
     pub fn relation_count(&self) -> usize {

@@ -209,7 +209,12 @@ impl<'a> Resolver<'a> {
         let catalog = self.catalog;
         for table in self.shown.iter().filter_map(|place| catalog.table(*place)) {
             self.found.objects.push(table.oid);
-            if self.found.relations.len() < MOST_SHOWN && !matches!(table.kind, Kind::Composite) {
+            if matches!(table.kind, Kind::Composite) {
+                continue;
+            }
+            if self.found.relations.len() >= MOST_SHOWN {
+                self.found.unlisted = true;
+            } else {
                 self.found.relations.push(Relation {
                     oid: table.oid,
                     schema: catalog.schema_name(table.schema).into(),

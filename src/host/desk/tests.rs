@@ -121,12 +121,12 @@ fn asking(message: Message) -> Petition {
     let grounds = Grounds {
         effects: Effect::Ddl.alone(),
         rule: "hold-ddl".into(),
-        groups: Arc::default(),
         reason: "changes the schema".into(),
         policy: [0; 32],
         resolved,
         estimate: Some(Estimate { rows: 1.5, widest: 2.0, cost: 3.0, made: 4.0, read: 5.0 }),
         observed: false,
+        groups: Arc::default(),
     };
     let statement = Statement {
         session: 3,
@@ -153,7 +153,7 @@ fn asking(message: Message) -> Petition {
         settings: Vec::new(),
         open_work: false,
         over: None,
-        purpose: Purpose::default(),
+        purpose: Purpose::Run,
         statement,
         sent: Digest::default(),
     }

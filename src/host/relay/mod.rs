@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
 use tokio::time::Sleep;
 
+use crate::audit::{Event, Note};
 use crate::gate::Judge;
 use crate::gate::hold::HoldId;
 use crate::gate::judge::{Knowledge, Learned, Need};
@@ -23,6 +24,7 @@ use crate::host::journal::{Scribe, Unwritable};
 use crate::session::asking::{Message, Petition, Reply};
 use crate::session::output::{Demand, Lane, Output};
 use crate::session::{LinkReport, Session};
+use crate::sql::effect::{Effect, EffectSet};
 use crate::wire::report::{Report, Severity};
 
 use received::Received;
@@ -50,6 +52,9 @@ pub trait Server {
 pub trait Counsel {
     /// Tells the judge what is new: the policy, the catalog, the time. Asked at each wake-up, so it must cost next to nothing.
     fn refresh(&self, _judge: &mut Judge) {}
+
+    /// Something was sent, or has come to its end, after which names may mean something else.
+    fn changed(&self) {}
 
     fn learn(&self, _need: Need, _message: Message) -> impl Future<Output = Found> + 'static {
         std::future::ready(Found { knowledge: None, learned: Learned::default() })
@@ -110,6 +115,13 @@ pub enum Control {
     End(Box<Report>),
 }
 
+/// Whether after this statement the names of others may stand for something else.
+fn changes_names(note: &Note) -> bool {
+    const CHANGING: EffectSet = EffectSet::of(&[Effect::Ddl, Effect::Privilege, Effect::Code, Effect::Admin, Effect::Opaque]);
+    let Event::Begun(begun) = &note.event else { return false };
+    begun.statement.effects.is_none_or(|effects| !EffectSet::from_bits(effects).and(CHANGING).is_empty())
+}
+
 /// How long, and how much, a client may still send after it was told that it is over.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_READS: usize = 64;
@@ -144,6 +156,8 @@ pub struct Relay<C, S: Server> {
     whole: bool,
     /// Whoever asked for the cancel that is about to be carried out.
     cancelled: Option<Cancelled>,
+    /// Something was sent that may change what names mean, and its transaction has not ended.
+    changing: bool,
     /// The end of the time for last words, once the session is over.
     over_since: Option<Instant>,
 }
@@ -252,6 +266,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
             sleep: None,
             whole: true,
             cancelled: None,
+            changing: false,
             over_since: None,
         }
     }
@@ -309,6 +324,10 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
             } else {
                 moved |= self.poll_deadline(now, context);
                 self.record();
+            }
+            if self.changing && !self.session.is_open() {
+                self.changing = false;
+                self.server.changed();
             }
             if !moved {
                 return Poll::Pending;
@@ -438,6 +457,10 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
 
     /// Puts on the record what the machine noted. Nothing of this step leaves before that, and nothing at all if it cannot be done.
     fn record(&mut self) {
+        if self.output.notes.iter().any(changes_names) {
+            self.changing = true;
+            self.server.changed();
+        }
         self.scribe.refused(std::mem::take(&mut self.output.unrecorded));
         let Err(trouble) = self.scribe.write(&self.output.notes) else { return drop(self.output.take_notes()) };
         self.output.to_client.clear();

@@ -17,6 +17,7 @@ use crate::gate::judge::{Knowledge, Memory};
 use crate::gate::{Judge, Subject, settings};
 use crate::host::agents::Agent;
 use crate::host::arrival::{Admitted, Arrival, Departure, Keeper, Offered, arrive};
+use crate::host::catalog::Seat;
 use crate::host::greetings::{Manner, Reported};
 use crate::host::registry::{LONG_SECRET, Registration, SHORT_SECRET};
 use crate::host::relay::Relay;
@@ -215,7 +216,16 @@ fn receive(
         role: credential.user.as_str().into(),
         environment: agent.environment.as_deref().or_else(|| running.config.environment(&manner.database)).map(Into::into),
     });
-    Ok(Upstreams { house: Arc::clone(house), running: Arc::clone(running), agent, subject, credential, manner, awaited: Rc::default() })
+    Ok(Upstreams {
+        house: Arc::clone(house),
+        running: Arc::clone(running),
+        agent,
+        subject,
+        credential,
+        manner,
+        seat: Seat::default(),
+        awaited: Rc::default(),
+    })
 }
 
 /// The database that is meant. A client that names none sends its own name or nothing, as libpq does.
@@ -269,7 +279,7 @@ async fn begin(house: &Arc<House>, running: &Arc<Running>, upstreams: Upstreams,
         Err(trouble) => return Err((Report { severity: Severity::Fatal, ..trouble.report() }, stream)),
     };
     let terms = Terms {
-        judge: Judge::new(Arc::clone(&upstreams.subject), house.policy.get(), Knowledge::Textual, memory),
+        judge: Judge::new(Arc::clone(&upstreams.subject), house.policy.get(), Knowledge::Missing, memory),
         frontend: running.config.limits.client,
         backend: running.config.limits.server,
         timeouts: Timeouts {

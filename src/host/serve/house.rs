@@ -12,6 +12,7 @@ use crate::audit::event::{ConfigChanged, PolicyChanged, Started};
 use crate::audit::{Digest, Digester};
 use crate::host::agents::AgentDirectory;
 use crate::host::arrival::Door;
+use crate::host::catalog::Catalogs;
 use crate::host::config::{ClientTls, Config, KeepSql, PublicUrl, Sources};
 use crate::host::desk::{Desk, Options};
 use crate::host::greetings::Greetings;
@@ -30,6 +31,8 @@ use crate::host::tls::{Acceptor, TlsError};
 
 /// Sessions that may wait for a link at once; each holds what its client sent.
 const WAITING: usize = 4096;
+/// Of one agent: the queue has room for those of others.
+const WAITING_PER_AGENT: usize = WAITING / 8;
 /// "No limit" as a time: nothing here lives longer.
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -63,6 +66,7 @@ pub struct Running {
     /// Links between two sessions.
     pub pool: Pool<Spare>,
     pub keepalive: Keepalive,
+    pub catalogs: Catalogs,
     /// What servers reported under this configuration.
     pub greetings: Greetings,
 }
@@ -89,10 +93,11 @@ impl Running {
             per_database: bound(config.capacity.links_per_database),
             per_agent: bound(config.capacity.links_per_agent),
             waiting: WAITING,
+            waiting_per_agent: WAITING_PER_AGENT,
             patience: config.capacity.wait.unwrap_or(FOREVER),
         });
         let pool = Pool::new(config.capacity.idle);
-        Ok(Self { config, door, connector, limits, pool, keepalive, greetings: Greetings::default() })
+        Ok(Self { config, door, connector, limits, pool, keepalive, catalogs: Catalogs::default(), greetings: Greetings::default() })
     }
 }
 

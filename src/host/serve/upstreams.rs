@@ -10,6 +10,7 @@ use super::house::{House, Running};
 use crate::gate::Subject;
 use crate::gate::hold::HoldId;
 use crate::host::agents::Agent;
+use crate::host::catalog::{Seat, View};
 use crate::host::greetings::Manner;
 use crate::host::limits::Place;
 use crate::host::link::{Canceller, Link, LinkError, Request, Spare};
@@ -31,6 +32,7 @@ pub struct Upstreams {
     pub subject: Arc<Subject>,
     pub credential: Credential,
     pub manner: Manner,
+    pub seat: Seat,
     /// The hold that the session waited for, until it asks the next time.
     pub awaited: Rc<Cell<Option<HoldId>>>,
 }
@@ -110,6 +112,12 @@ impl Server for Upstreams {
 }
 
 impl Upstreams {
+    /// What is known of the catalog of its database.
+    pub fn catalog(&self) -> View<'_> {
+        let Running { catalogs, connector, .. } = &*self.running;
+        View { catalogs, seat: &self.seat, connector, credential: &self.credential, database: &self.manner.database }
+    }
+
     pub async fn take(&self) -> Result<Taken<Stream, Hold>, Report> {
         let place = self.running.limits.place(&self.agent.name, &self.manner.database).await?;
         if let Some((spare, born)) = self.reuse().await {
