@@ -121,7 +121,6 @@ fn asking(message: Message) -> Petition {
     let grounds = Grounds {
         effects: Effect::Ddl.alone(),
         rule: "hold-ddl".into(),
-        groups: Arc::default(),
         reason: "changes the schema".into(),
         policy: [0; 32],
         resolved,
