@@ -5,6 +5,7 @@ mod agent;
 mod audit;
 mod holds;
 mod people;
+mod policy;
 mod prompt;
 mod remote;
 mod reviewer;
@@ -82,6 +83,9 @@ enum Command {
     /// Read the record, check it, and look after it
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Check a policy, try it on a statement, run its cases
+    #[command(subcommand)]
+    Policy(policy::Policy),
     /// Check the configuration and print what counts, without secrets
     #[command(after_help = "Example:\n  pgsluice check-config --config /etc/pgsluice/pgsluice.toml")]
     CheckConfig(File),
@@ -197,6 +201,8 @@ enum Failure {
     Output(#[from] std::io::Error),
     #[error("the record is not sound: {0}")]
     Unsound(String),
+    #[error("{0}")]
+    Cases(String),
     #[error("who you are is not known to the system: give --owner HUMAN")]
     NoOwner,
     #[error(transparent)]
@@ -235,6 +241,7 @@ pub fn main() -> ExitCode {
         Command::Deny(command) => holds::deny(command, &environment),
         Command::State(command) => state::run(command, &environment),
         Command::Audit(command) => audit::run(command, environment),
+        Command::Policy(command) => policy::run(command, environment),
         Command::CheckConfig(command) => check_config(&command, environment),
         Command::Demo(command) => demo::run(command.once).map_err(Failure::from),
     };
