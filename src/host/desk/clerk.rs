@@ -20,7 +20,7 @@ use crate::gate::hold::words::{self, Told};
 use crate::gate::hold::{Decider, HoldId, Standing, State, Unfit, Verdict, may_decide};
 use crate::host::journal::Unwritable;
 use crate::host::when;
-use crate::session::asking::{Message, Petition, Reply, Waiting};
+use crate::session::asking::{Message, Petition, Purpose, Reply, Waiting};
 use crate::wire::report::Report;
 
 /// An answer, and the record that must be on disk before it is given.
@@ -171,13 +171,14 @@ impl Clerk {
         self.look_at_the_clock()?;
         let bound = self.shared.digester.digest(&binding::bytes(subject, petition));
         let met = self.shared.book().bound(bound, self.now).map(|entry| (entry.standing, entry.seq));
-        match met {
-            Some((standing, _)) if standing.state == State::Approved => self.spend(standing.id, petition),
-            Some((standing, behind)) if standing.state == State::Denied => {
+        match (met, petition.purpose) {
+            (Some((standing, _)), Purpose::Run | Purpose::Redeem) if standing.state == State::Approved => self.spend(standing.id, petition),
+            (_, Purpose::Redeem) => Ok(Answer { said: Reply::Nothing, behind: 0 }),
+            (Some((standing, behind)), Purpose::Run | Purpose::Ticket) if standing.state == State::Denied => {
                 Ok(Answer { said: Reply::Refused(self.shared.closing_words(standing.id)), behind })
             }
-            Some((standing, _)) => Ok(self.waiting(standing.id)),
-            None => {
+            (Some((standing, _)), Purpose::Run | Purpose::Ticket) => Ok(self.waiting(standing.id)),
+            (None, Purpose::Run | Purpose::Ticket) => {
                 if let Some(awaited) = awaited
                     && let Some(behind) =
                         self.shared.book().get(awaited).filter(|entry| entry.bound == bound && ended_unused(entry)).map(|entry| entry.seq)
@@ -383,6 +384,7 @@ fn about(subject: &Subject, petition: &Petition, now: u64) -> About {
         groups: Vec::new(),
         in_transaction: petition.open_work,
         over: petition.over,
+        shape: petition.statement.shape,
     }
 }
 

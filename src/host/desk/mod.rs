@@ -65,7 +65,6 @@ struct Shared {
     digester: Digester,
     options: Mutex<Arc<Options>>,
     book: Mutex<Book>,
-    purses: Arc<Purses>,
 }
 
 impl Shared {
@@ -91,7 +90,7 @@ impl Desk {
         options: Options,
         purses: Arc<Purses>,
     ) -> Result<Self, DeskError> {
-        let shared = Arc::new(Shared { journal, digester, options: Mutex::new(Arc::new(options)), book: Mutex::default(), purses });
+        let shared = Arc::new(Shared { journal, digester, options: Mutex::new(Arc::new(options)), book: Mutex::new(Book::new(purses)) });
         let clerk = Clerk::open(Arc::clone(&shared), Store::open(state)?, state.folder())?;
         Ok(Self { shared, thread: Thread::start(clerk).map_err(DeskError::Thread)? })
     }

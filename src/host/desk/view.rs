@@ -2,6 +2,7 @@
 //! it: whoever shows it makes them harmless.
 
 use super::matter::Matter;
+use crate::audit::Digest;
 use crate::audit::event::Tag;
 use crate::gate::catalog::{Estimate, Relation};
 use crate::gate::hold::{Barred, HoldId, Over, Standing, State, Verdict};
@@ -41,6 +42,7 @@ pub struct About {
     /// A transaction was open, or may have been.
     pub in_transaction: bool,
     pub over: Option<Over>,
+    pub shape: Digest,
 }
 
 /// A person's decision.

@@ -31,6 +31,8 @@ use crate::host::tls::{Acceptor, TlsError};
 
 /// Sessions that may wait for a link at once; each holds what its client sent.
 const WAITING: usize = 4096;
+/// Of one agent: the queue has room for those of others.
+const WAITING_PER_AGENT: usize = WAITING / 8;
 /// "No limit" as a time: nothing here lives longer.
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -89,6 +91,7 @@ impl Running {
             per_database: bound(config.capacity.links_per_database),
             per_agent: bound(config.capacity.links_per_agent),
             waiting: WAITING,
+            waiting_per_agent: WAITING_PER_AGENT,
             patience: config.capacity.wait.unwrap_or(FOREVER),
         });
         let pool = Pool::new(config.capacity.idle);
