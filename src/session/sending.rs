@@ -59,7 +59,7 @@ impl Linked {
                 self.claim(claim, &text, out);
                 return true;
             }
-            Task::Entangled if self.settle_stretch(out) => return false,
+            Task::Entangled if self.settle_refusal(out) => return false,
             Task::Entangled => {
                 let report = Box::new(task::entangled());
                 self.note_refusal(terms, &text, Way::Query, text.plain(), &report, out);
@@ -108,7 +108,7 @@ impl Linked {
                 self.expected.push(Expected::Query { refusal: None, execution, work });
                 self.segment_ended();
             }
-            Course::Refuse(Refusal { report, grounds, hold }) if self.settle_stretch(out) => {
+            Course::Refuse(Refusal { report, grounds, hold }) if self.settle_refusal(out) => {
                 self.inquiry = Inquiry::Refused { report, hold, grounds };
                 return false;
             }
