@@ -38,6 +38,7 @@ const LIMIT_EACH: Duration = Duration::from_millis(400);
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// Numbers that look like chance; a failure names the seed.
+#[derive(Debug)]
 pub struct Dice(pub u64);
 
 impl Dice {
