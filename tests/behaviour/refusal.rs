@@ -130,6 +130,7 @@ fn serve(stream: std::net::TcpStream, links: Links) {
         session: scribe.session(),
         unrecordable: None,
         purse: Arc::default(),
+        manner: Default::default(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let local = tokio::task::LocalSet::new();

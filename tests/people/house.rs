@@ -245,6 +245,7 @@ fn petition(message: Message) -> Petition {
         task: Some("clean up\u{202e} orders".into()),
         settings: Vec::new(),
         open_work: false,
+        awaited: None,
         over: None,
         purpose: Purpose::default(),
         statement,

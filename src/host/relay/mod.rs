@@ -64,6 +64,11 @@ pub trait Counsel {
         std::future::ready(Reply::Refused(Report::error("42501", "nobody is there to approve it")))
     }
 
+    /// The message of a hold, if this agent may run it now.
+    fn stored(&self, _hold: HoldId) -> impl Future<Output = Result<Message, Report>> + 'static {
+        std::future::ready(Err(Report::error("42501", "nobody keeps held statements here")))
+    }
+
     /// Ready when the hold no longer waits.
     fn decided(&self, _hold: HoldId) -> impl Future<Output = ()> + 'static {
         std::future::ready(())
@@ -85,6 +90,7 @@ pub struct Found {
 enum Answer {
     Found(Found),
     Reply(Reply),
+    Stored(Result<Message, Report>),
     Decided,
 }
 
@@ -343,17 +349,20 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
                 Control::Cancel(done) => {
                     self.cancelled = Some(done);
                     self.session.cancel(&mut self.output);
-                    self.client.fresh = true;
                     // Whoever gave up its wait must not be given what others wait for.
                     if matches!(self.link, Link::Connecting(_)) && !self.session.awaits_link() {
                         self.link = Link::None;
                     }
                     self.client.fresh = true;
                 }
-                Control::Drain => self.session.drain(now, &mut self.output),
+                Control::Drain => {
+                    self.session.drain(now, &mut self.output);
+                    self.client.fresh = true;
+                }
                 Control::End(report) => self.session.end(&report, &mut self.output),
             }
         }
+        self.forget_asking();
         heard
     }
 
@@ -385,6 +394,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
                 }
                 self.session.learned(learned, now, &mut self.output);
             }
+            Answer::Stored(found) => self.session.fetched(found, now, &mut self.output),
             Answer::Reply(reply) => self.session.answered(reply, now, &mut self.output),
             Answer::Decided => self.session.decided(now, &mut self.output),
         }
@@ -407,6 +417,13 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
         true
     }
 
+    /// The wait for an answer ended before it came.
+    fn forget_asking(&mut self) {
+        if self.asking.is_some() && !self.session.awaits_host() {
+            self.asking = None;
+        }
+    }
+
     fn poll_client(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
         let free = self.output.to_upstream.is_empty();
         let mut moved = false;
@@ -426,7 +443,8 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
             moved = true;
         }
         // Whether or not the server takes what was sent before: it may be waiting for a lock that nobody needs any more.
-        if self.client.ended && !self.client.fresh && !self.session.is_over() && !self.will_leave() {
+        // Nor does anyone decide for a client that is not there to be told, whether or not it said goodbye.
+        if self.client.ended && !self.client.fresh && !self.session.is_over() && (!self.will_leave() || self.session.awaits_people()) {
             self.session.client_gone(&mut self.output);
             moved = true;
         }
@@ -502,6 +520,10 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
                     let asked = self.server.petition(*petition);
                     self.asking = Some(Box::pin(async { Answer::Reply(asked.await) }));
                 }
+                (Demand::Fetch(hold), _) => {
+                    let asked = self.server.stored(hold);
+                    self.asking = Some(Box::pin(async { Answer::Stored(asked.await) }));
+                }
                 (Demand::Await(hold), _) => {
                     let asked = self.server.decided(hold);
                     self.asking = Some(Box::pin(async {
@@ -563,6 +585,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
             return false;
         }
         self.session.elapsed(Instant::now(), &mut self.output);
+        self.forget_asking();
         self.client.fresh = true;
         true
     }

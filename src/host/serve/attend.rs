@@ -14,7 +14,8 @@ use super::upstreams::Upstreams;
 use crate::audit::Digest;
 use crate::audit::event::{Claims, Denied, SignedIn, Word, Words};
 use crate::gate::judge::{Knowledge, Memory};
-use crate::gate::{Judge, Subject, settings};
+use crate::gate::settings::{self, StartupSettings};
+use crate::gate::{Judge, Subject};
 use crate::host::agents::Agent;
 use crate::host::arrival::{Admitted, Arrival, Departure, Keeper, Offered, arrive};
 use crate::host::catalog::Seat;
@@ -23,7 +24,7 @@ use crate::host::registry::{LONG_SECRET, Registration, SHORT_SECRET};
 use crate::host::relay::Relay;
 use crate::host::stream::{Socket, Stream};
 use crate::session::recording::Recorder;
-use crate::session::{Session, Terms, Timeouts};
+use crate::session::{self, Session, Terms, Timeouts};
 use crate::sql::tags;
 use crate::wire::backend::{TransactionStatus, tag};
 use crate::wire::report::{Report, Severity};
@@ -204,8 +205,9 @@ fn receive(
         Report::fatal("28000", "the proxy has no login at the server for this agent's role")
     })?;
     let database = allowed_database(&agent, database, &running.config.server.upstream.database)?;
-    let settings = settings::startup(parameters)?.settings;
-    let manner = Manner { login: credential.user.clone(), database, settings };
+    let StartupSettings { settings, task } = settings::startup(parameters)?;
+    let task = task.as_deref().and_then(session::task::kept);
+    let mut manner = Manner { login: credential.user.clone(), database, settings };
     let subject = Arc::new(Subject {
         agent_id: agent.id,
         agent: agent.name.as_str().into(),
@@ -216,6 +218,12 @@ fn receive(
         role: credential.user.as_str().into(),
         environment: agent.environment.as_deref().or_else(|| running.config.environment(&manner.database)).map(Into::into),
     });
+    // In the startup packet, where no RESET undoes it.
+    let read_only = house.policy.get().is_read_only(&subject);
+    if read_only {
+        manner.settings.retain(|(name, _)| name != session::BELT);
+        manner.settings.push((session::BELT.to_owned(), "on".to_owned()));
+    }
     Ok(Upstreams {
         house: Arc::clone(house),
         running: Arc::clone(running),
@@ -224,7 +232,8 @@ fn receive(
         credential,
         manner,
         seat: Seat::default(),
-        awaited: Rc::default(),
+        task,
+        read_only,
     })
 }
 
@@ -292,6 +301,11 @@ async fn begin(house: &Arc<House>, running: &Arc<Running>, upstreams: Upstreams,
         session: scribe.session(),
         unrecordable: None,
         purse: house.purses.of(upstreams.agent.id),
+        manner: session::Manner {
+            settings: upstreams.manner.settings.iter().map(|(name, value)| (name.as_str().into(), value.as_str().into())).collect(),
+            task: upstreams.task.clone(),
+            read_only: upstreams.read_only,
+        },
     };
     tracing::debug!(agent = upstreams.agent.name, database = ?upstreams.manner.database, "session begins");
     let session = Session::new(terms, reported, Instant::now());

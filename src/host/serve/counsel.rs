@@ -1,6 +1,5 @@
 //! What a session asks of the house about a statement: the catalog, the planner, the desk.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
 use super::upstreams::Upstreams;
@@ -9,6 +8,7 @@ use crate::gate::hold::HoldId;
 use crate::gate::judge::{Knowledge, Moment, Need};
 use crate::host::relay::{Counsel, Found};
 use crate::session::asking::{Message, Petition, Reply};
+use crate::wire::report::Report;
 
 impl Counsel for Upstreams {
     fn refresh(&self, judge: &mut Judge) {
@@ -33,16 +33,18 @@ impl Counsel for Upstreams {
 
     fn petition(&self, petition: Petition) -> impl Future<Output = Reply> + 'static {
         let (desk, subject) = (Arc::clone(&self.house.desk), Arc::clone(&self.subject));
-        let awaited = self.awaited.take();
+        let awaited = petition.awaited;
         async move { desk.petition(&subject, petition, awaited).await }
     }
 
+    fn stored(&self, hold: HoldId) -> impl Future<Output = Result<Message, Report>> + 'static {
+        let (desk, subject) = (Arc::clone(&self.house.desk), Arc::clone(&self.subject));
+        async move { desk.stored(&subject, hold).await }
+    }
+
     fn decided(&self, hold: HoldId) -> impl Future<Output = ()> + 'static {
-        let (desk, awaited) = (Arc::clone(&self.house.desk), Rc::clone(&self.awaited));
-        async move {
-            desk.decided(hold).await;
-            awaited.set(Some(hold));
-        }
+        let desk = Arc::clone(&self.house.desk);
+        async move { desk.decided(hold).await }
     }
 
     fn settle(&self, holds: &[HoldId], used: bool) {

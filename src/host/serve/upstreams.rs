@@ -8,7 +8,6 @@ use std::time::Instant;
 
 use super::house::{House, Running};
 use crate::gate::Subject;
-use crate::gate::hold::HoldId;
 use crate::host::agents::Agent;
 use crate::host::catalog::{Seat, View};
 use crate::host::greetings::Manner;
@@ -33,8 +32,10 @@ pub struct Upstreams {
     pub credential: Credential,
     pub manner: Manner,
     pub seat: Seat,
-    /// The hold that the session waited for, until it asks the next time.
-    pub awaited: Rc<Cell<Option<HoldId>>>,
+    /// What the agent said that it is working on when it signed in.
+    pub task: Option<Box<str>>,
+    /// Its links begin read-only.
+    pub read_only: bool,
 }
 
 /// Lives as long as the link: the place it takes, and what cancels its work.
