@@ -112,3 +112,29 @@ fn without_a_catalog_everything_is_held_and_says_why() {
         assert!(judged.grounds.resolved.findings[0].contains("catalog"), "{:?}", judged.grounds.resolved.findings);
     });
 }
+
+/// Ten thousand tables with two thousand views over them: how long it takes, and what it weighs.
+#[test]
+#[ignore = "takes a minute to make"]
+fn a_large_database_is_loaded() {
+    let cluster = Cluster::get(15);
+    let database = database(&cluster, "catalog_large");
+    database.sql(
+        "DO $$ BEGIN FOR i IN 1..10000 LOOP
+           EXECUTE format('CREATE TABLE app.some_table_name_%s(id serial PRIMARY KEY, name text NOT NULL, ref int)', i);
+           IF i % 500 = 0 THEN COMMIT; END IF; END LOOP; END $$;
+         DO $$ BEGIN FOR i IN 1..2000 LOOP
+           EXECUTE format('CREATE VIEW app.some_view_%s AS SELECT a.id, upper(a.name) AS n, count(*) FROM app.some_table_name_%s a
+             JOIN app.some_table_name_%s b ON a.id = b.ref GROUP BY 1, 2', i, i, i + 1);
+           EXECUTE format('ALTER TABLE app.some_table_name_%s ADD FOREIGN KEY (ref) REFERENCES app.some_table_name_%s ON DELETE CASCADE', i, i + 1);
+           IF i % 500 = 0 THEN COMMIT; END IF; END LOOP; END $$",
+    );
+    let mut stage = Stage::new(&cluster, &database.name, "shop_agent", "secret");
+    runtime().block_on(async {
+        let begun = std::time::Instant::now();
+        assert_eq!(stage.judge("select * from few", "app").await.word, "allow");
+        let Knowledge::Known(catalog) = &stage.judge.knowledge else { panic!("no catalog") };
+        println!("{} relations: {} bytes, loaded and judged in {:?}", catalog.relation_count(), catalog.bytes(), begun.elapsed());
+        assert!(catalog.bytes() < 100 * catalog.relation_count(), "{} bytes", catalog.bytes());
+    });
+}

@@ -76,7 +76,8 @@ pub struct Builder {
     reaches: Vec<(u32, u32)>,
     children: Vec<(u32, u32)>,
     rules: Vec<(u32, Access, Access, Box<[u32]>)>,
-    cascades: Vec<(u32, u32, [Option<Cascading>; 2], Box<[Box<str>]>)>,
+    /// With OIDs where places will be.
+    cascades: Vec<Cascade>,
     columns: Vec<(u32, u32)>,
     event_triggers: Vec<u32>,
     extensions: HashMap<u32, u16>,
@@ -455,9 +456,9 @@ impl Builder {
 
     fn cascade(&mut self, fields: &Fields<'_>) -> Option<()> {
         self.note(fields);
-        let actions = [cascading(fields.text(2)?), cascading(fields.text(3)?)];
+        let (deletes, updates) = (cascading(fields.text(2)?), cascading(fields.text(3)?));
         let key = fields.text(4).unwrap_or_default().split('\u{1}').map(Into::into).collect();
-        self.cascades.push((fields.oid(0)?, fields.oid(1)?, actions, key));
+        self.cascades.push(Cascade { referred: fields.oid(0)?, referring: fields.oid(1)?, deletes, updates, key });
         Some(())
     }
 
@@ -572,8 +573,8 @@ impl Builder {
         catalog.cascades = self
             .cascades
             .into_iter()
-            .filter_map(|(referred, referring, [deletes, updates], key)| {
-                Some(Cascade { referred: relation(&referred)?, referring: relation(&referring)?, deletes, updates, key })
+            .filter_map(|cascade| {
+                Some(Cascade { referred: relation(&cascade.referred)?, referring: relation(&cascade.referring)?, ..cascade })
             })
             .collect();
         catalog.cascades.sort_by_key(|cascade| cascade.referred);

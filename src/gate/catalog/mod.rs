@@ -324,6 +324,22 @@ impl Catalog {
         &self.path
     }
 
+    /// Bytes that it takes, about.
+    pub fn bytes(&self) -> usize {
+        let types = self.types.iter().map(|made| size_of_val(made) + size_of_val(&*made.checks));
+        let functions = self.functions.iter().map(|function| size_of_val(function) + size_of_val(&*function.arguments));
+        let cascades =
+            self.cascades.iter().map(|cascade| size_of_val(cascade) + cascade.key.iter().map(|key| 16 + key.len()).sum::<usize>());
+        self.names.bytes()
+            + size_of_val(&*self.relations)
+            + size_of_val(&*self.hooks)
+            + size_of_val(&*self.reaches)
+            + size_of_val(&*self.children)
+            + size_of_val(&*self.columns)
+            + size_of_val(&*self.operators)
+            + types.chain(functions).chain(cascades).sum::<usize>()
+    }
+
     pub fn relation_count(&self) -> usize {
         self.relations.len()
     }

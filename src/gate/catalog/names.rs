@@ -30,4 +30,8 @@ impl Names {
     pub fn shrink(&mut self) {
         self.0.shrink_to_fit();
     }
+
+    pub fn bytes(&self) -> usize {
+        self.0.capacity()
+    }
 }

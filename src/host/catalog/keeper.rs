@@ -209,7 +209,8 @@ impl Keeper {
             }
         };
         let snapshot = Snapshot { catalog, digest, since, took: since.elapsed(), changes };
-        tracing::debug!(database = self.database, relations = snapshot.catalog.relation_count(), took = ?snapshot.took, "catalog loaded");
+        let (relations, bytes) = (snapshot.catalog.relation_count(), snapshot.catalog.bytes());
+        tracing::debug!(database = self.database, relations, bytes, took = ?snapshot.took, "catalog loaded");
         self.known.set(Some(snapshot.clone()));
         Ok(snapshot)
     }
