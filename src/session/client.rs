@@ -208,7 +208,14 @@ impl Linked {
 
     fn query(&mut self, terms: &Terms, sql: &[u8], range: Range<usize>, out: &mut Output) -> bool {
         let facts = terms.judge.read(sql);
-        let text = terms.recorder.read(sql, &facts);
+        let text = match self.recordable_text(terms, sql, &facts) {
+            Ok(text) => text,
+            Err((text, report)) => {
+                self.note_refusal(terms, &text, Way::Query, text.plain(), &report, out);
+                self.refuse_query(report, &terms.reserved, out);
+                return true;
+            }
+        };
         let message = || Message::Query(Zeroizing::new(sql.to_vec()));
         let course = self.decide(
             terms,
@@ -217,6 +224,9 @@ impl Linked {
             |this, message, grounds| this.petition(&text, &facts, message, this.circumstances(Way::Query, text.plain()), grounds),
             out,
         );
+        let petition =
+            |this: &Self, grounds| this.petition(&text, &facts, message(), this.circumstances(Way::Query, text.plain()), grounds);
+        let course = self.within_budget(terms, &facts, (&text, &text.plain()), course, petition, out);
         match course {
             Course::Pass(passage) => {
                 self.ran(&facts, Some(&passage));
@@ -311,7 +321,13 @@ impl Linked {
 
     fn parse(&mut self, terms: &Terms, parse: Parse<'_>, range: Range<usize>, out: &mut Output) {
         let facts = terms.judge.read(parse.sql);
-        let text = terms.recorder.read(parse.sql, &facts);
+        let text = match self.recordable_text(terms, parse.sql, &facts) {
+            Ok(text) => text,
+            Err((text, report)) => {
+                self.note_refusal(terms, &text, Way::Parse, text.plain(), &report, out);
+                return self.refuse_extended(report, &terms.reserved, out);
+            }
+        };
         let refusal = if significant(parse.statement) == significant(&terms.reserved) {
             Some(Report::error("42P05", "this statement name is reserved"))
         } else if self.statements.len() >= STATEMENTS && !parse.statement.is_empty() {
@@ -366,6 +382,11 @@ impl Linked {
                 out,
             )
         };
+        let petition = |this: &Self, grounds| {
+            let message = bound_message(statement.as_deref(), &bind);
+            this.petition(text, &facts, message, this.circumstances(Way::Bind, given.clone()), grounds)
+        };
+        let course = self.within_budget(terms, &facts, (text, &given), course, petition, out);
         match course {
             Course::Pass(passage) => {
                 self.ran(&facts, Some(&passage));

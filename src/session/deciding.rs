@@ -92,7 +92,7 @@ impl Linked {
 
     /// Before people are asked it must be certain whether a transaction is open, and nothing may be locked only because something was
     /// prepared: then the implicit transaction is ended by a Sync of our own. True while an answer is awaited.
-    fn settle_first(&mut self, out: &mut Output) -> bool {
+    pub(super) fn settle_first(&mut self, out: &mut Output) -> bool {
         if !self.expected.ready_is_due() {
             if !self.is_busy() && !self.prepared || self.has_open_work() || self.bound {
                 return false;
@@ -119,7 +119,10 @@ impl Linked {
                 }
                 Inquiry::Granted(grant, grounds)
             }
-            Reply::Nothing => Inquiry::None,
+            Reply::Nothing => {
+                self.unraised = true;
+                Inquiry::None
+            }
             Reply::Refused(report) => Inquiry::Refused { report: Box::new(report), hold: None, grounds },
             Reply::Waiting(waiting) => {
                 let until =

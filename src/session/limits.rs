@@ -6,16 +6,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::audit::event::{Outcome, Way, Word};
-use crate::gate::budget::{Bounds, Cells, Copied, Meter, Till};
+use crate::gate::budget::{Amount, Bounds, Cells, Copied, Exceeded, Meter, Till};
 use crate::gate::hold::{Over, Quantity};
 use crate::gate::{Grant, Grounds};
-use crate::sql::effect::Effect;
-use crate::sql::facts::{CopyFormat, CopyTarget, Direction, Facts, Named};
+use crate::sql::effect::{Effect, EffectSet};
+use crate::sql::facts::{Clause, CopyFormat, CopyTarget, Direction, Facts, Named};
 use crate::wire::ProtocolError;
 use crate::wire::report::Report;
 
 use super::Terms;
-use super::asking::{Message, Petition, Purpose, Reply};
+use super::asking::{Course, Inquiry, Message, Passage, Petition, Purpose, Reply};
 use super::expected::Expected;
 use super::linked::{Copy, Heed, Linked, describe_reserved};
 use super::output::{Demand, Output};
@@ -117,15 +117,96 @@ impl Run {
 /// statement.
 pub fn is_sensitive(facts: &Facts, grounds: Option<&Grounds>) -> bool {
     let of_another = |named: &Named| matches!(named, Named::Fetch { .. } | Named::Execute(_));
-    facts.opaque.is_some()
-        || grounds.is_none_or(|grounds| grounds.resolved.sensitive)
-        || facts.statements.iter().any(|statement| statement.named.iter().any(of_another))
+    // What code that nobody knows gives back, nobody knows either.
+    let unknown = |grounds: &Grounds| grounds.resolved.sensitive || grounds.resolved.reaches_code;
+    facts.opaque.is_some() || grounds.is_none_or(unknown) || facts.statements.iter().any(|statement| statement.named.iter().any(of_another))
+}
+
+/// Whether it answers a question about values that it does not bring: it compares columns and selects none.
+fn is_probe(facts: &Facts) -> bool {
+    let columns = || facts.statements.iter().flat_map(|statement| &statement.columns);
+    columns().any(|column| matches!(column.clause, Clause::Where | Clause::On | Clause::Having))
+        && !columns().any(|column| matches!(column.clause, Clause::Target | Clause::Returning))
 }
 
 impl Linked {
     /// What was leased in this step and not used goes back.
     pub(super) fn settle_lease(&mut self, terms: &Terms) {
         terms.purse.give_back(std::mem::take(&mut self.lease));
+    }
+
+    /// A text as it goes on the record. A shape not met before is written there whole, so an agent may bring so many bytes of them; a text
+    /// that is refused for that is known by its digest alone.
+    pub(super) fn recordable_text(&self, terms: &Terms, sql: &[u8], facts: &Facts) -> Result<Text, (Text, Box<Report>)> {
+        let (text, met) = terms.recorder.meet(sql, facts);
+        if met {
+            return Ok(text);
+        }
+        let allowance = terms.bounds().allowance;
+        let shapes = u64::try_from(text.shape().text.len()).unwrap_or(u64::MAX);
+        match terms.purse.charge(self.now, &allowance, Amount { shapes, ..Amount::default() }) {
+            Ok(()) => Ok(text),
+            Err(Exceeded { quantity, limit }) => {
+                terms.recorder.forget(&text);
+                let over = Over::asking(quantity, limit);
+                Err((terms.recorder.unread(sql), Box::new(without_ticket(over).with_detail("Nothing ran."))))
+            }
+        }
+    }
+
+    /// What would pass by its judgement is asked about where its agent has used up what it would take, or people approved more for it.
+    pub(super) fn within_budget(
+        &mut self,
+        terms: &Terms,
+        facts: &Facts,
+        (text, given): (&Text, &Given),
+        course: Course,
+        petition: impl FnOnce(&Self, Arc<Grounds>) -> Petition,
+        out: &mut Output,
+    ) -> Course {
+        let Course::Pass(Passage { grounds: Some(grounds), grant: None, .. }) = &course else { return course };
+        let refused = std::mem::take(&mut self.unraised);
+        let raised = terms.purse.raised_for(text.shape().digest.0).filter(|_| !refused);
+        let (over, purpose) = match raised {
+            Some(over) => (over, Purpose::Redeem),
+            None => match self.used_up(terms, facts, grounds, given) {
+                Some(Exceeded { quantity, limit }) => (Over::asking(quantity, limit), Purpose::Run),
+                None => return course,
+            },
+        };
+        let grounds = Arc::clone(grounds);
+        if self.settle_first(out) {
+            self.unraised = refused;
+            return Course::Pause;
+        }
+        let petition = Petition { over: Some(over), purpose, ..petition(self, Arc::clone(&grounds)) };
+        self.inquiry = Inquiry::Petitioned(grounds);
+        out.demand(Demand::Petition(Box::new(petition)));
+        Course::Pause
+    }
+
+    /// What the agent has no more of, and would take of.
+    fn used_up(&self, terms: &Terms, facts: &Facts, grounds: &Grounds, given: &Given) -> Option<Exceeded> {
+        const READS: EffectSet = EffectSet::of(&[Effect::Read, Effect::Export, Effect::Code, Effect::Opaque]);
+        if grounds.effects.and(READS).is_empty() || !is_sensitive(facts, Some(grounds)) {
+            return None;
+        }
+        let allowance = terms.bounds().allowance;
+        let row = Amount { rows: 1, sensitive: 1, bytes: 1, ..Amount::default() };
+        let probe = || if is_probe(facts) { terms.purse.probe(self.now, &allowance, given.digest.0).err() } else { None };
+        terms.purse.spent(self.now, &allowance, row).or_else(probe)
+    }
+
+    /// An error over a value tells of the value.
+    pub(super) fn failed_over_value(&self, terms: &Terms, code: &[u8]) {
+        const DATA_EXCEPTION: &[u8] = b"22";
+        if code.starts_with(DATA_EXCEPTION)
+            && let Some(run) = self.expected.head().and_then(Expected::run).filter(|run| run.meter.get().is_sensitive())
+            && let Some(matter) = &run.matter
+        {
+            // Nothing of this one can be taken back; the next one is asked about.
+            terms.purse.probe(self.now, &terms.bounds().allowance, matter.given.digest.0).ok();
+        }
     }
 
     /// Whether a row of so many bytes may pass.
@@ -142,8 +223,8 @@ impl Linked {
         let cells = match self.counting.cells {
             Some(cells) => cells,
             None => {
-                let plain = self.row_columns().is_some_and(|columns| columns.iter().all(|column| column.relation != 0));
-                *self.counting.cells.insert(if plain { Cells::Plain } else { Cells::Computed })
+                let cells = self.cells();
+                *self.counting.cells.insert(cells)
             }
         };
         let Some(run) = self.expected.head().and_then(Expected::run) else { return false };
@@ -155,6 +236,18 @@ impl Linked {
                 self.stop(terms, Ok(over), out);
                 false
             }
+        }
+    }
+
+    /// Where the cells of the rows that come now are from. A COPY names no columns.
+    fn cells(&self) -> Cells {
+        let run = self.expected.head().and_then(Expected::run);
+        let collects = run.and_then(|run| run.grounds.as_ref()).is_none_or(|grounds| grounds.resolved.collects);
+        let plain = self.row_columns().is_some_and(|columns| columns.iter().all(|column| column.relation != 0));
+        match (plain, collects) {
+            (true, _) => Cells::Plain,
+            (false, true) => Cells::Collected,
+            (false, false) => Cells::Computed,
         }
     }
 

@@ -71,6 +71,8 @@ pub struct Linked {
     pub(super) lease: Lease,
     pub(super) counting: Counting,
     pub(super) halt: Option<Halt>,
+    /// The desk was asked for an approval to go over a limit, and has none for the client's next message.
+    pub(super) unraised: bool,
     /// A cancel of ours is on its way: what is sent now could be what it hits.
     pub(super) stopping: bool,
     /// What the host last said the time is.
@@ -149,6 +151,7 @@ impl Linked {
             lease: Lease::NONE,
             counting: Counting::default(),
             halt: None,
+            unraised: false,
             stopping: false,
             now,
         }

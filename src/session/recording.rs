@@ -52,27 +52,45 @@ impl Recorder {
 
     /// `facts` are those of the text.
     pub fn read(&self, sql: &[u8], facts: &Facts) -> Text {
+        self.meet(sql, facts).0
+    }
+
+    /// A text, and whether its shape was met before.
+    pub fn meet(&self, sql: &[u8], facts: &Facts) -> (Text, bool) {
         let mut tags = Vec::new();
         tags::read(sql, |name, value| tags.push(Tag { name: name.to_owned(), value: tags::screened(value).into_owned() }));
-        let shape = self.shape(sql, facts);
+        let (shape, met) = self.shape(sql, facts);
         let remade = remade::read(sql, &shape.text);
-        Text {
+        let text = Text {
             shape,
             digest: self.digester.digest(sql),
             length: u32::try_from(sql.len()).unwrap_or(u32::MAX),
             tags: (!tags.is_empty()).then(|| tags.into()),
             remade: (!remade.is_empty()).then(|| remade.into()),
             original: self.originals.then(|| Rc::new(Zeroizing::new(sql.to_vec()))),
-        }
+        };
+        (text, met)
     }
 
     /// A text that went to the server inside another statement, and is known by the name it has there.
     pub fn made_in_sql(&self, what: &'static str, name: &[u8]) -> Text {
         self.scratch.replace(format!("({what} made in SQL)"));
-        Text { shape: self.remembered(None), digest: self.digester.digest(name), length: 0, tags: None, remade: None, original: None }
+        Text { shape: self.remembered(None).0, digest: self.digester.digest(name), length: 0, tags: None, remade: None, original: None }
     }
 
-    fn shape(&self, sql: &[u8], facts: &Facts) -> Arc<Shape> {
+    /// A text of which the record says only that it came.
+    pub fn unread(&self, sql: &[u8]) -> Text {
+        self.scratch.replace("(one shape too many)".to_owned());
+        let length = u32::try_from(sql.len()).unwrap_or(u32::MAX);
+        Text { shape: self.remembered(None).0, digest: self.digester.digest(sql), length, tags: None, remade: None, original: None }
+    }
+
+    /// The next text of this shape is the first one again.
+    pub fn forget(&self, text: &Text) {
+        self.known.borrow_mut().remove(&text.shape.text);
+    }
+
+    fn shape(&self, sql: &[u8], facts: &Facts) -> (Arc<Shape>, bool) {
         let mut scratch = self.scratch.borrow_mut();
         scratch.clear();
         shape::write(sql, &mut scratch);
@@ -80,12 +98,12 @@ impl Recorder {
         self.remembered(Some(facts))
     }
 
-    /// The shape whose text is in the scratch; its facts are looked at where it is met for the first time.
-    fn remembered(&self, facts: Option<&Facts>) -> Arc<Shape> {
+    /// The shape whose text is in the scratch, and whether it was known; its facts are looked at where it is met for the first time.
+    fn remembered(&self, facts: Option<&Facts>) -> (Arc<Shape>, bool) {
         let scratch = self.scratch.borrow();
         let mut known = self.known.borrow_mut();
         if let Some(shape) = known.get(scratch.as_str()) {
-            return Arc::clone(shape);
+            return (Arc::clone(shape), true);
         }
         let text: Box<str> = scratch.as_str().into();
         let shape =
@@ -95,7 +113,7 @@ impl Recorder {
             known.clear();
         }
         known.insert(text, Arc::clone(&shape));
-        shape
+        (shape, false)
     }
 
     /// A text given the parameters of a Bind.

@@ -107,7 +107,10 @@ impl Linked {
                 false
             }
             (_, Backend::NotificationResponse(_)) => true,
-            (_, Backend::ErrorResponse(fields)) => return self.error(fields, range, out),
+            (_, Backend::ErrorResponse(fields)) => {
+                self.failed_over_value(terms, fields.get(b'C').unwrap_or_default());
+                return self.error(fields, range, out);
+            }
             (_, Backend::ReadyForQuery(status)) => self.ready(status, out)?,
             (Some(_), asked) => self.result(asked, out)? && self.halt.is_none(),
             (None, _) => return Err(UNASKED),

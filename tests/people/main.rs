@@ -13,6 +13,9 @@
 mod calls;
 mod commands;
 mod entry;
+mod flow;
 mod house;
 mod http;
 mod pages;
+#[path = "../support/mod.rs"]
+mod support;

@@ -138,7 +138,7 @@ pub struct Decided {
     /// Web, Slack, terminal, API.
     #[n(4)]
     pub through: Option<Word>,
-    /// It was for an agent of their own, in the single-person mode.
+    /// In the single-person mode, in which it may have been for an agent of their own.
     #[n(5)]
     pub single_person: Option<bool>,
     /// Until when an approval can be used, microseconds since 1970.

@@ -336,7 +336,9 @@ impl Builder {
             "i" | "I" => Kind::Index,
             _ => Kind::Composite,
         };
-        let (pages, rows): (u32, f32) = (fields.text(6)?.parse().ok()?, fields.text(7)?.parse().ok()?);
+        // A partitioned table has no pages, which it says with -1.
+        let pages = u32::try_from(fields.text(6)?.parse::<i64>().ok()?.max(0)).ok()?;
+        let rows: f32 = fields.text(7)?.parse().ok()?;
         // Tables grow all the time; that one has twice as many rows is news.
         fields.0.get(..6)?.hash(&mut self.hasher);
         (pages.checked_ilog2(), rows.max(0.0).log2().ceil().to_bits(), rows < 0.0).hash(&mut self.hasher);

@@ -311,7 +311,10 @@ impl Resolved {
     /// What is known without a catalog.
     pub fn of_text(facts: &Facts) -> Self {
         let collects = facts.statements.iter().any(|statement| statement.collects);
-        Self { effects: facts.effects, collects, ..Self::default() }
+        let of_users =
+            |relation: &crate::sql::facts::Relation| !matches!(relation.schema.as_deref(), Some("pg_catalog" | "information_schema"));
+        let sensitive = facts.statements.iter().flat_map(|statement| &statement.relations).any(of_users);
+        Self { effects: facts.effects, collects, sensitive, ..Self::default() }
     }
 }
 

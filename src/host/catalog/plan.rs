@@ -59,7 +59,7 @@ impl Estimates {
         }
         let path = if path == DEFAULT_PATH { catalog.path() } else { path };
         let estimate = match plan(side, path, message).await {
-            Ok(text) => Estimate::of_plan(&text, asked.collects),
+            Ok(text) => Estimate::of_plan(&text, asked.collects, asked.ties),
             // The statement is not one that it can plan: whoever sends it is told so when it runs.
             Err(SideError::Refused(_)) => None,
             Err(error) => return Err(error),

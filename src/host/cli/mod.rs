@@ -108,6 +108,9 @@ struct Serve {
     /// What may pass: a file, or one of default, read-only, strict, observe [default: default] [env: PGSLUICE_POLICY_FILE]
     #[arg(long, value_name = "POLICY")]
     policy: Option<String>,
+    /// How long a connection waits for people before it is given a ticket; 0s for a ticket at once [default: 30s]
+    #[arg(long, value_name = "TIME")]
+    hold_wait: Option<String>,
     #[command(flatten)]
     state: StateFolder,
     #[command(flatten)]
@@ -266,8 +269,13 @@ fn without_urls(text: &str) -> String {
 }
 
 fn serve(command: Serve, environment: BTreeMap<String, String>) -> Result<(), Failure> {
-    let flags =
-        Flags { upstream: command.upstream, listen: command.listen, state: command.state.state.map(PathBuf::from), policy: command.policy };
+    let flags = Flags {
+        upstream: command.upstream,
+        listen: command.listen,
+        state: command.state.state.map(PathBuf::from),
+        policy: command.policy,
+        hold_wait: command.hold_wait,
+    };
     let sources = sources(command.file, flags, environment);
     let config = Config::load(&sources)?;
     let log = super::log::init(&config.log);

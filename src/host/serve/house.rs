@@ -39,6 +39,8 @@ const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
 #[derive(Debug)]
 pub struct House {
     running: RwLock<Arc<Running>>,
+    /// Where people decide, for links. The pages are where they were at the start.
+    public_url: Option<String>,
     sources: Sources,
     log: LogHandle,
     pub journal: Arc<Journal>,
@@ -99,6 +101,19 @@ impl Running {
     }
 }
 
+fn desk_options(config: &Config, public_url: Option<&str>) -> Options {
+    let hold = config.hold;
+    let standard = Options::default();
+    Options {
+        wait_for: hold.wait_for.unwrap_or_default(),
+        expires: hold.expires,
+        approval_expires: hold.approval_expires,
+        max_open_per_agent: usize::try_from(hold.max_open_per_agent.get()).unwrap_or(usize::MAX),
+        public_url: public_url.map_or(standard.public_url, str::to_owned),
+        single_person: config.people.single_person,
+    }
+}
+
 impl House {
     pub fn open(
         config: Config,
@@ -108,10 +123,8 @@ impl House {
         journal: Arc<Journal>,
         public_url: Option<&str>,
     ) -> Result<Self, ServeError> {
-        let mut options = Options { single_person: config.people.single_person, ..Options::default() };
-        if let Some(url) = public_url.or_else(|| config.web.public_url.as_ref().map(PublicUrl::as_str)) {
-            url.clone_into(&mut options.public_url);
-        }
+        let public_url = public_url.or_else(|| config.web.public_url.as_ref().map(PublicUrl::as_str)).map(str::to_owned);
+        let options = desk_options(&config, public_url.as_deref());
         let digester = Keys::load(state.folder())?.digester;
         let purses = Arc::<Purses>::default();
         Ok(Self {
@@ -121,6 +134,7 @@ impl House {
             journal,
             policy: InForce::new(Arc::clone(&config.policy)),
             running: RwLock::new(Arc::new(Running::make(config)?)),
+            public_url,
             sources,
             log,
             directory: AgentDirectory::open(state)?,
@@ -187,6 +201,7 @@ impl House {
                     tracing::warn!(%error, "the log level stays as it was");
                 }
                 self.policy.put(Arc::clone(&new.config.policy));
+                self.desk.keep(desk_options(&new.config, self.public_url.as_deref()));
                 *self.running.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
                 // What they were made by is no longer in force.
                 self.close_links(running.pool.close());

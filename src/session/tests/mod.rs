@@ -2,22 +2,26 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "a model names what it knows")]
 #![allow(clippy::disallowed_methods, reason = "a test is the host of its session")]
 
+mod limits;
 mod refusal;
 mod server;
 mod transparency;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::time::Instant;
 
 use crate::audit::{Digester, Event, Note, event};
+use crate::gate::hold::{HoldId, Over};
 use crate::gate::{Judge, Policy};
 use crate::wire::backend::{Backend, tag as backend};
 use crate::wire::frame;
 use crate::wire::frontend::tag;
 use crate::wire::limits::{ClientLimits, ServerLimits};
+use crate::wire::report::{Report, Severity};
 use crate::wire::write::message;
 
+use super::asking::{Petition, Reply, Waiting};
 use super::output::{Demand, Output};
 use super::recording::Recorder;
 use super::{LinkReport, Session, Terms, Timeouts};
@@ -156,6 +160,14 @@ pub struct Bench {
     from_client: Vec<u8>,
     from_server: Vec<u8>,
     unsent: Vec<u8>,
+    /// A cancel of the session's own is on its way to the server.
+    stopping: bool,
+    /// What the desk was asked and has not answered.
+    asked: Option<Petition>,
+    /// What it was asked, in order.
+    pub petitions: Vec<Petition>,
+    /// What it answers; a ticket otherwise.
+    pub replies: VecDeque<Reply>,
     now: Instant,
     pub outcome: Outcome,
     ledger: Ledger,
@@ -195,7 +207,10 @@ impl Ledger {
         for (number, outcomes) in &self.begun {
             assert!(!over || !outcomes.is_empty(), "execution {number} has no end");
             let (_, before) = outcomes.split_last().unwrap_or((&event::Outcome::Completed, &[]));
-            assert!(before.iter().all(|outcome| *outcome == event::Outcome::Completed), "execution {number}: {outcomes:?}");
+            assert!(
+                before.iter().all(|outcome| matches!(outcome, event::Outcome::Completed | event::Outcome::Stopped)),
+                "execution {number}: {outcomes:?}"
+            );
         }
         assert_eq!(self.signed_out, usize::from(over));
     }
@@ -211,6 +226,10 @@ impl Bench {
             from_client: Vec::new(),
             from_server: Vec::new(),
             unsent: Vec::new(),
+            stopping: false,
+            asked: None,
+            petitions: Vec::new(),
+            replies: VecDeque::new(),
             now,
             outcome: Outcome::default(),
             ledger: Ledger::default(),
@@ -227,10 +246,10 @@ impl Bench {
             let moved = match cut % 3 {
                 0 => self.client_turn(usize::from(cut / 3) + 1),
                 1 => self.server_turn(usize::from(cut / 3) + 1),
-                _ => self.server_work(),
+                _ => self.server_work() | self.host_turn(),
             };
             // Without luck in the cuts everyone gets a turn.
-            let moved = moved || (idle > 2 && (self.client_turn(1) | self.server_work() | self.server_turn(1)));
+            let moved = moved || (idle > 2 && (self.client_turn(1) | self.server_work() | self.server_turn(1) | self.host_turn()));
             idle = if moved { 0 } else { idle + 1 };
         }
         self.finish()
@@ -239,7 +258,7 @@ impl Bench {
     /// Sends more from the client and lets everything settle.
     pub fn settle(&mut self, script: &Script) {
         self.unsent.extend_from_slice(&script.0);
-        while self.client_turn(usize::MAX) | self.server_work() | self.server_turn(usize::MAX) {}
+        while self.client_turn(usize::MAX) | self.server_work() | self.server_turn(usize::MAX) | self.host_turn() {}
     }
 
     pub fn finish(mut self) -> Outcome {
@@ -273,6 +292,23 @@ impl Bench {
         self.carry(&[], &received) || taken > 0 || !more.is_empty()
     }
 
+    /// The cancel arrives, and the desk answers.
+    fn host_turn(&mut self) -> bool {
+        let moved = self.stopping || self.asked.is_some();
+        if std::mem::take(&mut self.stopping) {
+            self.server.cancel();
+            self.session.stopped(self.now, &mut self.out);
+            self.carry(&[], &[]);
+        }
+        if let Some(petition) = self.asked.take() {
+            self.petitions.push(petition);
+            let reply = self.replies.pop_front().unwrap_or_else(ticket);
+            self.session.answered(reply, self.now, &mut self.out);
+            self.carry(&[], &[]);
+        }
+        moved
+    }
+
     fn server_work(&mut self) -> bool {
         let had = self.server.has_output();
         self.server.work();
@@ -291,7 +327,15 @@ impl Bench {
             self.outcome.to_client.extend_from_slice(bytes);
             moved = true;
         }
-        let link = self.out.demands.iter().any(|demand| matches!(demand, Demand::Link));
+        let mut link = false;
+        for demand in self.out.demands.drain(..) {
+            match demand {
+                Demand::Stop => self.stopping = true,
+                Demand::Petition(petition) => assert!(self.asked.replace(*petition).is_none(), "one thing is asked at a time"),
+                Demand::Link => link = true,
+                _ => {}
+            }
+        }
         self.out.clear();
         if link {
             let report = LinkReport { process_id: server::PROCESS_ID, parameters: std::sync::Arc::from([]) };
@@ -300,6 +344,13 @@ impl Bench {
         }
         moved
     }
+}
+
+/// What the desk answers to whoever may not run yet.
+pub fn ticket() -> Reply {
+    let said = |severity| Report::new(severity, "PS004", "a ticket");
+    let (notice, ticket) = (said(Severity::Notice), said(Severity::Error));
+    Reply::Waiting(Waiting { hold: HoldId::of(7), notice, ticket, patience: None })
 }
 
 /// Messages among these that make a server run something.
