@@ -138,6 +138,7 @@ fn check(count: u64, seed: u64) {
 }
 
 #[test]
+#[ignore = "runs in `make soak`"]
 fn five_hundred_holds() {
     check(500, 11);
 }
