@@ -220,7 +220,7 @@ impl Linked {
                     self.expected.push(Expected::CopyEnd);
                 }
             }
-            Frontend::FunctionCall if self.settle_stretch(out) => return Ok(false),
+            Frontend::FunctionCall if self.settle_refusal(out) => return Ok(false),
             Frontend::FunctionCall => {
                 let text = terms.recorder.made_in_sql("a function call", b"");
                 let report = Box::new(super::function_call());

@@ -133,10 +133,10 @@ impl Linked {
         false
     }
 
-    /// A query is to be refused. What stands before it in the same stretch may fail, and then the server skips the query: that has to be known
-    /// first. True while answers are awaited.
-    pub(super) fn settle_stretch(&mut self, out: &mut Output) -> bool {
-        let begun = self.is_busy() && (self.prepared || self.bound || self.executed) && !matches!(self.copy, Copy::In { .. });
+    /// A query is to be refused. What stands before it may fail, and then the server skips the query: that has to be known first. True while
+    /// answers are awaited.
+    pub(super) fn settle_refusal(&mut self, out: &mut Output) -> bool {
+        let begun = self.is_busy() && !matches!(self.copy, Copy::In { .. });
         if begun {
             self.settle_in_flight(out);
         }

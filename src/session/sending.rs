@@ -52,7 +52,7 @@ impl Linked {
         let facts = terms.judge.read(sql);
         let text = match self.recordable_text(terms, sql, &facts) {
             Ok(text) => text,
-            Err(_) if self.settle_stretch(out) => return false,
+            Err(_) if self.settle_refusal(out) => return false,
             Err((text, report)) => {
                 self.note_refusal(terms, &text, Way::Query, text.plain(), &report, out);
                 self.refuse_query(report, &terms.reserved, out);
@@ -69,7 +69,7 @@ impl Linked {
                 self.claim(claim, &text, out);
                 return true;
             }
-            Task::Entangled if self.settle_stretch(out) => return false,
+            Task::Entangled if self.settle_refusal(out) => return false,
             Task::Entangled => {
                 let report = Box::new(task::entangled());
                 self.note_refusal(terms, &text, Way::Query, text.plain(), &report, out);
@@ -121,7 +121,7 @@ impl Linked {
                 self.expected.push(Expected::Query { refusal: None, execution, work, run });
                 self.segment_ended();
             }
-            Course::Refuse(Refusal { report, grounds, hold }) if self.settle_stretch(out) => {
+            Course::Refuse(Refusal { report, grounds, hold }) if self.settle_refusal(out) => {
                 self.inquiry = Inquiry::Refused { report, hold, grounds };
                 return false;
             }
