@@ -69,7 +69,7 @@ impl Linked {
                 Course::Refuse(Refusal { report: Box::new(unknown("26000", "prepared statement")), grounds: Some(grounds), hold: None })
             }
             Ruling::Hold(grounds) => {
-                if let Copy::In { .. } = self.copy {
+                if let Copy::In = self.copy {
                     // It will end the connection: the server is told as well, and not by what is held.
                     return Course::Refuse(Refusal::plain(Report::error("08P01", "a statement came before the end of the data of a COPY")));
                 }
@@ -136,7 +136,7 @@ impl Linked {
     /// A query is to be refused. What stands before it may fail, and then the server skips the query: that has to be known first. True while
     /// answers are awaited.
     pub(super) fn settle_refusal(&mut self, out: &mut Output) -> bool {
-        let begun = self.is_busy() && !matches!(self.copy, Copy::In { .. });
+        let begun = self.is_busy() && !matches!(self.copy, Copy::In);
         if begun {
             self.settle_in_flight(out);
         }
