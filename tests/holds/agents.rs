@@ -19,15 +19,8 @@ pub struct Way {
     pub taken: AtomicU64,
 }
 
-pub static WAYS: [Way; 7] = [
-    way("simple query"),
-    way("parameter"),
-    way("committed"),
-    way("rolled back"),
-    way("cancelled"),
-    way("connection lost"),
-    way("by the hold's id"),
-];
+pub static WAYS: [Way; 6] =
+    [way("simple query"), way("parameter"), way("committed"), way("rolled back"), way("cancelled"), way("connection lost")];
 
 const fn way(name: &'static str) -> Way {
     Way { name, taken: AtomicU64::new(0) }
@@ -111,17 +104,15 @@ async fn work(shared: &Shared, mut dice: Dice) {
             return;
         }
         let mut outcome = Outcome::default();
-        let mut hold = None;
-        // One way for all tries that are the same statement; which one it is, is the operation's.
         while outcome.succeeded == 0 && !outcome.denied {
-            attempt(shared, operation, &mut dice, &mut outcome, &mut hold).await;
+            attempt(shared, operation, &mut dice, &mut outcome).await;
             shared.progress.fetch_add(1, Ordering::SeqCst);
         }
         shared.outcomes.lock().unwrap().insert(operation, outcome);
     }
 }
 
-async fn attempt(shared: &Shared, operation: u64, dice: &mut Dice, outcome: &mut Outcome, hold: &mut Option<String>) {
+async fn attempt(shared: &Shared, operation: u64, dice: &mut Dice, outcome: &mut Outcome) {
     let url = shared.url.lock().unwrap().clone();
     let Ok((client, connection)) = tokio_postgres::connect(&url, NoTls).await else {
         // The program is just being started again.
@@ -129,16 +120,16 @@ async fn attempt(shared: &Shared, operation: u64, dice: &mut Dice, outcome: &mut
         return;
     };
     let connection = tokio::spawn(connection);
-    let way = usize::try_from(dice.below(7)).unwrap();
+    let way = usize::try_from(dice.below(6)).unwrap();
     let try_number = dice.below(1000);
     let sql = format!("/* try='{try_number}' */ INSERT INTO ran SELECT {operation} WHERE 'operation {operation}' <> ''");
-    let done = match (way, &hold) {
-        (1, _) => {
+    let done = match way {
+        1 => {
             let sql = format!("INSERT INTO ran SELECT {operation} WHERE $1 = 1 AND 'operation {operation}' <> '' /* try='{try_number}' */");
             client.query_typed(&sql, &[(&1_i32, tokio_postgres::types::Type::INT4)]).await.map(|_| true)
         }
-        (2 | 3, _) => in_transaction(&client, &sql, way == 2).await,
-        (4, _) => {
+        2 | 3 => in_transaction(&client, &sql, way == 2).await,
+        4 => {
             let (patience, cancel) = (dice.below(120), client.cancel_token());
             let asked = client.batch_execute(&sql);
             tokio::pin!(asked);
@@ -150,11 +141,10 @@ async fn attempt(shared: &Shared, operation: u64, dice: &mut Dice, outcome: &mut
                 }
             }
         }
-        (5, _) => {
+        5 => {
             let asked = tokio::time::timeout(Duration::from_millis(dice.below(120)), client.batch_execute(&sql)).await;
             asked.unwrap_or(Ok(())).map(|()| false)
         }
-        (6, Some(hold)) => client.batch_execute(&format!("/* pgsluice:run={hold} */")).await.map(|()| true),
         _ => client.batch_execute(&sql).await.map(|()| true),
     };
     WAYS[way].taken.fetch_add(1, Ordering::Relaxed);
@@ -171,16 +161,11 @@ async fn attempt(shared: &Shared, operation: u64, dice: &mut Dice, outcome: &mut
                 // The statement that is denied stays so; whoever wants it all the same is not of this test.
                 "PS002" => outcome.denied = true,
                 "PS001" => {
-                    let words = database.unwrap().message().split_whitespace().map(|word| word.trim_end_matches([':', ';']));
-                    *hold = words
-                        .filter(|word| word.len() == 8)
-                        .find(|word| word.parse::<pgsluice::gate::hold::HoldId>().is_ok())
-                        .map(str::to_owned);
                     // Whoever is told that people are asked gives them a moment.
                     tokio::time::sleep(Duration::from_millis(dice.below(60))).await;
                 }
                 // Used, withdrawn or expired; cancelled; the program or the connection went away.
-                "PS003" | "PS004" | "57014" | "57P01" | "08006" | "" => *hold = None,
+                "PS003" | "PS004" | "57014" | "57P01" | "08006" | "" => {}
                 other => panic!("{other}: {error:?}"),
             }
         }
