@@ -112,7 +112,9 @@ fn allowance(top: &mut Table<'_>, findings: &mut Findings<'_>) -> Allowance {
     allowance.rows = table.bound(findings, "rows").unwrap_or(allowance.rows);
     allowance.sensitive_rows = table.bound(findings, "sensitive_rows").unwrap_or(allowance.sensitive_rows);
     allowance.bytes = table.size(findings, "bytes").unwrap_or(allowance.bytes);
+    allowance.copy_in_rows = table.bound(findings, "copy_in_rows").unwrap_or(allowance.copy_in_rows);
     allowance.probes = table.bound(findings, "probes").unwrap_or(allowance.probes);
+    allowance.shape_bytes = table.size(findings, "shape_bytes").unwrap_or(allowance.shape_bytes);
     table.finish(findings);
     allowance
 }
