@@ -282,3 +282,60 @@ fn the_state_folder_is_named_by_flag_environment_or_xdg() {
     last_line(&house.run(&["agent", "add", "a", "--state", "from-flag"]));
     assert!(made(&house, "from-flag"));
 }
+
+#[test]
+fn a_policy_is_checked_tried_and_tested() {
+    let house = House::new();
+    let sound = house.run(&["policy", "check"]);
+    assert!(last_line(&sound).starts_with("default is sound: "), "{}", sound.out);
+    house.write("policy.toml", "[[rule]]\nname = \"reads\"\naction = \"allow\"\nefects = [\"read\"]\n");
+    let refused = house.run(&["policy", "check", "policy.toml"]);
+    assert_eq!(refused.code, Some(1));
+    assert_eq!(refused.err, "pgsluice: policy.toml:4:1: unknown key \"efects\" in rule: did you mean effects?\n");
+    let refused = house.run(&["policy", "check", "lenient"]);
+    assert!(refused.err.contains("those that come with pgsluice are default, read-only, strict, observe"), "{}", refused.err);
+
+    let explained = house.run(&["policy", "explain", "DELETE FROM orders", "--agent", "bot"]);
+    for line in [
+        "effects    write unbounded-write",
+        "decision   hold",
+        "rule       unbounded-write",
+        "masked     nothing: values are not masked yet",
+    ] {
+        assert!(explained.out.lines().any(|told| told == line), "{line}\n{}", explained.out);
+    }
+    assert!(explained.out.contains("by the text alone"), "{}", explained.out);
+
+    assert_eq!(last_line(&house.run(&["policy", "test", "strict"])), "8 cases as expected");
+    house.write("policy.toml", "[[rule]]\nname = \"reads\"\naction = \"allow\"\neffects = [\"read\"]\n");
+    assert!(house.run(&["policy", "test", "policy.toml"]).err.contains("has no cases"));
+    house.write(
+        "policy.tests.toml",
+        "[[test]]\nsql = \"SELECT 1\"\nexpect = \"allow\"\n[[test]]\nsql = \"DROP TABLE t\"\nexpect = \"allow\"\n",
+    );
+    let failed = house.run(&["policy", "test", "policy.toml"]);
+    assert_eq!(failed.code, Some(1));
+    assert_eq!(
+        failed.err,
+        "pgsluice: policy.tests.toml:4: DROP TABLE t: expected allow, got hold by rule \"no-rule\"; effects: ddl\n\
+         pgsluice: 1 of 2 cases are not as expected\n"
+    );
+    // The configuration's policy is checked with it, in its own file.
+    house.write("policy.toml", "mode = \"observed\"\n");
+    house.write("pgsluice.toml", "upstream = \"postgres://u@localhost/d\"\n[policy]\nfile = \"policy.toml\"\n");
+    let refused = house.run(&["check-config"]);
+    assert_eq!(refused.code, Some(1));
+    assert!(
+        refused.err.contains("policy.toml:1:8: mode: expected one of enforce, observe, not \"observed\": did you mean observe?"),
+        "{}",
+        refused.err
+    );
+    house.write("policy.toml", "mode = \"observe\"\n");
+    let taken = house.run(&["check-config"]);
+    assert!(
+        taken.code == Some(0) && taken.out.contains("policy.file = ") && taken.err.contains("only watches"),
+        "{} {}",
+        taken.out,
+        taken.err
+    );
+}

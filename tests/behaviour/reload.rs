@@ -3,8 +3,9 @@
 use std::process::Command;
 
 use crate::certificate::Certificate;
-use crate::client::query;
-use crate::stage::{Stage, farewell, leave};
+use crate::client::{Login, await_that, query};
+use crate::stage::{Stage, cluster, farewell, leave};
+use crate::support::Proxy;
 
 const TAKEN: &str = "configuration reloaded";
 const NOT_TAKEN: &str = "configuration not reloaded";
@@ -69,4 +70,40 @@ fn a_certificate_that_cannot_be_read_changes_nothing() {
     std::fs::write(certificate.root().with_file_name("server.key"), "not a key").unwrap();
     stage.reload(&config, NOT_TAKEN);
     assert!(believes(&stage, &certificate));
+}
+
+/// A session that is there goes by the new policy from its next statement on; a policy that cannot be read changes nothing.
+#[test]
+fn a_new_policy_is_for_every_session() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("policy.toml");
+    let policy = |effects: &str| {
+        format!(
+            "[[rule]]\nname = 'deny'\naction = 'deny'\neffects = ['{effects}']\nreason = 'for a test'\n\
+             [[rule]]\nname = 'rest'\naction = 'allow'\n"
+        )
+    };
+    std::fs::write(&file, policy("ddl")).unwrap();
+    let database = cluster().database("policy");
+    let proxy = Proxy::start_with(&database.url(), &["--policy", file.to_str().unwrap()], &["agent", "--owner", "tester"]);
+    let mut client = Login::new(&proxy, &database.name).enter();
+    let reload = |text: &str, answer: &str| {
+        std::fs::write(&file, text).unwrap();
+        let before = proxy.log().matches(answer).count();
+        proxy.signal("HUP");
+        await_that(answer, || proxy.log().matches(answer).count() > before);
+    };
+    let mut refused = |sql: &str| {
+        client.send(&query(sql)).unwrap();
+        client.until(b'Z').iter().any(|(tag, body)| *tag == b'E' && body.windows(6).any(|code| code == b"C42501"))
+    };
+    assert!(refused("create table t (a int)") && !refused("select 1"));
+    reload(&policy("read"), TAKEN);
+    assert!(!refused("create table t (a int)") && refused("select 1"));
+    reload("mode = 'observed'", NOT_TAKEN);
+    assert!(refused("select 1"));
+    reload(&policy("ddl"), TAKEN);
+    assert!(refused("drop table t") && !refused("select 1"));
+    let recorded = || proxy.command(&["audit", "search"], &["--json"]).matches("policy-changed").count();
+    await_that("both changes are found on the record", || recorded() == 2);
 }

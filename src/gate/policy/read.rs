@@ -173,6 +173,7 @@ fn rules(top: &mut Table<'_>, findings: &mut Findings<'_>, groups: &Groups<'_>) 
 }
 
 fn rule(mut table: Table<'_>, findings: &mut Findings<'_>, groups: &Groups<'_>) -> Option<Rule> {
+    let has_name = table.value("name").is_some();
     let name = words(&mut table, findings, "name", LONGEST_NAME);
     let has_action = table.value("action").is_some();
     let action = table.one_of(findings, "action", &Action::ALL.map(|action| (action.word(), action)));
@@ -202,7 +203,7 @@ fn rule(mut table: Table<'_>, findings: &mut Findings<'_>, groups: &Groups<'_>) 
     let window = window(&mut table, findings);
     let at = table.at;
     table.finish(findings);
-    if name.is_none() {
+    if name.is_none() && !has_name {
         findings.fail(at, "a rule needs a name: people and agents read it");
     }
     if action.is_none() && !has_action {
