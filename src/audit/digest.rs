@@ -18,6 +18,17 @@ pub struct Hash(#[cbor(with = "minicbor::bytes")] pub [u8; 32]);
 #[cbor(transparent)]
 pub struct Digest(#[cbor(with = "minicbor::bytes")] pub [u8; 16]);
 
+impl Digest {
+    /// What records have of a longer hash.
+    pub fn cut(hash: &[u8; 32]) -> Self {
+        let mut digest = Self::default();
+        for (byte, known) in digest.0.iter_mut().zip(hash) {
+            *byte = *known;
+        }
+        digest
+    }
+}
+
 /// An Ed25519 signature.
 #[derive(Clone, Copy, PartialEq, Eq, Encode, Decode)]
 #[cbor(transparent)]

@@ -88,6 +88,7 @@ pub struct Question {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Asked {
     pub collects: bool,
+    pub ties: bool,
     /// An estimate of fewer rows is good for other values as well.
     pub most_rows: f64,
 }
@@ -307,7 +308,11 @@ fn asked(facts: &Facts, resolved: &Resolved, policy: &Policy) -> Option<Asked> {
     let by_rule =
         policy.asks_estimates() && statement.relations.iter().any(|relation| relation.how == How::Read || relation.how == How::Written);
     #[allow(clippy::cast_precision_loss, reason = "a bound on rows that no double loses matters to nobody")]
-    (reads_much || makes || by_rule).then_some(Asked { collects: resolved.collects, most_rows: most as f64 })
+    (reads_much || makes || by_rule).then_some(Asked {
+        collects: resolved.collects,
+        ties: statement.bounds.with_ties,
+        most_rows: most as f64,
+    })
 }
 
 /// Effects that the planner's estimate adds.

@@ -5,6 +5,7 @@
 pub mod agents;
 pub mod arrival;
 pub mod backup;
+pub mod catalog;
 pub mod cli;
 pub mod config;
 pub mod demo;

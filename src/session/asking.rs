@@ -55,6 +55,8 @@ pub struct Petition {
     /// Every setting of the session that changes what a text means, by name and value.
     pub settings: Vec<(Box<str>, Box<str>)>,
     pub open_work: bool,
+    /// The hold that this session waited for until now.
+    pub awaited: Option<HoldId>,
     /// It ran, and was stopped at this limit; an approval raises that.
     pub over: Option<Over>,
     pub purpose: Purpose,
@@ -107,40 +109,78 @@ pub enum Inquiry {
     /// Something is being found out.
     Learning,
     Learned(Learned),
+    /// The desk was asked for the message that the client named by its hold.
+    Fetching,
     /// The desk was asked.
-    Petitioned(Arc<Grounds>),
+    Petitioned(Asked),
     /// People were asked.
     Waiting {
-        hold: HoldId,
-        until: Instant,
+        wait: Wait,
         ticket: Box<Report>,
         grounds: Arc<Grounds>,
     },
+    /// People decided: what waits is judged from the beginning.
+    Decided(Wait),
     Granted(Grant, Arc<Grounds>),
     Refused {
         report: Box<Report>,
         hold: Option<HoldId>,
-        grounds: Arc<Grounds>,
+        grounds: Option<Arc<Grounds>>,
     },
+}
+
+/// What the desk was asked.
+#[derive(Debug)]
+pub struct Asked {
+    pub grounds: Arc<Grounds>,
+    pub facts: Arc<Facts>,
+    /// An approval is only reserved.
+    pub open_work: bool,
+    /// The wait that went before, where people have decided since.
+    pub before: Option<Wait>,
+    /// The client gave up.
+    pub cancelled: bool,
+}
+
+/// A wait for people. It goes by the first notice, however often it is looked at again.
+#[derive(Debug, Clone, Copy)]
+pub struct Wait {
+    pub hold: HoldId,
+    pub until: Instant,
 }
 
 impl Inquiry {
     /// Whether the client's next message waits for the host.
     pub fn is_open(&self) -> bool {
-        matches!(self, Self::Learning | Self::Petitioned(_) | Self::Waiting { .. })
+        matches!(self, Self::Learning | Self::Fetching | Self::Petitioned(_) | Self::Waiting { .. })
+    }
+
+    /// Whether the client's next message will be looked at again without more bytes from anywhere.
+    pub fn is_none(&self) -> bool {
+        matches!(self, Self::None)
     }
 
     /// When the wait for people ends.
     pub fn deadline(&self) -> Option<Instant> {
-        if let Self::Waiting { until, .. } = self { Some(*until) } else { None }
+        if let Self::Waiting { wait, .. } = self { Some(wait.until) } else { None }
     }
 
     /// Ends the wait, not the hold: the client is told this when its message is looked at again.
     pub fn stop_waiting(&mut self, said: Option<Report>) {
-        if let Self::Waiting { hold, ticket, grounds, .. } = std::mem::take(self) {
-            let report = said.map_or(ticket, Box::new);
-            *self = Self::Refused { report, hold: Some(hold), grounds };
-        }
+        *self = match std::mem::take(self) {
+            Self::Waiting { wait, ticket, grounds } => {
+                let report = said.map_or(ticket, Box::new);
+                Self::Refused { report, hold: Some(wait.hold), grounds: Some(grounds) }
+            }
+            other @ (Self::None
+            | Self::Learning
+            | Self::Learned(_)
+            | Self::Fetching
+            | Self::Petitioned(_)
+            | Self::Decided(_)
+            | Self::Granted(..)
+            | Self::Refused { .. }) => other,
+        };
     }
 }
 
@@ -159,6 +199,8 @@ pub struct Passage {
     pub permit: Permit,
     pub grounds: Option<Arc<Grounds>>,
     pub grant: Option<Grant>,
+    /// What it was judged by, for when it is judged again.
+    pub learned: Learned,
 }
 
 #[derive(Debug)]

@@ -7,10 +7,14 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use super::asking::Message;
 use super::limits::Run;
 use super::names::Remake;
 use super::recording::{Given, Noted, Text};
+use super::settings::Paths;
+use super::task::Claim;
 use crate::gate::Grant;
+use crate::gate::judge::Learned;
 use crate::sql::facts::Facts;
 use crate::wire::backend::RowDescription;
 use crate::wire::read::Formats;
@@ -53,6 +57,10 @@ pub struct Statement {
     /// As it was sent: an approval is for this.
     pub sql: Zeroizing<Vec<u8>>,
     pub types: Box<[u32]>,
+    /// The stored message that it stands for: an approval is for that one.
+    pub stored: Option<Rc<Message>>,
+    /// It sets what the agent says it is working on, and an empty statement went up in its place.
+    pub claim: Option<Claim>,
     pub text: Text,
     pub noted: Noted,
     /// SQL may have given its name to another one.
@@ -70,13 +78,60 @@ pub struct Portal {
     pub given: Given,
     /// It was bound by an approval, which is for the whole of its run.
     pub grant: Option<Grant>,
-    pub noted: Noted,
     pub run: Rc<Run>,
+    /// What it was judged by besides its text.
+    pub paths: Paths,
+    pub learned: Learned,
+    /// All that running it does.
+    pub whole: Arc<Facts>,
+    /// It was declared in SQL, and running it only fetches.
+    pub is_cursor: bool,
+    /// A cursor that outlives its transaction.
+    pub holds: bool,
+    pub noted: Noted,
     /// It was run before.
     pub begun: Cell<bool>,
     /// SQL may have given its name to another one.
     pub remade: Cell<bool>,
     pub knowledge: RefCell<Knowledge>,
+}
+
+impl Statement {
+    pub fn plain(facts: &Arc<Facts>, sql: &[u8], text: &Text) -> Self {
+        Self {
+            facts: Arc::clone(facts),
+            sql: Zeroizing::new(sql.to_vec()),
+            types: Box::default(),
+            stored: None,
+            claim: None,
+            text: text.clone(),
+            noted: Cell::default(),
+            remade: Cell::default(),
+            knowledge: RefCell::default(),
+        }
+    }
+}
+
+impl Portal {
+    pub fn plain(statement: Option<Rc<Statement>>, text: &Text, given: Given) -> Self {
+        Self {
+            whole: statement.as_ref().map(|statement| Arc::clone(&statement.facts)).unwrap_or_default(),
+            statement,
+            text: text.clone(),
+            formats: ResultFormats::All(0),
+            given,
+            grant: None,
+            run: Run::unknown(),
+            paths: Paths::default(),
+            learned: Learned::default(),
+            is_cursor: false,
+            holds: false,
+            noted: Cell::default(),
+            begun: Cell::default(),
+            remade: Cell::default(),
+            knowledge: RefCell::default(),
+        }
+    }
 }
 
 impl Remake for Statement {

@@ -2,18 +2,21 @@
 
 use std::sync::Arc;
 
-use zeroize::Zeroizing;
-
 use crate::gate::Ruling;
-use crate::gate::judge::{Circumstances, Grounds, Learned};
-use crate::sql::facts::Facts;
+use crate::gate::hold::HoldId;
+use crate::gate::judge::{Circumstances, Grounds, Learned, UNKNOWN_PATH};
+use crate::sql::effect::Effect;
+use crate::sql::facts::{Facts, Opaque};
 use crate::wire::backend::TransactionStatus;
+use crate::wire::frontend::tag;
 use crate::wire::report::Report;
+use crate::wire::write;
 
 use super::Terms;
-use super::asking::{Course, Inquiry, Message, Passage, Petition, Refusal, Reply};
+use super::asking::{Asked, Course, Inquiry, Message, Passage, Petition, Refusal, Reply, Wait};
+use super::columns::Portal;
 use super::expected::Expected;
-use super::linked::Linked;
+use super::linked::{Awaited, Copy, Linked, send_sync};
 use super::output::{Demand, Output};
 
 impl Linked {
@@ -26,82 +29,135 @@ impl Linked {
         petition: impl FnOnce(&Self, Message, Arc<Grounds>) -> Petition,
         out: &mut Output,
     ) -> Course {
+        let inquiry = std::mem::take(&mut self.inquiry);
         if let Some(report) = &terms.unrecordable {
             return Course::Refuse(Refusal::plain(report.clone()));
         }
-        let learned = match std::mem::take(&mut self.inquiry) {
-            Inquiry::None => None,
-            Inquiry::Learned(learned) => Some(learned),
+        let (learned, before) = match inquiry {
+            Inquiry::None => (None, None),
+            Inquiry::Decided(wait) => (None, Some(wait)),
+            Inquiry::Learned(learned) => (Some(learned), None),
             Inquiry::Granted(grant, grounds) => {
-                return Course::Pass(Passage { permit: grant.permit(), grounds: Some(grounds), grant: Some(grant) });
+                let learned = Learned { estimate: grounds.estimate };
+                return Course::Pass(Passage { permit: grant.permit(), grounds: Some(grounds), grant: Some(grant), learned });
             }
-            Inquiry::Refused { report, hold, grounds } => return Course::Refuse(Refusal { report, grounds: Some(grounds), hold }),
-            open @ (Inquiry::Learning | Inquiry::Petitioned(_) | Inquiry::Waiting { .. }) => {
+            Inquiry::Refused { report, hold, grounds } => return Course::Refuse(Refusal { report, grounds, hold }),
+            open @ (Inquiry::Learning | Inquiry::Fetching | Inquiry::Petitioned(_) | Inquiry::Waiting { .. }) => {
                 self.inquiry = open;
                 return Course::Pause;
             }
         };
-        let circumstances = Circumstances { paths: &[], open_work: self.has_open_work(), temporary: false, learned: learned.as_ref() };
-        match terms.judge.judge(facts, &circumstances) {
-            Ruling::Allow(permit, grounds) => Course::Pass(Passage { permit, grounds: Some(grounds), grant: None }),
+        let paths = self.settings.paths(!self.is_busy(), facts);
+        let circumstances = Circumstances {
+            paths: &paths,
+            open_work: self.has_open_work(),
+            temporary: self.settings.temporary(),
+            learned: learned.as_ref(),
+        };
+        match terms.judge.judge(&placed(facts, &paths), &circumstances) {
+            Ruling::Allow(permit, grounds) => {
+                Course::Pass(Passage { permit, grounds: Some(grounds), grant: None, learned: learned.unwrap_or_default() })
+            }
             Ruling::Deny(grounds) => Course::Refuse(Refusal { report: Box::new(denied(&grounds)), grounds: Some(grounds), hold: None }),
             Ruling::Learn(need) => {
                 self.inquiry = Inquiry::Learning;
                 out.demand(Demand::Learn(need, message()));
                 Course::Pause
             }
+            // Nobody could say what it is that would be approved.
+            Ruling::Hold(grounds) if facts.opaque == Some(Opaque::Prepared) => {
+                Course::Refuse(Refusal { report: Box::new(unknown("26000", "prepared statement")), grounds: Some(grounds), hold: None })
+            }
             Ruling::Hold(grounds) => {
+                if let Copy::In = self.copy {
+                    // It will end the connection: the server is told as well, and not by what is held.
+                    return Course::Refuse(Refusal::plain(Report::error("08P01", "a statement came before the end of the data of a COPY")));
+                }
                 if self.settle_first(out) {
                     return Course::Pause;
                 }
-                let petition = petition(self, message(), Arc::clone(&grounds));
-                self.inquiry = Inquiry::Petitioned(grounds);
+                let moves = facts.statements.iter().any(|statement| statement.transaction.is_some());
+                if terms.manner.read_only && (self.has_open_work() || moves) && lifts(grounds.effects) {
+                    return Course::Refuse(Refusal { report: Box::new(read_only(&grounds)), grounds: Some(grounds), hold: None });
+                }
+                let petition = Petition { awaited: before.map(|wait| wait.hold), ..petition(self, message(), Arc::clone(&grounds)) };
+                let open_work = petition.open_work;
+                self.inquiry = Inquiry::Petitioned(Asked { grounds, facts: Arc::clone(facts), open_work, before, cancelled: false });
                 out.demand(Demand::Petition(Box::new(petition)));
                 Course::Pause
             }
         }
     }
 
-    /// Judges the run of a portal, which was judged when it was bound: where it is judged otherwise since, it does not run, and what binds
-    /// it anew is asked about.
-    pub(super) fn decide_bound(&mut self, terms: &Terms, facts: &Arc<Facts>, sql: Option<&[u8]>, out: &mut Output) -> Course {
+    /// Judges the run of a portal again, by what it was bound under: where it is judged otherwise since, it does not run. What binds it anew
+    /// is asked about.
+    pub(super) fn decide_bound(&mut self, terms: &Terms, portal: Option<&Portal>, facts: &Arc<Facts>) -> Course {
         if let Some(report) = &terms.unrecordable {
             return Course::Refuse(Refusal::plain(report.clone()));
         }
-        let learned = match std::mem::take(&mut self.inquiry) {
-            Inquiry::Learned(learned) => Some(learned),
-            Inquiry::None | Inquiry::Granted(..) | Inquiry::Refused { .. } => None,
-            open @ (Inquiry::Learning | Inquiry::Petitioned(_) | Inquiry::Waiting { .. }) => {
-                self.inquiry = open;
-                return Course::Pause;
+        if let Some(grant) = portal.and_then(|portal| portal.grant.as_ref()) {
+            let learned = Learned::default();
+            return Course::Pass(Passage { permit: grant.permit(), grounds: None, grant: None, learned });
+        }
+        let learned = portal.map(|portal| portal.learned.clone()).unwrap_or_default();
+        let paths = portal.map(|portal| std::rc::Rc::clone(&portal.paths)).unwrap_or_default();
+        let circumstances =
+            Circumstances { paths: &paths, open_work: self.has_open_work(), temporary: self.settings.temporary(), learned: Some(&learned) };
+        match terms.judge.judge(&placed(facts, &paths), &circumstances) {
+            Ruling::Allow(permit, grounds) => Course::Pass(Passage { permit, grounds: Some(grounds), grant: None, learned }),
+            Ruling::Learn(_) => Course::Refuse(Refusal::plain(changed())),
+            Ruling::Hold(grounds) if facts.opaque == Some(Opaque::Prepared) => {
+                Course::Refuse(Refusal { report: Box::new(unknown("34000", "portal")), grounds: Some(grounds), hold: None })
             }
-        };
-        let circumstances = Circumstances { paths: &[], open_work: self.has_open_work(), temporary: false, learned: learned.as_ref() };
-        match terms.judge.judge(facts, &circumstances) {
-            Ruling::Allow(permit, grounds) => Course::Pass(Passage { permit, grounds: Some(grounds), grant: None }),
-            Ruling::Learn(need) => {
-                self.inquiry = Inquiry::Learning;
-                out.demand(Demand::Learn(need, Message::Query(Zeroizing::new(sql.unwrap_or_default().to_vec()))));
-                Course::Pause
+            Ruling::Hold(grounds) => {
+                let report = changed().with_detail(format!("Rule \"{}\": {}. Nothing of it ran.", grounds.rule, grounds.reason));
+                Course::Refuse(Refusal { report: Box::new(report), grounds: Some(grounds), hold: None })
             }
-            Ruling::Hold(grounds) | Ruling::Deny(grounds) => {
-                Course::Refuse(Refusal { report: Box::new(denied(&grounds)), grounds: Some(grounds), hold: None })
-            }
+            Ruling::Deny(grounds) => Course::Refuse(Refusal { report: Box::new(denied(&grounds)), grounds: Some(grounds), hold: None }),
         }
     }
 
-    /// Before people are asked it must be certain whether a transaction is open, and nothing may be locked only because something was
-    /// prepared: then the implicit transaction is ended by a Sync of our own. True while an answer is awaited.
-    fn settle_first(&mut self, out: &mut Output) -> bool {
-        if !self.expected.ready_is_due() {
-            if !self.is_busy() && !self.prepared || self.has_open_work() || self.bound {
-                return false;
-            }
-            super::linked::send_sync(out);
-            self.expected.push(Expected::Sync { shown: false });
+    /// Before people are asked it must be certain what is open and that this message is not skipped, and nothing may be locked only because
+    /// something was prepared: such an implicit transaction is ended by a Sync of our own. True while answers are awaited.
+    pub(super) fn settle_first(&mut self, out: &mut Output) -> bool {
+        let only_prepared = self.prepared && !self.executed && !self.bound;
+        if self.is_busy() {
+            self.settle_in_flight(out);
+            return true;
         }
-        self.waiting = true;
-        true
+        if only_prepared && self.status == TransactionStatus::Idle {
+            self.own_sync(out);
+            self.awaits = Awaited::All;
+            return true;
+        }
+        false
+    }
+
+    /// A query is to be refused. What stands before it may fail, and then the server skips the query: that has to be known first. True while
+    /// answers are awaited.
+    pub(super) fn settle_refusal(&mut self, out: &mut Output) -> bool {
+        let begun = self.is_busy() && !matches!(self.copy, Copy::In);
+        if begun {
+            self.settle_in_flight(out);
+        }
+        begun
+    }
+
+    /// Has everything in flight answered, without the client: its next message waits for that.
+    pub(super) fn settle_in_flight(&mut self, out: &mut Output) {
+        if self.executed || self.bound {
+            out.to_upstream.make(|bytes| write::message(bytes, tag::FLUSH, |_| ()));
+        } else if self.prepared {
+            self.own_sync(out);
+        }
+        self.awaits = Awaited::All;
+    }
+
+    /// Ends the stretch of messages since the last Sync, in which nothing was executed or bound.
+    fn own_sync(&mut self, out: &mut Output) {
+        send_sync(out);
+        self.expected.push(Expected::Sync { shown: false });
+        self.segment_ended();
     }
 
     pub(super) fn learned(&mut self, learned: Learned) {
@@ -110,27 +166,65 @@ impl Linked {
         }
     }
 
-    pub(super) fn answered(&mut self, reply: Reply, out: &mut Output) {
-        let Inquiry::Petitioned(grounds) = std::mem::take(&mut self.inquiry) else { return };
+    pub(super) fn fetched(&mut self, found: Result<Message, Report>) {
+        if matches!(self.inquiry, Inquiry::Fetching) {
+            self.inquiry = match found {
+                Ok(message) => {
+                    self.stored = Some(std::rc::Rc::new(message));
+                    Inquiry::None
+                }
+                Err(report) => Inquiry::Refused { report: Box::new(report), hold: None, grounds: None },
+            };
+        }
+    }
+
+    /// The desk answered. A session that is to end soon waits for nobody.
+    pub(super) fn answered(&mut self, reply: Reply, terms: &Terms, draining: bool, out: &mut Output) {
+        let asked = match std::mem::take(&mut self.inquiry) {
+            Inquiry::Petitioned(asked) => asked,
+            other @ (Inquiry::None
+            | Inquiry::Learning
+            | Inquiry::Learned(_)
+            | Inquiry::Fetching
+            | Inquiry::Waiting { .. }
+            | Inquiry::Decided(_)
+            | Inquiry::Granted(..)
+            | Inquiry::Refused { .. }) => {
+                self.inquiry = other;
+                return;
+            }
+        };
+        let Asked { grounds, facts, open_work, before, cancelled } = asked;
         self.inquiry = match reply {
             Reply::Granted(grant) => {
-                if self.status != TransactionStatus::Idle {
-                    self.reserved.push(grant.hold());
+                if open_work {
+                    self.reserved.add(grant.hold(), grounds.effects, &facts);
                 }
                 Inquiry::Granted(grant, grounds)
             }
-            Reply::Nothing => Inquiry::None,
-            Reply::Refused(report) => Inquiry::Refused { report: Box::new(report), hold: None, grounds },
+            Reply::Nothing => {
+                self.unraised = true;
+                Inquiry::None
+            }
+            Reply::Refused(report) => Inquiry::Refused { report: Box::new(report), hold: None, grounds: Some(grounds) },
             Reply::Waiting(waiting) => {
-                let until =
-                    waiting.patience.filter(|_| !self.has_open_work() && !self.bound).and_then(|patience| self.now.checked_add(patience));
-                match until {
+                let hold = waiting.hold;
+                let refused =
+                    |report: Report| Inquiry::Refused { report: Box::new(report), hold: Some(hold), grounds: Some(Arc::clone(&grounds)) };
+                // Locks are held while a transaction waits.
+                let longest = if open_work { terms.judge.policy.wait_in_transaction() } else { waiting.patience };
+                let patience = waiting.patience.min(longest).filter(|_| !draining);
+                let until = before.map(|before| before.until).or_else(|| self.now.checked_add(patience?));
+                match until.filter(|until| patience.is_some() && *until > self.now) {
+                    _ if cancelled => refused(given_up(hold)),
                     Some(until) => {
-                        out.to_client.make(|bytes| waiting.notice.write(bytes));
-                        out.demand(Demand::Await(waiting.hold));
-                        Inquiry::Waiting { hold: waiting.hold, until, ticket: Box::new(waiting.ticket), grounds }
+                        if before.is_none_or(|before| before.hold != hold) {
+                            out.to_client.make(|bytes| waiting.notice.write(bytes));
+                        }
+                        out.demand(Demand::Await(hold));
+                        Inquiry::Waiting { wait: Wait { hold, until }, ticket: Box::new(waiting.ticket), grounds }
                     }
-                    None => Inquiry::Refused { report: Box::new(waiting.ticket), hold: Some(waiting.hold), grounds },
+                    None => refused(waiting.ticket),
                 }
             }
         };
@@ -138,22 +232,70 @@ impl Linked {
 
     /// What waits is judged from the beginning: the decision may be for something else than what would run now.
     pub(super) fn decided(&mut self) {
-        if let Inquiry::Waiting { .. } = self.inquiry {
-            self.inquiry = Inquiry::None;
+        if let Inquiry::Waiting { wait, .. } = self.inquiry {
+            self.inquiry = Inquiry::Decided(wait);
         }
     }
 
-    /// The client gave its wait up.
+    /// The client gave its wait up. What the desk is about to answer is not thrown away: it may be an approval that is used up by now.
     pub(super) fn stop_waiting(&mut self) {
-        if let Inquiry::Waiting { hold, .. } = &self.inquiry {
-            let report = Report::error("57014", "canceling statement due to user request")
-                .with_detail(format!("Nothing ran. The statement still awaits a decision as hold {hold}."));
-            self.inquiry.stop_waiting(Some(report));
+        match &mut self.inquiry {
+            Inquiry::Petitioned(asked) => asked.cancelled = true,
+            Inquiry::Waiting { wait, .. } => {
+                let report = given_up(wait.hold);
+                self.inquiry.stop_waiting(Some(report));
+            }
+            Inquiry::Learning | Inquiry::Fetching => {
+                let report = Report::error("57014", "canceling statement due to user request").with_detail("Nothing ran.");
+                self.inquiry = Inquiry::Refused { report: Box::new(report), hold: None, grounds: None };
+            }
+            Inquiry::None | Inquiry::Learned(_) | Inquiry::Decided(_) | Inquiry::Granted(..) | Inquiry::Refused { .. } => {}
         }
     }
+}
+
+/// Where it is not known which schemas are looked in, no name is known for what it is.
+fn placed(facts: &Arc<Facts>, paths: &[Box<str>]) -> Arc<Facts> {
+    if !paths.iter().any(|path| &**path == UNKNOWN_PATH) {
+        return Arc::clone(facts);
+    }
+    let opaque = Opaque::graver(facts.opaque, Some(Opaque::Unplaced));
+    Arc::new(Facts { effects: facts.effects | Effect::Opaque.alone(), opaque, ..Facts::clone(facts) })
+}
+
+/// Whether what has these effects needs more than a read-only transaction.
+pub(super) fn lifts(effects: crate::sql::effect::EffectSet) -> bool {
+    !effects.is_within(crate::sql::effect::EffectSet::of(&[Effect::Read, Effect::Session, Effect::Export]))
+}
+
+fn given_up(hold: HoldId) -> Report {
+    Report::error("57014", "canceling statement due to user request")
+        .with_detail(format!("Nothing ran. The statement still awaits a decision as hold {hold}."))
+        .with_hint(format!("After the approval send the same statement again, or: /* pgsluice:run={hold} */"))
 }
 
 fn denied(grounds: &Grounds) -> Report {
     Report::error("42501", format!("denied by policy: {}", grounds.reason))
         .with_detail(format!("Rule \"{}\". Effects: {}. Nothing of it ran.", grounds.rule, grounds.effects))
+}
+
+/// As the server says of a name that does not exist; one that came about unseen is not known either.
+fn unknown(code: &'static str, what: &str) -> Report {
+    Report::error(code, format!("a {what} of this name is not known"))
+        .with_detail("Nothing ran. Either it does not exist, or it may be another one since code ran that could replace it.")
+        .with_hint("Make it again under this name, then run it.")
+}
+
+fn changed() -> Report {
+    Report::error("42501", "this portal is judged otherwise since it was bound, and does not run")
+        .with_hint("Bind the statement again: it is then judged as it is now, and held where the policy holds it.")
+}
+
+fn read_only(grounds: &Grounds) -> Report {
+    Report::error("PS001", format!("held: {}", grounds.reason))
+        .with_detail(format!(
+            "Nothing of it ran. Rule \"{}\". This session is read-only, and no approval lifts that inside a transaction that is open.",
+            grounds.rule
+        ))
+        .with_hint("ROLLBACK and send it alone: it is then held for approval, and runs once it was approved.")
 }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use crate::wire::report::Report;
 
 use super::columns::{Portal, Statement};
+use super::consequences::Work;
 use super::limits::Run;
 use super::names::Segment;
 use super::recording::Execution;
@@ -19,19 +20,22 @@ pub enum Expected {
     Parse {
         name: Box<[u8]>,
         statement: Rc<Statement>,
+        shown: bool,
     },
     Bind {
         name: Box<[u8]>,
         portal: Rc<Portal>,
+        shown: bool,
     },
     Describe {
         about: About,
-        shown: bool,
+        shown: Shown,
     },
     Execute {
         portal: Option<Rc<Portal>>,
         refusal: Option<Box<Report>>,
         execution: Execution,
+        work: Work,
         run: Rc<Run>,
     },
     CloseStatement {
@@ -47,14 +51,26 @@ pub enum Expected {
     Query {
         refusal: Option<Box<Report>>,
         execution: Execution,
+        work: Work,
         run: Rc<Run>,
     },
+    /// A statement of pgsluice's own, up to its ReadyForQuery; nothing of it is shown.
+    Own,
     /// CopyDone or CopyFail sent before it was known whether a COPY runs. Nothing answers it.
     CopyEnd,
     /// The Describe of a statement that does not exist: its error, made by the server, carries this text.
     Refused(Box<Report>),
     /// An answer made here, due once everything before it was answered.
     Local(Box<[u8]>),
+}
+
+/// What of the answer to a Describe the client sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    All,
+    /// Columns where there are some: as in the answer to a simple query.
+    Columns,
+    Nothing,
 }
 
 /// What a Describe is about. `None` where the name is not one made through the protocol.
@@ -80,7 +96,11 @@ impl Expected {
 
     /// Whether a ReadyForQuery ends it.
     pub fn ends_with_ready(&self) -> bool {
-        matches!(self, Self::Sync { .. } | Self::Query { .. })
+        matches!(self, Self::Sync { .. } | Self::Query { .. } | Self::Own)
+    }
+
+    fn changes_names(&self) -> bool {
+        matches!(self, Self::Execute { work, .. } | Self::Query { work, .. } if work.changes_names())
     }
 }
 
@@ -88,6 +108,8 @@ impl Expected {
 pub struct Queue {
     items: VecDeque<Expected>,
     ready_due: usize,
+    /// Entries that give names to other things, or may.
+    naming: usize,
     segment: Segment,
 }
 
@@ -110,7 +132,13 @@ impl Queue {
         self.segment
     }
 
+    /// Whether something in flight gives names to other things: what they stand for is known when it was answered.
+    pub fn changes_names(&self) -> bool {
+        self.naming > 0
+    }
+
     pub fn push(&mut self, item: Expected) {
+        self.naming = self.naming.saturating_add(usize::from(item.changes_names()));
         if item.ends_with_ready() {
             self.ready_due = self.ready_due.saturating_add(1);
             self.segment = self.segment.wrapping_add(1);
@@ -130,11 +158,20 @@ impl Queue {
         self.items.front_mut()
     }
 
+    /// What the head makes of the session as its commands are done.
+    pub fn head_work(&mut self) -> Option<&mut Work> {
+        if let Some(Expected::Execute { work, .. } | Expected::Query { work, .. }) = self.items.front_mut() {
+            return Some(work);
+        }
+        None
+    }
+
     pub fn pop(&mut self) -> Option<Expected> {
         let item = self.items.pop_front()?;
         if item.ends_with_ready() {
             self.ready_due = self.ready_due.saturating_sub(1);
         }
+        self.naming = self.naming.saturating_sub(usize::from(item.changes_names()));
         Some(item)
     }
 

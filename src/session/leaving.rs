@@ -6,7 +6,7 @@ use crate::wire::backend::TransactionStatus;
 
 use super::LinkReport;
 use super::asking::{Inquiry, Passage};
-use super::linked::{Copy, Heed, Linked, Remainder};
+use super::linked::{Awaited, Copy, Heed, Linked, Remainder};
 
 impl Linked {
     /// Something is on its way to the server. What was approved may do anything.
@@ -18,9 +18,9 @@ impl Linked {
 
     /// Nothing is open, in flight, or half sent.
     fn is_at_rest(&self) -> bool {
-        let begun = self.executed || self.bound || self.prepared || self.is_busy() || self.waiting;
+        let begun = self.executed || self.bound || self.prepared || self.is_busy() || self.awaits != Awaited::Nothing;
         let halfway = self.from_client != Remainder::None || self.from_upstream != Remainder::None || self.copy != Copy::None;
-        let ignoring = self.heed != Heed::All || self.doubtful_syncs > 0;
+        let ignoring = self.heed != Heed::All || self.doubtful_syncs > 0 || self.halt.is_some() || self.stopping;
         self.status == TransactionStatus::Idle && !begun && !halfway && !ignoring && matches!(self.inquiry, Inquiry::None)
     }
 

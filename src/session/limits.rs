@@ -6,20 +6,22 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::audit::event::{Outcome, Way, Word};
-use crate::gate::budget::{Bounds, Cells, Copied, Meter, Till};
+use crate::gate::budget::{Amount, Bounds, Cells, Copied, Exceeded, Meter, Till};
 use crate::gate::hold::{Over, Quantity};
 use crate::gate::{Grant, Grounds};
-use crate::sql::effect::Effect;
-use crate::sql::facts::{CopyFormat, CopyTarget, Direction, Facts, Named};
+use crate::sql::effect::{Effect, EffectSet};
+use crate::sql::facts::{Clause, CopyFormat, CopyTarget, Direction, Facts, Named};
 use crate::wire::ProtocolError;
 use crate::wire::report::Report;
 
 use super::Terms;
-use super::asking::{Message, Petition, Purpose, Reply};
+use super::asking::{Asked, Course, Inquiry, Message, Passage, Petition, Purpose, Reply};
+use super::consequences::Whole;
 use super::expected::Expected;
 use super::linked::{Copy, Heed, Linked, describe_reserved};
 use super::output::{Demand, Output};
-use super::recording::{Circumstances, Given, Text};
+use super::recording::{Given, Text};
+use super::sending::Subject;
 
 /// A message longer than this is not kept while it runs: its ticket is given when it is sent again.
 const KEPT: usize = 64 << 10;
@@ -39,6 +41,7 @@ struct Matter {
     text: Text,
     way: Way,
     given: Given,
+    whole: Whole,
     message: Message,
 }
 
@@ -66,16 +69,17 @@ pub struct Counting {
 }
 
 impl Run {
-    /// `message` is made only where it is kept.
+    /// `message` is made only where it is kept: it is of so many bytes.
     pub fn new(
-        facts: &Arc<Facts>,
+        terms: &Terms,
+        subject: &Subject<'_>,
         grounds: Option<&Arc<Grounds>>,
         grant: Option<&Grant>,
-        terms: &Terms,
-        text: &Text,
-        (way, given): (Way, &Given),
-        (length, message): (usize, impl FnOnce() -> Message),
+        length: usize,
+        message: impl FnOnce() -> Message,
     ) -> Rc<Self> {
+        let Subject { text, way, given, whole } = subject;
+        let facts = &whole.facts;
         let sensitive = is_sensitive(facts, grounds.map(|grounds| &**grounds));
         let meter = Meter::new(sensitive);
         let meter = match grant {
@@ -85,13 +89,19 @@ impl Run {
             Some(_) | None => meter,
         };
         let kept = sensitive || facts.statements.iter().any(|statement| statement.copy.is_some());
-        let matter = (kept && length <= KEPT).then(|| Matter { text: text.clone(), way, given: given.clone(), message: message() });
+        let matter = (kept && length <= KEPT).then(|| Matter {
+            text: (*text).clone(),
+            way: *way,
+            given: given.clone(),
+            whole: Whole { facts: Arc::clone(facts), prepared: whole.prepared.clone() },
+            message: message(),
+        });
         Rc::new(Self { meter: Cell::new(meter), facts: Arc::clone(facts), grounds: grounds.cloned(), matter })
     }
 
     /// One of which nothing is known.
-    pub fn unknown(facts: &Arc<Facts>) -> Rc<Self> {
-        Rc::new(Self { meter: Cell::new(Meter::new(true)), facts: Arc::clone(facts), grounds: None, matter: None })
+    pub fn unknown() -> Rc<Self> {
+        Rc::new(Self { meter: Cell::new(Meter::new(true)), facts: Arc::default(), grounds: None, matter: None })
     }
 
     fn count(&self, till: &mut Till<'_>, count: impl FnOnce(&mut Meter, &mut Till<'_>) -> Result<(), Over>) -> Result<(), Over> {
@@ -117,15 +127,98 @@ impl Run {
 /// statement.
 pub fn is_sensitive(facts: &Facts, grounds: Option<&Grounds>) -> bool {
     let of_another = |named: &Named| matches!(named, Named::Fetch { .. } | Named::Execute(_));
-    facts.opaque.is_some()
-        || grounds.is_none_or(|grounds| grounds.resolved.sensitive)
-        || facts.statements.iter().any(|statement| statement.named.iter().any(of_another))
+    // What code that nobody knows gives back, nobody knows either.
+    let unknown = |grounds: &Grounds| grounds.resolved.sensitive || grounds.resolved.reaches_code;
+    facts.opaque.is_some() || grounds.is_none_or(unknown) || facts.statements.iter().any(|statement| statement.named.iter().any(of_another))
+}
+
+/// Whether it answers a question about values that it does not bring: it compares columns and selects none.
+fn is_probe(facts: &Facts) -> bool {
+    let columns = || facts.statements.iter().flat_map(|statement| &statement.columns);
+    columns().any(|column| matches!(column.clause, Clause::Where | Clause::On | Clause::Having))
+        && !columns().any(|column| matches!(column.clause, Clause::Target | Clause::Returning))
 }
 
 impl Linked {
     /// What was leased in this step and not used goes back.
     pub(super) fn settle_lease(&mut self, terms: &Terms) {
         terms.purse.give_back(std::mem::take(&mut self.lease));
+    }
+
+    /// A text as it goes on the record. A shape not met before is written there whole, so an agent may bring so many bytes of them; a text
+    /// that is refused for that is known by its digest alone.
+    pub(super) fn recordable_text(&self, terms: &Terms, sql: &[u8], facts: &Facts) -> Result<Text, (Text, Box<Report>)> {
+        let (text, met) = terms.recorder.meet(sql, facts);
+        if met {
+            return Ok(text);
+        }
+        let allowance = terms.bounds().allowance;
+        let shapes = u64::try_from(text.shape().text.len()).unwrap_or(u64::MAX);
+        match terms.purse.charge(self.now, &allowance, Amount { shapes, ..Amount::default() }) {
+            Ok(()) => Ok(text),
+            Err(Exceeded { quantity, limit }) => {
+                terms.recorder.forget(&text);
+                let over = Over::asking(quantity, limit);
+                Err((terms.recorder.unread(sql), Box::new(without_ticket(over).with_detail("Nothing ran."))))
+            }
+        }
+    }
+
+    /// What would pass by its judgement is asked about where its agent has used up what it would take, or people approved more for it.
+    pub(super) fn within_budget(
+        &mut self,
+        terms: &Terms,
+        subject: &Subject<'_>,
+        course: Course,
+        message: impl FnOnce() -> Message,
+        out: &mut Output,
+    ) -> Course {
+        let Subject { text, given, whole, .. } = subject;
+        let facts = &whole.facts;
+        let Course::Pass(Passage { grounds: Some(grounds), grant: None, .. }) = &course else { return course };
+        let refused = std::mem::take(&mut self.unraised);
+        let raised = terms.purse.raised_for(text.shape().digest.0).filter(|_| !refused);
+        let (over, purpose) = match raised {
+            Some(over) => (over, Purpose::Redeem),
+            None => match self.used_up(terms, facts, grounds, given) {
+                Some(Exceeded { quantity, limit }) => (Over::asking(quantity, limit), Purpose::Run),
+                None => return course,
+            },
+        };
+        let grounds = Arc::clone(grounds);
+        if self.settle_first(out) {
+            self.unraised = refused;
+            return Course::Pause;
+        }
+        let petition = Petition { over: Some(over), purpose, ..self.petition(subject.clone(), message(), Arc::clone(&grounds)) };
+        let open_work = petition.open_work;
+        self.inquiry = Inquiry::Petitioned(Asked { grounds, facts: Arc::clone(facts), open_work, before: None, cancelled: false });
+        out.demand(Demand::Petition(Box::new(petition)));
+        Course::Pause
+    }
+
+    /// What the agent has no more of, and would take of.
+    fn used_up(&self, terms: &Terms, facts: &Facts, grounds: &Grounds, given: &Given) -> Option<Exceeded> {
+        const READS: EffectSet = EffectSet::of(&[Effect::Read, Effect::Export, Effect::Code, Effect::Opaque]);
+        if grounds.effects.and(READS).is_empty() || !is_sensitive(facts, Some(grounds)) {
+            return None;
+        }
+        let allowance = terms.bounds().allowance;
+        let row = Amount { rows: 1, sensitive: 1, bytes: 1, ..Amount::default() };
+        let probe = || if is_probe(facts) { terms.purse.probe(self.now, &allowance, given.digest.0).err() } else { None };
+        terms.purse.spent(self.now, &allowance, row).or_else(probe)
+    }
+
+    /// An error over a value tells of the value.
+    pub(super) fn failed_over_value(&self, terms: &Terms, code: &[u8]) {
+        const DATA_EXCEPTION: &[u8] = b"22";
+        if code.starts_with(DATA_EXCEPTION)
+            && let Some(run) = self.expected.head().and_then(Expected::run).filter(|run| run.meter.get().is_sensitive())
+            && let Some(matter) = &run.matter
+        {
+            // Nothing of this one can be taken back; the next one is asked about.
+            terms.purse.probe(self.now, &terms.bounds().allowance, matter.given.digest.0).ok();
+        }
     }
 
     /// Whether a row of so many bytes may pass.
@@ -142,8 +235,8 @@ impl Linked {
         let cells = match self.counting.cells {
             Some(cells) => cells,
             None => {
-                let plain = self.row_columns().is_some_and(|columns| columns.iter().all(|column| column.relation != 0));
-                *self.counting.cells.insert(if plain { Cells::Plain } else { Cells::Computed })
+                let cells = self.cells();
+                *self.counting.cells.insert(cells)
             }
         };
         let Some(run) = self.expected.head().and_then(Expected::run) else { return false };
@@ -155,6 +248,18 @@ impl Linked {
                 self.stop(terms, Ok(over), out);
                 false
             }
+        }
+    }
+
+    /// Where the cells of the rows that come now are from. A COPY names no columns.
+    fn cells(&self) -> Cells {
+        let run = self.expected.head().and_then(Expected::run);
+        let collects = run.and_then(|run| run.grounds.as_ref()).is_none_or(|grounds| grounds.resolved.collects);
+        let plain = self.row_columns().is_some_and(|columns| columns.iter().all(|column| column.relation != 0));
+        match (plain, collects) {
+            (true, _) => Cells::Plain,
+            (false, true) => Cells::Collected,
+            (false, false) => Cells::Computed,
         }
     }
 
@@ -188,9 +293,9 @@ impl Linked {
     /// What the desk is asked for, unless it is being asked something else already.
     fn ticket(&self, over: Over) -> Option<Petition> {
         let run = self.expected.head().and_then(Expected::run).filter(|_| !self.inquiry.is_open())?;
-        let (Matter { text, way, given, message }, grounds) = (run.matter.as_ref()?, run.grounds.as_ref()?);
-        let circumstances = Circumstances { grounds: Some(Arc::clone(grounds)), ..Circumstances::plain(*way, given.clone(), true) };
-        let petition = self.petition(text, &run.facts, message.clone(), circumstances, Arc::clone(grounds));
+        let (Matter { text, way, given, whole, message }, grounds) = (run.matter.as_ref()?, run.grounds.as_ref()?);
+        let subject = Subject { text, way: *way, given: given.clone(), whole };
+        let petition = self.petition(subject, message.clone(), Arc::clone(grounds));
         Some(Petition { over: Some(over), purpose: Purpose::Ticket, ..petition })
     }
 

@@ -11,17 +11,19 @@ use crate::wire::frontend::tag;
 use crate::wire::report::Report;
 use crate::wire::write;
 
-use super::Parameters;
-use super::asking::Inquiry;
+use super::asking::{Inquiry, Message};
+use super::belt::Lifted;
 use super::columns::{Columns, Knowledge, Portal, Statement};
 use super::expected::{Expected, Queue};
 use super::limits::{Counting, Halt};
 use super::names::{Names, Remake};
 use super::output::Output;
 use super::recording::{Account, Circumstances, Tally, code_word, outcome_of};
+use super::reserved::Reserved;
+use super::settings::Settings;
+use super::{LinkReport, Parameters, Terms};
 use crate::gate::Grant;
 use crate::gate::budget::Lease;
-use crate::gate::hold::HoldId;
 
 /// The linked state. Fields are for this module, `client` and `upstream` only.
 #[derive(Debug)]
@@ -46,8 +48,8 @@ pub struct Linked {
     /// What the server reported and kept reporting.
     pub(super) parameters: Parameters,
     pub(super) process_id: i32,
-    /// The client's next message waits until what it names is certain.
-    pub(super) waiting: bool,
+    /// What the client's next message waits for.
+    pub(super) awaits: Awaited,
     /// The server said that it ends the connection, and by which code.
     pub(super) farewell: Option<Word>,
     /// The client said that it ends the connection.
@@ -63,18 +65,37 @@ pub struct Linked {
     pub(super) prepared: bool,
     /// A portal was bound since the last Sync: ending the implicit transaction would take it away.
     pub(super) bound: bool,
+    /// The stored message that the client's next message stands for.
+    pub(super) stored: Option<Rc<Message>>,
     /// Something ran that a reset does not undo, or may not.
     pub(super) tainted: bool,
     /// Approvals used inside the transaction that is open.
-    pub(super) reserved: Vec<HoldId>,
+    pub(super) reserved: Reserved,
+    /// What the session made of its settings.
+    pub(super) settings: Settings,
+    /// What the agent says it is working on.
+    pub(super) task: Option<Box<str>>,
+    pub(super) lifted: Lifted,
     /// Charged in this step and not used yet.
     pub(super) lease: Lease,
     pub(super) counting: Counting,
     pub(super) halt: Option<Halt>,
+    /// The desk was asked for an approval to go over a limit, and has none for the client's next message.
+    pub(super) unraised: bool,
     /// A cancel of ours is on its way: what is sent now could be what it hits.
     pub(super) stopping: bool,
     /// What the host last said the time is.
     pub(super) now: Instant,
+}
+
+/// What of the server's answers has to come before the client's next message is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Awaited {
+    Nothing,
+    /// The next one.
+    Answer,
+    /// All that are due.
+    All,
 }
 
 /// Something that the server may have looked at, and that was not executed.
@@ -120,7 +141,8 @@ pub enum Remainder {
 }
 
 impl Linked {
-    pub fn new(process_id: i32, parameters: Parameters, account: Rc<Account>, now: Instant) -> Self {
+    pub fn new(terms: &Terms, report: LinkReport, account: Rc<Account>, now: Instant) -> Self {
+        let LinkReport { process_id, parameters } = report;
         Self {
             statements: Names::default(),
             portals: Names::default(),
@@ -135,7 +157,7 @@ impl Linked {
             described: None,
             parameters,
             process_id,
-            waiting: false,
+            awaits: Awaited::Nothing,
             farewell: None,
             leaving: false,
             account,
@@ -144,11 +166,16 @@ impl Linked {
             inquiry: Inquiry::None,
             prepared: false,
             bound: false,
+            stored: None,
+            reserved: Reserved::default(),
+            settings: Settings::new(Rc::clone(&terms.manner.settings)),
+            task: terms.manner.task.clone(),
+            lifted: Lifted::No,
             tainted: false,
-            reserved: Vec::new(),
             lease: Lease::NONE,
             counting: Counting::default(),
             halt: None,
+            unraised: false,
             stopping: false,
             now,
         }
@@ -167,7 +194,7 @@ impl Linked {
     }
 
     pub fn takes_client_bytes(&self) -> bool {
-        !self.leaving && !self.waiting && !self.inquiry.is_open() && !self.is_stopping() && !self.expected.is_full()
+        !self.leaving && self.awaits == Awaited::Nothing && !self.inquiry.is_open() && !self.is_stopping() && !self.expected.is_full()
     }
 
     pub fn left_of_client_message(&self) -> usize {
@@ -204,7 +231,7 @@ impl Linked {
     /// Refuses a simple query as one unit. With open work the server itself makes the error, so that what is open aborts and
     /// both sides agree; without it the answer is given here.
     pub(super) fn refuse_query(&mut self, report: Box<Report>, reserved: &[u8], out: &mut Output) {
-        if !self.has_open_work() && !self.is_busy() {
+        if !self.has_open_work() && !self.is_busy() && !self.prepared && !self.bound {
             out.to_client.make(|bytes| {
                 report.write(bytes);
                 super::ready(bytes, TransactionStatus::Idle);
@@ -215,7 +242,17 @@ impl Linked {
         send_sync(out);
         self.expected.push(Expected::Refused(report));
         self.expected.push(Expected::Sync { shown: true });
+        self.segment_ended();
+    }
+
+    /// The implicit transaction ends here.
+    pub(super) fn segment_ended(&mut self) {
         self.executed = false;
+        self.bound = false;
+        self.prepared = false;
+        if self.lifted == Lifted::Running {
+            self.lifted = Lifted::Ending;
+        }
     }
 
     /// Refuses a message of the extended protocol: everything up to the client's Sync is skipped.
@@ -303,6 +340,7 @@ impl Linked {
             | Expected::CloseStatement { .. }
             | Expected::ClosePortal { .. }
             | Expected::Sync { .. }
+            | Expected::Own
             | Expected::CopyEnd
             | Expected::Refused(_)
             | Expected::Local(_) => return None,
@@ -330,8 +368,9 @@ impl Linked {
         self.tally = Tally::default();
         loop {
             match self.expected.head() {
-                Some(Expected::Sync { .. }) => return,
-                None => {
+                Some(Expected::Sync { shown: true }) => return,
+                // The server goes on behind our own Sync; the client has not sent one.
+                Some(Expected::Sync { shown: false }) | None => {
                     self.heed = Heed::SyncOnly;
                     return;
                 }
@@ -351,14 +390,15 @@ impl Linked {
 
     fn undo(&mut self, item: &Expected) {
         match item {
-            Expected::Parse { name, statement } => self.statements.skipped(name, Some(statement)),
-            Expected::Bind { name, portal } => self.portals.skipped(name, Some(portal)),
+            Expected::Parse { name, statement, .. } => self.statements.skipped(name, Some(statement)),
+            Expected::Bind { name, portal, .. } => self.portals.skipped(name, Some(portal)),
             Expected::CloseStatement { name } => self.statements.skipped(name, None),
             Expected::ClosePortal { name } => self.portals.skipped(name, None),
             Expected::Describe { about, .. } => about.skipped(),
             Expected::Execute { .. }
             | Expected::Sync { .. }
             | Expected::Query { .. }
+            | Expected::Own
             | Expected::CopyEnd
             | Expected::Refused(_)
             | Expected::Local(_) => {}
@@ -367,7 +407,27 @@ impl Linked {
 
     /// A transaction ended: the server dropped the portals made in it.
     pub(super) fn transaction_ended(&mut self) {
-        self.portals.forget_all();
+        self.portals.forget(|portal| !portal.holds);
+    }
+
+    /// The connection ends. What nobody can commit any more is rolled back.
+    pub(super) fn settle_reserved(&mut self, out: &mut Output) {
+        let rolled_back = !self.is_busy();
+        self.reserved.ended(rolled_back, out);
+    }
+
+    /// An answer was dealt with.
+    pub(super) fn heard(&mut self) {
+        match self.awaits {
+            Awaited::All if self.is_busy() => {}
+            Awaited::All | Awaited::Answer | Awaited::Nothing => self.awaits = Awaited::Nothing,
+        }
+    }
+
+    /// The value that the server reported.
+    pub(super) fn reported(&self, name: &str) -> Option<Box<str>> {
+        let known = self.parameters.iter().find(|(known, _)| known.eq_ignore_ascii_case(name.as_bytes()));
+        known.and_then(|(_, value)| std::str::from_utf8(value).ok()).map(Into::into)
     }
 
     pub(super) fn set_parameter(&mut self, name: &[u8], value: &[u8]) {

@@ -3,8 +3,10 @@
 //! any cut of the byte streams gives the same result.
 
 pub mod asking;
+mod belt;
 mod client;
 pub mod columns;
+mod consequences;
 mod deciding;
 mod expected;
 mod leaving;
@@ -13,6 +15,11 @@ mod linked;
 mod names;
 pub mod output;
 pub mod recording;
+mod reserved;
+mod sending;
+pub mod settings;
+mod stored;
+pub mod task;
 mod upstream;
 
 use std::rc::Rc;
@@ -30,7 +37,9 @@ use crate::wire::limits::{ClientLimits, ServerLimits};
 use crate::wire::report::Report;
 use crate::wire::{ProtocolError, write};
 
-use asking::Reply;
+pub use belt::SETTING as BELT;
+
+use asking::{Message, Reply};
 use linked::Linked;
 use output::{Demand, Output};
 use recording::{Account, Circumstances, Recorder, Text};
@@ -54,8 +63,20 @@ pub struct Terms {
     pub session: u64,
     /// Why nothing can be recorded now: then nothing is sent that a server would look at.
     pub unrecordable: Option<Report>,
+    pub manner: Manner,
     /// What the agent took, in all its sessions.
     pub purse: Arc<Purse>,
+}
+
+/// How this client came, and what it is held to besides rules.
+#[derive(Debug, Clone, Default)]
+pub struct Manner {
+    /// The settings that it brought with its startup packet.
+    pub settings: settings::Brought,
+    /// What it said there that it is working on.
+    pub task: Option<Box<str>>,
+    /// Its links begin read-only.
+    pub read_only: bool,
 }
 
 impl Terms {
@@ -155,7 +176,19 @@ impl Session {
     pub fn answered(&mut self, reply: Reply, now: Instant, out: &mut Output) {
         self.tick(now);
         if let Stage::Linked(linked) = &mut self.stage {
-            if linked.awaits_ticket() { linked.ticket_answered(reply) } else { linked.answered(reply, out) }
+            if linked.awaits_ticket() {
+                linked.ticket_answered(reply);
+            } else {
+                linked.answered(reply, &self.terms, self.draining, out);
+            }
+        }
+        self.after(now, out);
+    }
+
+    /// The desk has the message of a hold, or says why not.
+    pub fn fetched(&mut self, found: Result<Message, Report>, now: Instant, out: &mut Output) {
+        if let Stage::Linked(linked) = &mut self.stage {
+            linked.fetched(found);
         }
         self.after(now, out);
     }
@@ -181,10 +214,16 @@ impl Session {
         matches!(&self.stage, Stage::Linked(linked) if linked.inquiry.deadline().is_some())
     }
 
+    /// Whether what the host was asked is still of use.
+    pub fn awaits_host(&self) -> bool {
+        matches!(&self.stage, Stage::Linked(linked) if linked.inquiry.is_open() || linked.awaits_ticket())
+    }
+
     /// Nothing more happens in it.
     fn over(&mut self, out: &mut Output) {
         if let Stage::Linked(linked) = &mut self.stage {
             linked.note_unknown(out);
+            linked.settle_reserved(out);
         }
         if !self.is_over() {
             self.stage = Stage::Over;
@@ -320,7 +359,7 @@ impl Session {
             }
         }
         self.told = Arc::clone(&report.parameters);
-        self.stage = Stage::Linked(Box::new(Linked::new(report.process_id, report.parameters, Rc::clone(&self.account), now)));
+        self.stage = Stage::Linked(Box::new(Linked::new(&self.terms, report, Rc::clone(&self.account), now)));
         self.after(now, out);
     }
 
@@ -387,6 +426,9 @@ impl Session {
     /// From now on, end as soon as nothing is open.
     pub fn drain(&mut self, now: Instant, out: &mut Output) {
         self.draining = true;
+        if let Stage::Linked(linked) = &mut self.stage {
+            linked.inquiry.stop_waiting(None);
+        }
         self.after(now, out);
     }
 
@@ -447,7 +489,8 @@ impl Session {
         if self.is_open() { self.terms.timeouts.idle_in_transaction } else { self.terms.timeouts.idle }
     }
 
-    fn is_open(&self) -> bool {
+    /// Whether a transaction is open, or may be.
+    pub fn is_open(&self) -> bool {
         matches!(&self.stage, Stage::Linked(linked) if linked.has_open_work())
     }
 
@@ -457,7 +500,7 @@ impl Session {
         let quiet = match &self.stage {
             Stage::Unlinked(unlinked) => unlinked.refuse_next.is_none(),
             Stage::Linking | Stage::Over => false,
-            Stage::Linked(linked) => !linked.is_busy() && !linked.is_leaving() && !linked.inquiry.is_open(),
+            Stage::Linked(linked) => !linked.is_busy() && !linked.is_leaving() && linked.inquiry.is_none(),
         };
         self.quiet_since = quiet.then_some(now);
         if self.draining && quiet && !self.is_open() {

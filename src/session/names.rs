@@ -55,15 +55,8 @@ pub trait Remake {
 }
 
 impl<T: Remake> Names<T> {
-    /// SQL that was sent may give this name to something else. It stays so whatever comes of that SQL: what is not certain is not
+    /// Code that was sent may give each name to something else. It stays so whatever comes of that code: what is not certain is not
     /// to be on the record as if it were.
-    pub fn remade(&self, name: &[u8]) {
-        if let Some(entry) = self.entry(name) {
-            entry.mark();
-        }
-    }
-
-    /// The same for every name.
     pub fn all_remade(&self) {
         self.named.values().for_each(Entry::mark);
     }
@@ -153,14 +146,19 @@ impl<T> Names<T> {
 
     /// The server dropped them all.
     pub fn forget_all(&mut self) {
+        self.forget(|_| true);
+    }
+
+    /// The server dropped the unnamed one and those named ones.
+    pub fn forget(&mut self, dropped: impl Fn(&T) -> bool) {
         self.unnamed.confirmed = None;
         if self.named.is_empty() {
             return;
         }
         for entry in self.named.values_mut() {
-            entry.confirmed = None;
+            entry.confirmed = entry.confirmed.take().filter(|item| !dropped(item));
         }
-        self.named.retain(|_, entry| entry.sent.is_some());
+        self.named.retain(|_, entry| entry.confirmed.is_some() || entry.sent.is_some());
     }
 
     fn entry(&self, name: &[u8]) -> Option<&Entry<T>> {

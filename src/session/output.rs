@@ -93,6 +93,12 @@ impl Lane {
         self.pass(range);
     }
 
+    /// The same for one that is made here.
+    pub(super) fn make_permitted(&mut self, permit: Permit, write: impl FnOnce(&mut Vec<u8>)) {
+        drop(permit);
+        self.make(write);
+    }
+
     /// Adds bytes made here.
     pub(super) fn make(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let start = self.made.len();
@@ -117,6 +123,8 @@ pub enum Demand {
     Stop,
     /// Find something out; `Session::learned` answers.
     Learn(Need, Message),
+    /// Ask the desk for the message of a hold; `Session::fetched` answers.
+    Fetch(HoldId),
     /// Ask the desk about a statement; `Session::answered` answers.
     Petition(Box<Petition>),
     /// Wait for people; `Session::decided` says that there is something to look at.

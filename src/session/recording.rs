@@ -11,9 +11,7 @@ use crate::audit::seal::{Original, Parameter};
 use crate::audit::{Digest, Digester, Event, Note, Shape};
 use crate::gate::Grounds;
 use crate::gate::hold::HoldId;
-use crate::gate::policy::PolicyHash;
 use crate::sql::facts::Facts;
-use crate::sql::remade::{self, Remade};
 use crate::sql::{shape, tags};
 
 use super::output::Output;
@@ -40,8 +38,6 @@ pub struct Text {
     digest: Digest,
     length: u32,
     tags: Option<Rc<[Tag]>>,
-    /// Names that it may give to something else.
-    pub remade: Option<Rc<[Remade]>>,
     /// As it was sent, where originals are kept.
     original: Option<Rc<Zeroizing<Vec<u8>>>>,
 }
@@ -53,27 +49,43 @@ impl Recorder {
 
     /// `facts` are those of the text.
     pub fn read(&self, sql: &[u8], facts: &Facts) -> Text {
+        self.meet(sql, facts).0
+    }
+
+    /// A text, and whether its shape was met before.
+    pub fn meet(&self, sql: &[u8], facts: &Facts) -> (Text, bool) {
         let mut tags = Vec::new();
         tags::read(sql, |name, value| tags.push(Tag { name: name.to_owned(), value: tags::screened(value).into_owned() }));
-        let shape = self.shape(sql, facts);
-        let remade = remade::read(sql, &shape.text);
-        Text {
+        let (shape, met) = self.shape(sql, facts);
+        let text = Text {
             shape,
             digest: self.digester.digest(sql),
             length: u32::try_from(sql.len()).unwrap_or(u32::MAX),
             tags: (!tags.is_empty()).then(|| tags.into()),
-            remade: (!remade.is_empty()).then(|| remade.into()),
             original: self.originals.then(|| Rc::new(Zeroizing::new(sql.to_vec()))),
-        }
+        };
+        (text, met)
     }
 
     /// A text that went to the server inside another statement, and is known by the name it has there.
     pub fn made_in_sql(&self, what: &'static str, name: &[u8]) -> Text {
         self.scratch.replace(format!("({what} made in SQL)"));
-        Text { shape: self.remembered(None), digest: self.digester.digest(name), length: 0, tags: None, remade: None, original: None }
+        Text { shape: self.remembered(None).0, digest: self.digester.digest(name), length: 0, tags: None, original: None }
     }
 
-    fn shape(&self, sql: &[u8], facts: &Facts) -> Arc<Shape> {
+    /// A text of which the record says only that it came.
+    pub fn unread(&self, sql: &[u8]) -> Text {
+        self.scratch.replace("(one shape too many)".to_owned());
+        let length = u32::try_from(sql.len()).unwrap_or(u32::MAX);
+        Text { shape: self.remembered(None).0, digest: self.digester.digest(sql), length, tags: None, original: None }
+    }
+
+    /// The next text of this shape is the first one again.
+    pub fn forget(&self, text: &Text) {
+        self.known.borrow_mut().remove(&text.shape.text);
+    }
+
+    fn shape(&self, sql: &[u8], facts: &Facts) -> (Arc<Shape>, bool) {
         let mut scratch = self.scratch.borrow_mut();
         scratch.clear();
         shape::write(sql, &mut scratch);
@@ -81,12 +93,12 @@ impl Recorder {
         self.remembered(Some(facts))
     }
 
-    /// The shape whose text is in the scratch; its facts are looked at where it is met for the first time.
-    fn remembered(&self, facts: Option<&Facts>) -> Arc<Shape> {
+    /// The shape whose text is in the scratch, and whether it was known; its facts are looked at where it is met for the first time.
+    fn remembered(&self, facts: Option<&Facts>) -> (Arc<Shape>, bool) {
         let scratch = self.scratch.borrow();
         let mut known = self.known.borrow_mut();
         if let Some(shape) = known.get(scratch.as_str()) {
-            return Arc::clone(shape);
+            return (Arc::clone(shape), true);
         }
         let text: Box<str> = scratch.as_str().into();
         let shape =
@@ -96,7 +108,7 @@ impl Recorder {
             known.clear();
         }
         known.insert(text, Arc::clone(&shape));
-        shape
+        (shape, false)
     }
 
     /// A text given the parameters of a Bind.
@@ -254,7 +266,7 @@ impl Account {
             },
             effects: grounds.map(|grounds| grounds.effects.bits()),
             rule: grounds.map(|grounds| grounds.rule.to_string()),
-            policy: grounds.map(|grounds| cut(&grounds.policy)),
+            policy: grounds.map(|grounds| Digest::cut(&grounds.policy)),
             hold: circumstances.hold.map(HoldId::number),
         };
         let body = text.tags.as_ref().map(|tags| Box::new(Sent { tags: tags.to_vec(), ..Sent::default() }));
@@ -337,15 +349,6 @@ impl Account {
     pub fn signed_out(&self, code: Option<Word>, out: &mut Output) {
         out.note(SignedOut { session: self.session, executions: self.executions.get(), code }.into());
     }
-}
-
-/// The digest of a policy, as records have it.
-fn cut(hash: &PolicyHash) -> Digest {
-    let mut digest = Digest::default();
-    for (byte, known) in digest.0.iter_mut().zip(hash) {
-        *byte = *known;
-    }
-    digest
 }
 
 /// The outcome that an error of the server is.

@@ -13,9 +13,9 @@ use crate::wire::write;
 
 use super::Terms;
 use super::columns::{Knowledge, columns};
-use super::expected::{Ahead, Expected};
+use super::expected::{Ahead, Expected, Shown};
 use super::limits::Counting;
-use super::linked::{Copy, Heed, Linked, Remainder};
+use super::linked::{Awaited, Copy, Heed, Linked, Remainder};
 use super::output::Output;
 use super::recording::{Tally, code_word};
 
@@ -77,7 +77,7 @@ impl Linked {
             self.answer(terms, message, range.clone(), out)?;
             *taken = range.end;
             self.settle(out);
-            self.waiting = false;
+            self.heard();
         }
     }
 
@@ -98,6 +98,8 @@ impl Linked {
     fn answer(&mut self, terms: &Terms, message: Backend<'_>, range: Range<usize>, out: &mut Output) -> Result<(), ProtocolError> {
         let shown = match (self.expected.head(), message) {
             (_, Backend::NoticeResponse(_)) => true,
+            // It is changed and changed back.
+            (Some(Expected::Own), Backend::ParameterStatus(status)) if status.name == super::belt::SETTING.as_bytes() => false,
             (_, Backend::ParameterStatus(status)) => {
                 self.set_parameter(status.name, status.value);
                 true
@@ -107,8 +109,11 @@ impl Linked {
                 false
             }
             (_, Backend::NotificationResponse(_)) => true,
-            (_, Backend::ErrorResponse(fields)) => return self.error(fields, range, out),
-            (_, Backend::ReadyForQuery(status)) => self.ready(status, out)?,
+            (_, Backend::ErrorResponse(fields)) => {
+                self.failed_over_value(terms, fields.get(b'C').unwrap_or_default());
+                return self.error(fields, range, out);
+            }
+            (_, Backend::ReadyForQuery(status)) => self.ready(terms, status, out)?,
             (Some(_), asked) => self.result(asked, out)? && self.halt.is_none(),
             (None, _) => return Err(UNASKED),
         };
@@ -122,13 +127,15 @@ impl Linked {
     fn result(&mut self, message: Backend<'_>, out: &mut Output) -> Result<bool, ProtocolError> {
         match (self.expected.head().ok_or(UNASKED)?, message) {
             (Expected::Parse { .. }, Backend::ParseComplete) => {
-                if let Some(Expected::Parse { name, statement }) = self.expected.pop() {
+                if let Some(Expected::Parse { name, statement, shown }) = self.expected.pop() {
                     self.statements.confirm(&name, &statement);
+                    return Ok(shown);
                 }
             }
             (Expected::Bind { .. }, Backend::BindComplete) => {
-                if let Some(Expected::Bind { name, portal }) = self.expected.pop() {
+                if let Some(Expected::Bind { name, portal, shown }) = self.expected.pop() {
                     self.portals.confirm(&name, &portal);
+                    return Ok(shown);
                 }
             }
             (Expected::CloseStatement { .. } | Expected::ClosePortal { .. }, Backend::CloseComplete) => match self.expected.pop() {
@@ -136,29 +143,36 @@ impl Linked {
                 Some(Expected::ClosePortal { name }) => self.portals.confirm_close(&name),
                 _ => {}
             },
-            (Expected::Describe { shown, .. }, Backend::ParameterDescription(_)) => return Ok(*shown),
+            (Expected::Describe { shown, .. }, Backend::ParameterDescription(_)) => return Ok(*shown == Shown::All),
             (Expected::Describe { about, shown }, Backend::RowDescription(row)) => {
                 let (shown, columns) = (*shown, columns(&row));
                 about.answered(Knowledge::Known(Rc::clone(&columns)));
                 self.described = Some(columns);
                 self.expected.pop();
-                return Ok(shown);
+                return Ok(shown != Shown::Nothing);
             }
             (Expected::Describe { about, shown }, Backend::NoData) => {
                 let shown = *shown;
                 about.answered(Knowledge::NoRows);
                 self.expected.pop();
-                return Ok(shown);
+                return Ok(shown == Shown::All);
             }
             (Expected::Query { .. }, Backend::RowDescription(row)) => self.described = Some(columns(&row)),
             (Expected::Execute { .. } | Expected::Query { .. }, Backend::CommandComplete(text)) => {
-                self.command_complete(text);
+                self.command_done(text, out);
                 self.tally.completed(text);
                 self.result_ended(Outcome::Completed, out);
             }
-            (Expected::Execute { .. } | Expected::Query { .. }, Backend::EmptyQueryResponse) => {
+            (Expected::Execute { work, .. } | Expected::Query { work, .. }, Backend::EmptyQueryResponse) => {
+                let command = work.stands_for;
                 self.result_ended(Outcome::Completed, out);
+                if let Some(command) = command.filter(|_| self.halt.is_none()) {
+                    out.to_client.make(|bytes| command_complete(bytes, command));
+                    return Ok(false);
+                }
             }
+            // Up to its ReadyForQuery.
+            (Expected::Own, _) => return Ok(false),
             (Expected::Execute { .. }, Backend::PortalSuspended) => self.result_ended(Outcome::Suspended, out),
             (Expected::Execute { .. } | Expected::Query { .. }, Backend::CopyInResponse(response)) => {
                 self.copy_counts(response.format != 0)?;
@@ -174,10 +188,8 @@ impl Linked {
     /// One command of the head is done; with Execute that is all of it.
     fn result_ended(&mut self, outcome: Outcome, out: &mut Output) {
         match self.say_halt(Some(outcome), out) {
-            Some(code) if self.expected.head().is_some_and(|head| head.refusal().is_some()) => {
-                self.note_end(Outcome::Stopped, Some(code), out);
-            }
-            Some(_) | None => self.note_end(outcome, None, out),
+            Some(code) => self.note_end(Outcome::Stopped, Some(code), out),
+            None => self.note_end(outcome, None, out),
         }
 
         if std::mem::replace(&mut self.copy, Copy::None) == Copy::InEnded {
@@ -191,21 +203,14 @@ impl Linked {
         }
     }
 
-    fn command_complete(&mut self, text: &[u8]) {
-        match text {
-            b"DEALLOCATE ALL" => self.statements.forget_all(),
-            b"DISCARD ALL" => {
-                self.statements.forget_all();
-                self.portals.forget_all();
-            }
-            _ => {}
-        }
-    }
-
     fn copy_in(&mut self) {
         let Ahead { syncs, ended } = self.expected.copy_in_begins();
         self.doubtful_syncs = self.doubtful_syncs.saturating_add(syncs);
         self.copy = if ended { Copy::InEnded } else { Copy::In };
+        // Nothing more is answered before its data: who waits for that is to be looked at again.
+        if !ended {
+            self.awaits = Awaited::Nothing;
+        }
     }
 
     fn error(&mut self, fields: Fields<'_>, range: Range<usize>, out: &mut Output) -> Result<(), ProtocolError> {
@@ -218,6 +223,10 @@ impl Linked {
             return Ok(());
         }
         let head = self.expected.head().ok_or(UNASKED)?;
+        if let Expected::Own = head {
+            return Ok(());
+        }
+        self.settings.failed();
         match (&self.halt, head.refusal()) {
             (Some(_), _) => drop(self.say_halt(None, out)),
             (None, Some(report)) => out.to_client.make(|bytes| report.write(bytes)),
@@ -246,7 +255,7 @@ impl Linked {
     }
 
     /// ReadyForQuery. False when the client must not see it.
-    fn ready(&mut self, status: TransactionStatus, out: &mut Output) -> Result<bool, ProtocolError> {
+    fn ready(&mut self, terms: &Terms, status: TransactionStatus, out: &mut Output) -> Result<bool, ProtocolError> {
         let shown = match self.expected.head() {
             Some(Expected::Query { execution, .. }) => {
                 if !execution.ended {
@@ -264,6 +273,10 @@ impl Linked {
                 self.expected.pop();
                 shown
             }
+            Some(Expected::Own) => {
+                self.expected.pop();
+                return Ok(false);
+            }
             // A Sync thought to be ignored was answered after all.
             _ if self.doubtful_syncs > 0 => {
                 self.doubtful_syncs = self.doubtful_syncs.saturating_sub(1);
@@ -279,9 +292,13 @@ impl Linked {
         self.copy = Copy::None;
         self.halt = None;
         self.described = None;
-        if status == TransactionStatus::Idle {
+        let idle = status == TransactionStatus::Idle;
+        self.settings.ready(idle, !self.is_busy());
+        if idle {
             self.transaction_ended();
+            self.reserved.ended(false, out);
         }
+        self.put_belt_on(terms, out);
         Ok(shown)
     }
 }
@@ -297,6 +314,12 @@ impl Caps for RowsOfAnyLength<'_> {
 
 fn long(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+fn command_complete(out: &mut Vec<u8>, command: &str) {
+    write::message(out, tag::COMMAND_COMPLETE, |body| {
+        body.string(command.as_bytes());
+    });
 }
 
 /// A notification from the session's own link carries the process id that the client knows.

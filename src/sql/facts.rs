@@ -41,6 +41,8 @@ pub enum Opaque {
     DisputedNumber,
     /// The second reader takes a statement for one of another kind.
     DisputedKind,
+    /// The schemas that its names are looked for in are not known.
+    Unplaced,
     /// It runs what was prepared under a name; who knows the name knows the facts.
     Prepared,
 }
@@ -67,6 +69,7 @@ impl Opaque {
             Self::TooManyNames => "more names than are looked at in one statement",
             Self::DisputedNumber => "two readers count different statements in it",
             Self::DisputedKind => "two readers see different kinds of statement in it",
+            Self::Unplaced => "the search path in force is not known",
             Self::Prepared => "it runs a prepared statement by its name",
         }
     }

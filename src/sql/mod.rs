@@ -8,7 +8,6 @@ pub mod functions;
 mod key;
 mod parser;
 mod read;
-pub mod remade;
 pub mod scan;
 mod second;
 pub mod settings;

@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use memchr::{memchr2, memmem};
+use zeroize::Zeroizing;
 
 /// The text ends inside something, has a character that no statement has, or would be read otherwise by another server or under
 /// another setting.
@@ -32,6 +33,43 @@ pub enum Token {
     Block,
     /// `-- …`, up to the end of the line.
     Line,
+}
+
+/// A text from its first token to its last, with every comment in between emptied: what two texts must have in common to be one statement to
+/// the server. A comment leaves a mark, for the server does not read `'a' /**/ 'b'` as it reads `'a' 'b'`. `None` where it cannot be read.
+pub fn uncommented(sql: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let text = std::str::from_utf8(sql).ok()?;
+    let mut scanner = Scanner::new(text);
+    let mut found = Zeroizing::new(Vec::with_capacity(sql.len()));
+    // What stands behind the last token is taken only when another one follows.
+    let (mut taken, mut kept, mut begun) = (0, 0, false);
+    while let Some((token, place)) = scanner.step().ok()? {
+        let mark: &[u8] = match token {
+            Token::Block => b"/**/",
+            Token::Line => b"--",
+            Token::Word
+            | Token::Quoted
+            | Token::Text
+            | Token::Number
+            | Token::Parameter
+            | Token::Operator
+            | Token::Cast
+            | Token::Dots
+            | Token::Mark(_) => {
+                let from = if begun { taken } else { place.start };
+                found.extend_from_slice(sql.get(from..place.end)?);
+                (taken, kept, begun) = (place.end, found.len(), true);
+                continue;
+            }
+        };
+        if begun {
+            found.extend_from_slice(sql.get(taken..place.start)?);
+            found.extend_from_slice(mark);
+            taken = place.end;
+        }
+    }
+    found.truncate(kept);
+    Some(found)
 }
 
 /// Longer operators are an error at the server.
@@ -314,5 +352,30 @@ impl<'a> Scanner<'a> {
             end -= 1;
         }
         Ok(end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_come_and_go_and_the_statement_stays() {
+        let check = |sql: &str| uncommented(sql.as_bytes()).map(|text| String::from_utf8_lossy(&text).into_owned());
+        for (sql, expected) in [
+            ("select 1", "select 1"),
+            (" /* a='1' */ select 1 ; -- so", "select 1 ;"),
+            ("-- a\nselect 1\n", "select 1"),
+            ("select /* tag='7' */ 1", "select /**/ 1"),
+            ("select 1 -- seven\n + 2", "select 1 --\n + 2"),
+            ("select '/* no */'  /* yes /* and */ yes */", "select '/* no */'"),
+            ("select $$ -- no $$ /**/", "select $$ -- no $$"),
+            ("select 'a' /* x */\n 'b'", "select 'a' /**/\n 'b'"),
+            ("/* only */", ""),
+        ] {
+            assert_eq!(check(sql).as_deref(), Some(expected), "{sql}");
+        }
+        assert_eq!(check("select 'open"), None);
+        assert_eq!(uncommented(b"select '\xff'"), None);
     }
 }

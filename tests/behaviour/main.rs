@@ -15,8 +15,10 @@ mod certificate;
 #[path = "../client/mod.rs"]
 mod client;
 mod drain;
+mod holds;
 mod links;
 mod refusal;
+mod relayed;
 mod reload;
 mod reuse;
 mod servers;

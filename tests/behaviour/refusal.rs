@@ -1,60 +1,12 @@
 //! A refusal in front of a real server: in whatever state it comes, client and server agree afterwards on what happened, and
 //! nothing of what was refused did.
-#![allow(clippy::disallowed_methods, reason = "the host of the session is here, and has its clock")]
 
-use std::net::TcpListener;
-use std::rc::Rc;
-use std::sync::Arc;
-use std::thread;
-use std::time::Instant;
-
-use pgsluice::audit::Digester;
-use pgsluice::audit::event::SignedIn;
-use pgsluice::gate::{Judge, Policy};
-use pgsluice::host::config::{Flags, Sources, url};
-use pgsluice::host::journal::{Journal, Options};
-use pgsluice::host::link::{Canceller, Connector, Minor, Request};
-use pgsluice::host::relay::{Cancelled, Counsel, Relay, Server, Taken};
-use pgsluice::host::secret::Secret;
-use pgsluice::host::stream::{Keepalive, Stream};
-use pgsluice::session::recording::Recorder;
-use pgsluice::session::{LinkReport, Session, Terms, Timeouts};
-use pgsluice::wire::report::Report;
+use pgsluice::gate::Policy;
 
 use crate::client::{Client, SYNC, query};
+use crate::relayed::{Nobody, client};
 use crate::stage::{cluster, leave, run, say, story};
 use crate::support::Database;
-
-/// Links to the real server.
-struct Links {
-    connector: Connector,
-    database: String,
-}
-
-impl Counsel for Links {}
-
-impl Server for Links {
-    type Stream = Stream;
-    type Canceller = Option<Canceller>;
-
-    fn connect(&self) -> impl Future<Output = Result<Taken<Stream, Self::Canceller>, Report>> + 'static {
-        let (connector, database) = (self.connector.clone(), self.database.clone());
-        let credential = url::parse(&cluster().url(&database)).map(|url| (url.user, url.password)).unwrap();
-        async move {
-            let credential = pgsluice::host::upstream::Credential { user: credential.0, password: credential.1 };
-            let request = Request { credential: &credential, database: &database, parameters: &[] };
-            let link = connector.connect(request).await.map_err(|error| error.for_agent())?;
-            let process_id = link.canceller.as_ref().map_or(0, |canceller| canceller.process_id);
-            let report = LinkReport { process_id, parameters: link.parameters.into() };
-            Ok(Taken { stream: link.stream, received: link.buffered.to_vec(), report, canceller: link.canceller })
-        }
-    }
-
-    fn cancel(&self, canceller: &Self::Canceller, _done: Option<Cancelled>) {
-        let canceller = canceller.clone().unwrap();
-        tokio::task::spawn_local(async move { canceller.cancel().await.unwrap() });
-    }
-}
 
 /// One session under a policy that refuses statements with `drop` in them and COPY of more than a few bytes.
 struct Refusing {
@@ -66,16 +18,7 @@ impl Refusing {
     fn new() -> Self {
         let database = cluster().database("refusal");
         database.sql("create table t(x int)");
-        let upstream = Secret::new(database.url());
-        let state = Some(std::env::temp_dir());
-        let flags = Flags { upstream: Some(upstream), state, ..Flags::default() };
-        let config = pgsluice::host::config::Config::load(&Sources { flags, ..Sources::default() }).unwrap();
-        let connector = Connector::load(Arc::new(config.server.upstream), Keepalive::default(), Minor::Zero).unwrap();
-        let links = Links { connector, database: database.name.clone() };
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let client = Client::over(std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap());
-        let (stream, _) = listener.accept().unwrap();
-        thread::spawn(move || serve(stream, links));
+        let client = client(&database, Policy::refusing(&["drop"]).with_copy_in_limit(20), Nobody, false);
         Self { client, database }
     }
 
@@ -99,45 +42,6 @@ impl Refusing {
         assert_eq!(self.database.sql("select count(*) from pg_class where relname = 't'"), "1", "the table is there");
         leave(self.client);
     }
-}
-
-fn serve(stream: std::net::TcpStream, links: Links) {
-    stream.set_nonblocking(true).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let journal = Journal::open(folder.path(), Options::default()).unwrap();
-    let who = SignedIn {
-        agent_id: 1,
-        agent: "agent".to_owned(),
-        owner: "owner".to_owned(),
-        environment: None,
-        database: links.database.clone(),
-        role: "tester".to_owned(),
-        address: None,
-        tls: false,
-        process_id: 1,
-        policy: None,
-        body: None,
-    };
-    let scribe = journal.session(who).unwrap();
-    let terms = Terms {
-        judge: Judge::textual(Arc::new(Policy::refusing(&["drop"]).with_copy_in_limit(20))),
-        frontend: pgsluice::wire::limits::ClientLimits::default(),
-        backend: pgsluice::wire::limits::ServerLimits::default(),
-        timeouts: Timeouts::default(),
-        process_id: 1,
-        reserved: Rc::from(&b"reserved for refusals"[..]),
-        recorder: Rc::new(Recorder::new(Digester::new(&[1; 32]), false)),
-        session: scribe.session(),
-        unrecordable: None,
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let local = tokio::task::LocalSet::new();
-    runtime.block_on(local.run_until(async {
-        let stream = tokio::net::TcpStream::from_std(stream).unwrap();
-        let (_control, heard) = tokio::sync::mpsc::unbounded_channel();
-        let session = Session::new(terms, Arc::from([]), Instant::now());
-        Relay::new(session, scribe, stream, &[], &[], links, heard).run().await;
-    }));
 }
 
 fn insert(row: u8) -> String {

@@ -191,7 +191,8 @@ impl Proxy {
         Self::start_with(upstream, &["--config", file.path().to_str().unwrap()], &["agent", "--owner", "tester"])
     }
 
-    /// `options` go to `serve`; `agent` is what follows `agent add`.
+    /// `options` go to `serve`; `agent` is what follows `agent add`. Everything passes, unless `--policy` is among the options: what most
+    /// tests are about must not be held.
     pub fn start_with(upstream: &str, options: &[&str], agent: &[&str]) -> Self {
         let folder = tempfile::Builder::new().prefix("pgsluice-state-").tempdir().unwrap();
         let (child, address, people) = Self::launch(folder.path(), upstream, options);
@@ -201,9 +202,12 @@ impl Proxy {
     }
 
     fn launch(folder: &Path, upstream: &str, options: &[&str]) -> (Child, String, String) {
+        let allow_all = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/policy/good/allow-all.toml");
+        let policy: &[&str] = if options.contains(&"--policy") { &[] } else { &["--policy", allow_all] };
         let mut child = Command::new(env!("CARGO_BIN_EXE_pgsluice"))
             .args(["serve", "--upstream", upstream, "--listen", "127.0.0.1:0", "--state"])
             .arg(folder.join("state"))
+            .args(policy)
             .args(options)
             // Many run at once on one machine.
             .env("PGSLUICE_WEB_LISTEN", "127.0.0.1:0")

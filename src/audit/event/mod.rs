@@ -12,7 +12,9 @@ use std::borrow::Cow;
 use std::fmt;
 
 use minicbor::{Decode, Encode};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+
+use crate::gate::hold::HoldId;
 
 pub use keeping::*;
 pub use people::*;
@@ -184,6 +186,19 @@ impl fmt::Display for Kind {
             Some(word) => out.write_str(word),
             None => write!(out, "kind-{}", self.0),
         }
+    }
+}
+
+/// A hold's number as people know it.
+fn hold_id<S: Serializer>(number: &u64, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(&HoldId::of(*number))
+}
+
+#[allow(clippy::ref_option, reason = "serde asks for it so")]
+pub fn some_hold_id<S: Serializer>(number: &Option<u64>, to: S) -> Result<S::Ok, S::Error> {
+    match number {
+        Some(number) => hold_id(number, to),
+        None => to.serialize_none(),
     }
 }
 

@@ -110,6 +110,7 @@ pub struct Statement {
     #[n(11)]
     pub policy: Option<Digest>,
     #[n(12)]
+    #[serde(serialize_with = "super::some_hold_id")]
     pub hold: Option<u64>,
 }
 

@@ -54,7 +54,7 @@ impl Copied {
         // What escapes only itself is a quote and nothing else; NUL stands in no text.
         let format = match format {
             CopyFormat::Csv { quote, escape } if quote == escape => CopyFormat::Csv { quote, escape: 0 },
-            format => format,
+            format @ (CopyFormat::Text | CopyFormat::Csv { .. } | CopyFormat::Binary | CopyFormat::Unknown) => format,
         };
         Self { format, state }
     }
@@ -62,7 +62,7 @@ impl Copied {
     /// Takes the next bytes and returns how many rows begin in them.
     pub fn feed(&mut self, bytes: &[u8]) -> u64 {
         match self.format {
-            CopyFormat::Text => self.feed_lines(bytes, |state, byte| text(state, byte), |rest| memchr::memchr3(b'\n', b'\r', b'\\', rest)),
+            CopyFormat::Text => self.feed_lines(bytes, text, |rest| memchr::memchr3(b'\n', b'\r', b'\\', rest)),
             CopyFormat::Csv { quote, escape } => self.feed_lines(
                 bytes,
                 |state, byte| csv(state, byte, quote, escape),
@@ -146,10 +146,8 @@ fn csv(state: State, byte: u8, quote: u8, escape: u8) -> (State, bool) {
     }
     escaped &= byte == escape;
     let (state, begins) = line(state, byte, quoted);
-    match state {
-        State::Within { .. } => (State::Within { quoted, escaped }, begins),
-        state => (state, begins),
-    }
+    let state = if let State::Within { .. } = state { State::Within { quoted, escaped } } else { state };
+    (state, begins)
 }
 
 fn binary(state: State, byte: u8) -> (State, bool) {

@@ -123,6 +123,7 @@ impl Purse {
         let mut window = self.window();
         window.pass(now, allowance.window);
         exceeded(allowance, window.total.plus(next), next)
+            .or_else(|| allowance.probes.filter(|_| next.sensitive > 0).and_then(|limit| window.probes_spent(now, allowance, limit)))
     }
 
     /// How long until something that is used up now is free again.
@@ -135,19 +136,13 @@ impl Purse {
     /// A question about a sensitive column is about to be asked. The same question counts once.
     pub fn probe(&self, now: Instant, allowance: &Allowance, question: ShapeKey) -> Result<(), Exceeded> {
         let Some(limit) = allowance.probes else { return Ok(()) };
-        let bound = usize::try_from(limit.min(MOST_PROBES)).unwrap_or(usize::MAX);
-        let probes = &mut self.window().probes;
-        if let Some(asked) = probes.get_mut(&question) {
+        let mut window = self.window();
+        if let Some(asked) = window.probes.get_mut(&question) {
             *asked = now;
             return Ok(());
         }
-        if probes.len() >= bound {
-            probes.retain(|_, asked| asked.checked_add(allowance.window).is_none_or(|over| over > now));
-        }
-        if probes.len() >= bound {
-            return Err(Exceeded { quantity: Quantity::Probes, limit });
-        }
-        probes.insert(question, now);
+        window.probes_spent(now, allowance, limit).map_or(Ok(()), Err)?;
+        window.probes.insert(question, now);
         Ok(())
     }
 
@@ -163,12 +158,10 @@ impl Purse {
     }
 
     /// That approval is spent, or can no longer be.
-    pub fn lower(&self, hold: u64) -> Option<Over> {
+    pub fn lower(&self, hold: u64) {
         let mut raised = self.raised();
-        let place = raised.iter().position(|known| known.hold == hold)?;
-        let over = raised.remove(place).map(|known| known.over);
+        raised.retain(|known| known.hold != hold);
         self.raised_count.store(raised.len(), Ordering::Release);
-        over
     }
 
     /// What was approved for a statement of this shape, if anything was. Costs next to nothing where no approval is open.
@@ -194,6 +187,15 @@ impl Window {
             self.parts.pop_front();
             self.first = self.first.wrapping_add(1);
         }
+    }
+
+    /// Whether no question more may be asked than were.
+    fn probes_spent(&mut self, now: Instant, allowance: &Allowance, limit: u64) -> Option<Exceeded> {
+        let bound = usize::try_from(limit.min(MOST_PROBES)).unwrap_or(usize::MAX);
+        if self.probes.len() >= bound {
+            self.probes.retain(|_, asked| asked.checked_add(allowance.window).is_none_or(|over| over > now));
+        }
+        (self.probes.len() >= bound).then_some(Exceeded { quantity: Quantity::Probes, limit })
     }
 
     /// What may be leased beyond an amount: of what that takes any of, where much is left of it.

@@ -76,7 +76,8 @@ pub struct Builder {
     reaches: Vec<(u32, u32)>,
     children: Vec<(u32, u32)>,
     rules: Vec<(u32, Access, Access, Box<[u32]>)>,
-    cascades: Vec<(u32, u32, [Option<Cascading>; 2], Box<[Box<str>]>)>,
+    /// With OIDs where places will be.
+    cascades: Vec<Cascade>,
     columns: Vec<(u32, u32)>,
     event_triggers: Vec<u32>,
     extensions: HashMap<u32, u16>,
@@ -313,7 +314,7 @@ impl Builder {
     fn schema(&mut self, fields: &Fields<'_>) -> Option<()> {
         self.note(fields);
         let oid = fields.oid(0)?;
-        self.schemas.push((oid, Schema { oid, name: fields.text(1)?.into(), usable: fields.flag(2)? }));
+        self.schemas.push((oid, Schema { name: fields.text(1)?.into(), usable: fields.flag(2)? }));
         Some(())
     }
 
@@ -336,7 +337,9 @@ impl Builder {
             "i" | "I" => Kind::Index,
             _ => Kind::Composite,
         };
-        let (pages, rows): (u32, f32) = (fields.text(6)?.parse().ok()?, fields.text(7)?.parse().ok()?);
+        // A partitioned table has no pages, which it says with -1.
+        let pages = u32::try_from(fields.text(6)?.parse::<i64>().ok()?.max(0)).ok()?;
+        let rows: f32 = fields.text(7)?.parse().ok()?;
         // Tables grow all the time; that one has twice as many rows is news.
         fields.0.get(..6)?.hash(&mut self.hasher);
         (pages.checked_ilog2(), rows.max(0.0).log2().ceil().to_bits(), rows < 0.0).hash(&mut self.hasher);
@@ -453,9 +456,9 @@ impl Builder {
 
     fn cascade(&mut self, fields: &Fields<'_>) -> Option<()> {
         self.note(fields);
-        let actions = [cascading(fields.text(2)?), cascading(fields.text(3)?)];
+        let (deletes, updates) = (cascading(fields.text(2)?), cascading(fields.text(3)?));
         let key = fields.text(4).unwrap_or_default().split('\u{1}').map(Into::into).collect();
-        self.cascades.push((fields.oid(0)?, fields.oid(1)?, actions, key));
+        self.cascades.push(Cascade { referred: fields.oid(0)?, referring: fields.oid(1)?, deletes, updates, key });
         Some(())
     }
 
@@ -570,8 +573,8 @@ impl Builder {
         catalog.cascades = self
             .cascades
             .into_iter()
-            .filter_map(|(referred, referring, [deletes, updates], key)| {
-                Some(Cascade { referred: relation(&referred)?, referring: relation(&referring)?, deletes, updates, key })
+            .filter_map(|cascade| {
+                Some(Cascade { referred: relation(&cascade.referred)?, referring: relation(&cascade.referring)?, ..cascade })
             })
             .collect();
         catalog.cascades.sort_by_key(|cascade| cascade.referred);

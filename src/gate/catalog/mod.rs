@@ -66,7 +66,6 @@ type Place = u32;
 
 #[derive(Debug, Clone)]
 struct Schema {
-    oid: u32,
     name: Box<str>,
     /// The role may look into it.
     usable: bool,
@@ -280,6 +279,8 @@ pub struct Resolved {
     /// Why there are more than the text tells, in words for people.
     pub findings: Vec<Box<str>>,
     pub relations: Vec<Relation>,
+    /// There are more relations than are listed.
+    pub unlisted: bool,
     /// Every object that a name stands for: what an approval is bound to. In order, each once.
     pub objects: Vec<u32>,
     /// Reads rows of tables that are not declared harmless.
@@ -310,14 +311,33 @@ impl Resolved {
     /// What is known without a catalog.
     pub fn of_text(facts: &Facts) -> Self {
         let collects = facts.statements.iter().any(|statement| statement.collects);
-        Self { effects: facts.effects, collects, ..Self::default() }
+        let of_users =
+            |relation: &crate::sql::facts::Relation| !matches!(relation.schema.as_deref(), Some("pg_catalog" | "information_schema"));
+        let sensitive = facts.statements.iter().flat_map(|statement| &statement.relations).any(of_users);
+        Self { effects: facts.effects, collects, sensitive, ..Self::default() }
     }
 }
 
 impl Catalog {
-    /// The snapshot of an empty database: for those who have none.
-    pub fn of(generation: u64) -> Self {
-        Self { generation, ..Self::default() }
+    /// The search path that sessions of this role begin with.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Bytes that it takes, about.
+    pub fn bytes(&self) -> usize {
+        let types = self.types.iter().map(|made| size_of_val(made) + size_of_val(&*made.checks));
+        let functions = self.functions.iter().map(|function| size_of_val(function) + size_of_val(&*function.arguments));
+        let cascades =
+            self.cascades.iter().map(|cascade| size_of_val(cascade) + cascade.key.iter().map(|key| 16 + key.len()).sum::<usize>());
+        self.names.bytes()
+            + size_of_val(&*self.relations)
+            + size_of_val(&*self.hooks)
+            + size_of_val(&*self.reaches)
+            + size_of_val(&*self.children)
+            + size_of_val(&*self.columns)
+            + size_of_val(&*self.operators)
+            + types.chain(functions).chain(cascades).sum::<usize>()
     }
 
     pub fn relation_count(&self) -> usize {

@@ -209,7 +209,12 @@ impl<'a> Resolver<'a> {
         let catalog = self.catalog;
         for table in self.shown.iter().filter_map(|place| catalog.table(*place)) {
             self.found.objects.push(table.oid);
-            if self.found.relations.len() < MOST_SHOWN && !matches!(table.kind, Kind::Composite) {
+            if matches!(table.kind, Kind::Composite) {
+                continue;
+            }
+            if self.found.relations.len() >= MOST_SHOWN {
+                self.found.unlisted = true;
+            } else {
                 self.found.relations.push(Relation {
                     oid: table.oid,
                     schema: catalog.schema_name(table.schema).into(),
@@ -371,7 +376,6 @@ impl<'a> Resolver<'a> {
     /// Code that the statement calls itself.
     fn calls(&mut self, function: &Function, how: &str) {
         let catalog = self.catalog;
-        self.found.collects |= function.aggregate;
         if catalog.trusts(function, self.trust) {
             return;
         }
@@ -413,7 +417,7 @@ impl<'a> Resolver<'a> {
                     &format!("a value of {}", catalog.full_name(made.schema, made.name)),
                     Hanging::Domain.word(),
                     made.own,
-                    false,
+                    true,
                 );
             }
             if made.below != 0 && self.types.insert(made.below) {
@@ -439,6 +443,7 @@ impl<'a> Resolver<'a> {
                 if function.result != 0 {
                     self.types.insert(function.result);
                 }
+                self.found.collects |= function.aggregate && !called.initdb;
                 self.calls(function, "calls");
             }
             if called.initdb || any {
@@ -512,6 +517,8 @@ impl<'a> Resolver<'a> {
 
     fn casts(&mut self, statement: &Statement) {
         let writes = statement.relations.iter().any(|relation| relation.how == How::Written);
+        // A column that is only shown is not cast.
+        let uses = writes || !statement.operators.is_empty() || !statement.functions.is_empty() || !statement.types.is_empty();
         for cast in &self.catalog.casts {
             let made = super::build::FIRST_MADE;
             let of_types = self.types.contains(&cast.source) || self.types.contains(&cast.target);
@@ -521,7 +528,7 @@ impl<'a> Resolver<'a> {
                 Context::Assignment => writes || !statement.types.is_empty(),
                 Context::Explicit => !statement.types.is_empty(),
             };
-            if !(of_types || of_initdb && meant) {
+            if !(uses && (of_types || of_initdb && meant)) {
                 continue;
             }
             match cast.code {
@@ -554,7 +561,9 @@ impl<'a> Resolver<'a> {
     fn most_rows(&self, statement: &Statement) -> Option<u64> {
         let mut product = 1_u64;
         let mut sources = 0_u32;
-        for relation in statement.relations.iter().filter(|relation| relation.how == How::Read) {
+        let returns =
+            |relation: &&crate::sql::facts::Relation| relation.how == How::Written && (relation.writes.update || relation.writes.delete);
+        for relation in statement.relations.iter().filter(|relation| relation.how == How::Read || returns(relation)) {
             sources = sources.saturating_add(1);
             let found = self.relations_named(relation.schema.as_deref(), &relation.name);
             if found.is_empty() {

@@ -12,7 +12,7 @@ pub enum BuiltIn {
     Observe,
 }
 
-/// By the name that people give; the text, and the cases kept beside it.
+/// By the name that people give.
 pub const BUILT_IN: [(&str, BuiltIn); 4] =
     [("default", BuiltIn::Default), ("read-only", BuiltIn::ReadOnly), ("strict", BuiltIn::Strict), ("observe", BuiltIn::Observe)];
 
@@ -21,6 +21,16 @@ impl BuiltIn {
         BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, which)| *which)
     }
 
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::ReadOnly => "read-only",
+            Self::Strict => "strict",
+            Self::Observe => "observe",
+        }
+    }
+
+    /// The policy as it would stand in a file.
     pub const fn text(self) -> &'static str {
         match self {
             Self::Default => include_str!("../../../policies/default.toml"),
@@ -30,6 +40,7 @@ impl BuiltIn {
         }
     }
 
+    /// The cases that would stand beside it.
     pub const fn cases(self) -> &'static str {
         match self {
             Self::Default => include_str!("../../../policies/default.tests.toml"),

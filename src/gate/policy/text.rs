@@ -31,7 +31,7 @@ pub fn nearest<'n>(name: &str, candidates: impl Iterator<Item = &'n str>) -> Opt
 }
 
 /// Insertions, deletions, replacements between two names (Levenshtein); a long key is cut, it is no slip of the finger.
-fn distance(left: &str, right: &str) -> usize {
+pub fn distance(left: &str, right: &str) -> usize {
     const LONGEST: usize = 64;
     let right: Vec<char> = right.chars().take(LONGEST).collect();
     let mut row: Vec<usize> = (0..=right.len()).collect();
@@ -48,7 +48,7 @@ fn distance(left: &str, right: &str) -> usize {
 }
 
 /// A number and the unit behind it.
-pub fn split_unit(text: &str) -> Option<(u64, &str)> {
+fn split_unit(text: &str) -> Option<(u64, &str)> {
     let text = text.trim();
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at_checked(digits)?;

@@ -5,6 +5,7 @@ mod agent;
 mod audit;
 mod holds;
 mod people;
+mod policy;
 mod prompt;
 mod remote;
 mod reviewer;
@@ -82,6 +83,9 @@ enum Command {
     /// Read the record, check it, and look after it
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Check a policy, try it on a statement, run its cases
+    #[command(subcommand)]
+    Policy(policy::Policy),
     /// Check the configuration and print what counts, without secrets
     #[command(after_help = "Example:\n  pgsluice check-config --config /etc/pgsluice/pgsluice.toml")]
     CheckConfig(File),
@@ -105,6 +109,12 @@ struct Serve {
     /// Where agents connect [default: 127.0.0.1:6432]
     #[arg(long, value_name = "ADDR:PORT", value_parser = listen)]
     listen: Option<(String, u16)>,
+    /// What may pass: a file, or one of default, read-only, strict, observe [default: default] [env: PGSLUICE_POLICY_FILE]
+    #[arg(long, value_name = "POLICY")]
+    policy: Option<String>,
+    /// How long a connection waits for people before it is given a ticket; 0s for a ticket at once [default: 30s]
+    #[arg(long, value_name = "TIME")]
+    hold_wait: Option<String>,
     #[command(flatten)]
     state: StateFolder,
     #[command(flatten)]
@@ -191,6 +201,8 @@ enum Failure {
     Output(#[from] std::io::Error),
     #[error("the record is not sound: {0}")]
     Unsound(String),
+    #[error("{0}")]
+    Cases(String),
     #[error("who you are is not known to the system: give --owner HUMAN")]
     NoOwner,
     #[error(transparent)]
@@ -229,6 +241,7 @@ pub fn main() -> ExitCode {
         Command::Deny(command) => holds::deny(command, &environment),
         Command::State(command) => state::run(command, &environment),
         Command::Audit(command) => audit::run(command, environment),
+        Command::Policy(command) => policy::run(command, environment),
         Command::CheckConfig(command) => check_config(&command, environment),
         Command::Demo(command) => demo::run(command.once).map_err(Failure::from),
     };
@@ -263,7 +276,13 @@ fn without_urls(text: &str) -> String {
 }
 
 fn serve(command: Serve, environment: BTreeMap<String, String>) -> Result<(), Failure> {
-    let flags = Flags { upstream: command.upstream, listen: command.listen, state: command.state.state.map(PathBuf::from) };
+    let flags = Flags {
+        upstream: command.upstream,
+        listen: command.listen,
+        state: command.state.state.map(PathBuf::from),
+        policy: command.policy,
+        hold_wait: command.hold_wait,
+    };
     let sources = sources(command.file, flags, environment);
     let config = Config::load(&sources)?;
     let log = super::log::init(&config.log);

@@ -3,9 +3,11 @@
 
 mod audit;
 mod error;
+mod hold;
 mod limits;
 mod listener;
 mod people;
+mod policy;
 mod raw;
 mod reader;
 mod server;
@@ -17,18 +19,22 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use audit::{Anchor, Audit, CheckpointSink, Collector, Forward, KeepSql, SigningSecret, Syslog, Webhook, bare, host};
 pub use error::{ConfigError, Origin, Problem};
+pub use hold::Hold;
 pub use limits::Limits;
 pub use listener::{ClientTls, Keepalive, Listener, ServerCertificate};
 pub use people::{DEFAULT_WEB_PORT, People, PublicUrl, Web, WebListen};
+pub use policy::PolicySource;
 pub use raw::{Flags, Sources};
 pub use reader::Shown;
 pub use server::Server;
 
 use super::pool;
+use crate::gate::Policy;
 use reader::Reader;
 use value::{Kept, Unless0, Word};
 
@@ -42,8 +48,11 @@ pub struct Config {
     pub server: Server,
     pub capacity: Capacity,
     pub limits: Limits,
+    pub hold: Hold,
     pub databases: BTreeMap<String, Database>,
     pub audit: Audit,
+    /// What may pass.
+    pub policy: Arc<Policy>,
     /// Where the health page is, if anywhere.
     pub health_listen: Option<SocketAddr>,
     pub web: Web,
@@ -121,8 +130,10 @@ impl Config {
         let server = Server::read(&mut reader);
         let capacity = Capacity::read(&mut reader);
         let limits = Limits::read(&mut reader);
+        let hold = Hold::read(&mut reader);
         let databases = databases(&mut reader);
         let audit = Audit::read(&mut reader);
+        let policy = policy::read(&mut reader);
         let health_listen = reader.optional("health_listen");
         let (web, people) = (Web::read(&mut reader), People::read(&mut reader));
         let log = Log { level: reader.get("log_level", LogLevel("info".to_owned())), format: reader.get("log_format", LogFormat::Full) };
@@ -130,15 +141,19 @@ impl Config {
         let drain_timeout = reader.get("drain_timeout", Duration::from_secs(30));
         let (shown, warnings) = reader.finish()?;
         // Every way to have none has noted a problem.
-        let (Some(state), Some(server), Some(audit)) = (state, server, audit) else { return Err(ConfigError::new(None, Vec::new())) };
+        let (Some(state), Some(server), Some(audit), Some(policy)) = (state, server, audit, policy) else {
+            return Err(ConfigError::new(None, Vec::new()));
+        };
         Ok(Self {
             state,
             listener,
             server,
             capacity,
             limits,
+            hold,
             databases,
             audit,
+            policy,
             health_listen,
             web,
             people,

@@ -10,6 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, Origin, Problem};
+use crate::gate::policy::text::Lines;
 use crate::host::secret::Secret;
 
 /// A configuration is written by people: a megabyte is a mistake, or not a configuration.
@@ -42,6 +43,10 @@ pub struct Flags {
     pub upstream: Option<Secret>,
     pub listen: Option<(String, u16)>,
     pub state: Option<PathBuf>,
+    /// A file, or the name of a policy that comes with the program.
+    pub policy: Option<String>,
+    /// How long a connection waits for people.
+    pub hold_wait: Option<String>,
 }
 
 /// The environment holds other programs' secrets too.
@@ -83,7 +88,7 @@ impl Raw {
             // The parser's own message is of fixed words; its Display would quote the line, and the line may hold a password.
             let message = error.message();
             let hint = if message.starts_with("cannot extend") { "; beside a table [upstream], write the URL as its key url" } else { "" };
-            vec![Problem { origin: Some(lines.origin(at)), text: format!("not valid TOML: {message}{hint}") }]
+            vec![Problem { origin: Some(origin(lines, at)), text: format!("not valid TOML: {message}{hint}") }]
         })?;
         let mut flat = Flat { lines, raw: Self::default(), problems: Vec::new() };
         flat.table(&mut Vec::new(), document.get_ref());
@@ -126,52 +131,34 @@ impl Flat<'_> {
     fn value(&mut self, at: &mut Keys, key: usize, value: &Spanned<DeValue<'_>>) {
         let text = match value.get_ref() {
             DeValue::Array(list) if at.len() < MAX_DEPTH && list.len() <= MAX_LIST && list.iter().all(|item| item.get_ref().is_table()) => {
-                self.raw.tables.insert(at.clone(), self.lines.origin(key));
+                self.raw.tables.insert(at.clone(), origin(self.lines, key));
                 self.raw.lists.insert(at.clone(), list.len());
                 return self.list(at, list);
             }
             DeValue::Table(table) if at.len() < MAX_DEPTH => {
-                self.raw.tables.insert(at.clone(), self.lines.origin(key));
+                self.raw.tables.insert(at.clone(), origin(self.lines, key));
                 return self.table(at, table);
             }
             DeValue::String(text) => text.to_string(),
             DeValue::Integer(number) if number.radix() == 10 => number.as_str().to_owned(),
             DeValue::Boolean(truth) => truth.to_string(),
             DeValue::Integer(_) | DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => {
-                let origin = Some(self.lines.origin(value.span().start));
+                let origin = Some(origin(self.lines, value.span().start));
                 let text = format!("{}: expected a text, a whole number, true or false", at.join("."));
                 return self.problems.push(Problem { origin, text });
             }
         };
-        let origin = self.lines.place(key, value.span().start);
+        let origin = place(self.lines, key, value.span().start);
         self.raw.settings.insert(at.clone(), Given { text: Secret::new(text), origin });
     }
 }
 
-/// Byte offsets to lines and columns, both from 1; columns count characters.
-struct Lines<'a> {
-    text: &'a str,
+fn origin(lines: Lines<'_>, offset: usize) -> Origin {
+    place(lines, offset, offset)
 }
 
-impl<'a> Lines<'a> {
-    fn new(text: &'a str) -> Self {
-        Self { text }
-    }
-
-    fn line_column(&self, offset: usize) -> (usize, usize) {
-        let before = self.text.get(..offset).unwrap_or(self.text);
-        let line = before.matches('\n').count().saturating_add(1);
-        let column = before.rsplit('\n').next().map_or(0, |tail| tail.chars().count()).saturating_add(1);
-        (line, column)
-    }
-
-    fn origin(&self, offset: usize) -> Origin {
-        self.place(offset, offset)
-    }
-
-    fn place(&self, key: usize, value: usize) -> Origin {
-        Origin::File { key: self.line_column(key), value: self.line_column(value) }
-    }
+fn place(lines: Lines<'_>, key: usize, value: usize) -> Origin {
+    Origin::File { key: lines.line_column(key), value: lines.line_column(value) }
 }
 
 /// A secret kept in a file of its own; the line end that editors add is not part of it.
@@ -184,7 +171,7 @@ pub(super) fn read_secret(file: &Path) -> Result<Secret, String> {
     Ok(Secret::new(bare))
 }
 
-fn read_bounded(file: &Path, cap: u64) -> Result<String, String> {
+pub(super) fn read_bounded(file: &Path, cap: u64) -> Result<String, String> {
     let opened = std::fs::File::open(file).map_err(|error| error.to_string())?;
     let mut text = String::new();
     let read = opened.take(cap.saturating_add(1)).read_to_string(&mut text).map_err(|error| error.to_string())?;

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use super::error::{ConfigError, Origin, Problem};
 use super::raw::{Given, Keys, Raw, Sources, path, read_secret};
 use super::value::Setting;
+use crate::gate::policy::text::nearest;
 use crate::host::secret::Secret;
 
 /// A value longer than this is not repeated in an error.
@@ -61,6 +62,12 @@ impl<'a> Reader<'a> {
         if let Some((address, port)) = &sources.flags.listen {
             flag("listen_addr", "--listen", Secret::new(address.clone()));
             flag("listen_port", "--listen", Secret::new(port.to_string()));
+        }
+        if let Some(policy) = &sources.flags.policy {
+            flag("policy.file", "--policy", Secret::new(policy.clone()));
+        }
+        if let Some(wait) = &sources.flags.hold_wait {
+            flag("hold.wait_for", "--hold-wait", Secret::new(wait.clone()));
         }
         if let Some(folder) = &sources.flags.state {
             // A folder whose name is no UTF-8 never gets here: the command line reads it as text.
@@ -355,45 +362,5 @@ fn suggestion(unknown: &[String], asked: &BTreeSet<Keys>, parents: &BTreeSet<Key
     match asked.iter().find(|keys| keys.last() == Some(last)) {
         Some(elsewhere) => format!(": did you mean {}?", elsewhere.join(".")),
         None => String::new(),
-    }
-}
-
-fn nearest<'n>(name: &str, candidates: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    let allowed = (name.chars().count() / 3).clamp(1, 4);
-    candidates
-        .map(|candidate| (distance(name, candidate), candidate))
-        .filter(|(far, _)| *far <= allowed)
-        .min()
-        .map(|(_, candidate)| candidate)
-}
-
-/// Insertions, deletions, replacements between two names (Levenshtein); a long key is cut, it is no slip of the finger.
-pub(super) fn distance(left: &str, right: &str) -> usize {
-    const LONGEST: usize = 64;
-    let right: Vec<char> = right.chars().take(LONGEST).collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (index, letter) in left.chars().take(LONGEST).enumerate() {
-        let mut next = vec![index.saturating_add(1)];
-        for ((other, above_left), above) in right.iter().zip(&row).zip(row.iter().skip(1)) {
-            let replaced = above_left.saturating_add(usize::from(letter != *other));
-            let best = replaced.min(above.saturating_add(1)).min(next.last().map_or(usize::MAX, |before| before.saturating_add(1)));
-            next.push(best);
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or(usize::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn distances() {
-        for (left, right, expected) in
-            [("", "", 0), ("port", "port", 0), ("prot", "port", 2), ("listen_prt", "listen_port", 1), ("", "abc", 3)]
-        {
-            assert_eq!(distance(left, right), expected, "{left} {right}");
-        }
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use percent_encoding::percent_decode_str;
 
-use super::reader::distance;
+use crate::gate::policy::text::distance;
 use crate::host::secret::Secret;
 use crate::host::upstream::{ChannelBinding, Host, Roots, SslMode, TargetSession};
 

@@ -6,6 +6,8 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::gate::policy::text::{bytes, milliseconds};
+
 /// A kind of value, from text to checked and back.
 pub(super) trait Setting: Sized {
     fn wanted() -> String;
@@ -42,29 +44,6 @@ impl Word for bool {
 /// A time that may be turned off: `0`, as PgBouncer's timeouts are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Unless0<T>(pub Option<T>);
-
-/// A year: longer is a slip of the unit, and no sum of times can overflow.
-const LONGEST: u64 = 366 * 24 * 60 * 60 * 1000;
-
-fn split_unit(text: &str) -> Option<(u64, &str)> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at_checked(digits)?;
-    Some((number.parse().ok()?, unit.trim_start()))
-}
-
-fn milliseconds(text: &str) -> Option<u64> {
-    let (number, unit) = split_unit(text.trim())?;
-    let scale: u64 = match unit {
-        "ms" => 1,
-        // PgBouncer's plain number.
-        "" | "s" => 1000,
-        "m" | "min" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return None,
-    };
-    number.checked_mul(scale).filter(|total| *total <= LONGEST)
-}
 
 fn show_duration(time: Duration) -> String {
     let total = time.as_millis();
@@ -134,15 +113,7 @@ impl Setting for Size {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let (number, unit) = split_unit(text.trim())?;
-        let scale: u64 = match unit {
-            "" | "B" => 1,
-            "KiB" | "k" | "kB" | "KB" => 1 << 10,
-            "MiB" | "MB" => 1 << 20,
-            "GiB" | "GB" => 1 << 30,
-            _ => return None,
-        };
-        let total = number.checked_mul(scale).filter(|total| (SMALLEST..=LARGEST).contains(total))?;
+        let total = bytes(text).filter(|total| (SMALLEST..=LARGEST).contains(total))?;
         usize::try_from(total).ok().map(Self)
     }
 

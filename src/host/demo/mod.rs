@@ -2,6 +2,7 @@
 //! a query through the proxy, and its record. What it starts it stops, and what it writes it removes.
 
 mod cluster;
+mod held;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
@@ -15,6 +16,7 @@ use std::time::SystemTime;
 use super::agents::{AgentError, AgentStore, NewAgent};
 use super::config::{Config, ConfigError, Flags, Sources};
 use super::log;
+use super::people::PeopleError;
 use super::serve::{self, Ready, ServeError};
 use super::state::{State, StateError};
 
@@ -40,6 +42,10 @@ pub enum DemoError {
     Query(String),
     #[error("the record of it could not be read: pgsluice audit {0}")]
     Audit(String),
+    #[error("nobody could decide: pgsluice {0}")]
+    Review(String),
+    #[error(transparent)]
+    People(#[from] PeopleError),
     #[error("cannot write to standard output: {0}")]
     Output(#[from] io::Error),
 }
@@ -56,7 +62,8 @@ pub fn run(once: bool) -> Result<(), DemoError> {
         ("PGSLUICE_UPSTREAM".to_owned(), cluster.url().expose().to_owned()),
         ("PGSLUICE_WEB_LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
     ]);
-    let flags = Flags { upstream: None, listen: Some(("127.0.0.1".to_owned(), 0)), state: Some(cluster.folder().join("state")) };
+    let (listen, state) = (Some(("127.0.0.1".to_owned(), 0)), Some(cluster.folder().join("state")));
+    let flags = Flags { listen, state, ..Flags::default() };
     let sources = Sources { file: None, environment, flags };
     let config = Config::load(&sources)?;
     let log = log::init(&config.log);
@@ -87,13 +94,17 @@ pub fn run(once: bool) -> Result<(), DemoError> {
     let url = format!("postgresql://demo-agent:{}@{address}/{}", password.expose(), cluster::DATABASE);
     writeln!(out, "Adding an agent …\n  its DATABASE_URL is all it needs:\n\n    {url}\n")?;
     writeln!(out, "A query, as the agent sends it:\n\n{}", query(&cluster, &url, address)?)?;
+    let password = held::reviewer(&state)?;
+    let people = state.listener()?.and_then(|listener| listener.web).unwrap_or_default();
     let state = state.folder();
+    held::show(&cluster, &url, state, &password, &mut out)?;
     writeln!(out, "The record of it, as a DBA reads it ($ pgsluice audit search orders):\n\n{}", audit(state, &["search", "orders"])?)?;
     writeln!(out, "And the proof that nobody changed it ($ pgsluice audit verify):\n\n{}", audit(state, &["verify"])?)?;
     if once {
         return Ok(());
     }
     writeln!(out, "Read it yourself:\n\n    pgsluice audit tail -f --state {}\n", state.display())?;
+    writeln!(out, "Decide yourself, as {} with the password {}:\n\n    {people}\n", held::REVIEWER, password.expose())?;
     writeln!(out, "Try it yourself:\n\n    psql '{url}'\n\nCtrl-C stops everything and leaves nothing behind.")?;
     Ok(server.join().unwrap_or(Ok(()))?)
 }
@@ -109,15 +120,18 @@ fn audit(state: &Path, arguments: &[&str]) -> Result<String, DemoError> {
     Ok(String::from_utf8_lossy(&done.stdout).into_owned())
 }
 
-/// Runs the query with psql through the proxy; what it printed.
-fn query(cluster: &Cluster, url: &str, address: SocketAddr) -> Result<String, DemoError> {
-    let psql = cluster.program("psql").map_err(DemoError::Cluster)?;
-    let mut psql = Command::new(psql);
-    // What the caller's environment says of PostgreSQL is not meant for this one.
+/// psql, told nothing by the caller's environment: what that says of PostgreSQL is not meant for this one.
+fn psql(cluster: &Cluster) -> Result<Command, DemoError> {
+    let mut psql = Command::new(cluster.program("psql").map_err(DemoError::Cluster)?);
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PG")) {
         psql.env_remove(name);
     }
-    let done = psql.args(["-X", "-d", url, "-c", QUERY]).output().map_err(|error| DemoError::Query(error.to_string()))?;
+    Ok(psql)
+}
+
+/// Runs the query with psql through the proxy; what it printed.
+fn query(cluster: &Cluster, url: &str, address: SocketAddr) -> Result<String, DemoError> {
+    let done = psql(cluster)?.args(["-X", "-d", url, "-c", QUERY]).output().map_err(|error| DemoError::Query(error.to_string()))?;
     if !done.status.success() {
         return Err(DemoError::Query(format!("psql through {address}: {}", String::from_utf8_lossy(&done.stderr).trim())));
     }

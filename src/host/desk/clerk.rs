@@ -20,7 +20,7 @@ use crate::gate::hold::words::{self, Told};
 use crate::gate::hold::{Decider, HoldId, Standing, State, Unfit, Verdict, may_decide};
 use crate::host::journal::Unwritable;
 use crate::host::when;
-use crate::session::asking::{Message, Petition, Reply, Waiting};
+use crate::session::asking::{Message, Petition, Purpose, Reply, Waiting};
 use crate::wire::report::Report;
 
 /// An answer, and the record that must be on disk before it is given.
@@ -171,17 +171,20 @@ impl Clerk {
         self.look_at_the_clock()?;
         let bound = self.shared.digester.digest(&binding::bytes(subject, petition));
         let met = self.shared.book().bound(bound, self.now).map(|entry| (entry.standing, entry.seq));
-        match met {
-            Some((standing, _)) if standing.state == State::Approved => self.spend(standing.id, petition),
-            Some((standing, behind)) if standing.state == State::Denied => {
+        match (met, petition.purpose) {
+            (Some((standing, _)), Purpose::Run | Purpose::Redeem) if standing.state == State::Approved => self.spend(standing, petition),
+            (_, Purpose::Redeem) => Ok(Answer { said: Reply::Nothing, behind: 0 }),
+            (Some((standing, behind)), Purpose::Run | Purpose::Ticket) if standing.state == State::Denied => {
                 Ok(Answer { said: Reply::Refused(self.shared.closing_words(standing.id)), behind })
             }
-            Some((standing, _)) => Ok(self.waiting(standing.id)),
-            None => {
-                if let Some(awaited) = awaited
-                    && let Some(behind) =
-                        self.shared.book().get(awaited).filter(|entry| entry.bound == bound && ended_unused(entry)).map(|entry| entry.seq)
-                {
+            (Some((standing, _)), Purpose::Run | Purpose::Ticket) => Ok(self.waiting(standing.id)),
+            (None, Purpose::Run | Purpose::Ticket) => {
+                let ended = awaited.and_then(|awaited| {
+                    let book = self.shared.book();
+                    let entry = book.get(awaited).filter(|entry| entry.bound == bound && ended_unused(entry))?;
+                    Some((awaited, entry.seq))
+                });
+                if let Some((awaited, behind)) = ended {
                     return Ok(Answer { said: Reply::Refused(self.shared.closing_words(awaited)), behind });
                 }
                 self.hold(subject, petition, bound)
@@ -189,15 +192,13 @@ impl Clerk {
         }
     }
 
-    fn spend(&mut self, hold: HoldId, petition: &Petition) -> Result<Answer<Reply>, Unwritable> {
-        let now = self.now;
-        let over = petition.over;
+    fn spend(&mut self, mut standing: Standing, petition: &Petition) -> Result<Answer<Reply>, Unwritable> {
+        let (hold, now, over) = (standing.id, self.now, petition.over);
         let (session, number) = (petition.statement.session, petition.statement.number);
-        // Whatever becomes of the grant from here on, the approval is used up.
-        let granted = self.change(hold, |entry| entry.standing.spend(now, over));
-        let Some(Ok(grant)) = granted else { return Ok(Answer { said: Reply::Refused(words::unknown(hold)), behind: 0 }) };
+        let Ok(grant) = standing.spend(now, over) else { return Ok(self.waiting(hold)) };
+        // Where this fails nothing is granted; whatever becomes of the grant behind it, the approval is used up.
         let behind = self.record(Spent { hold: hold.number(), session, number, grant: None })?;
-        self.change(hold, |entry| entry.seq = behind);
+        self.change(hold, |entry| (entry.standing, entry.seq) = (standing, behind));
         Ok(Answer { said: Reply::Granted(grant), behind })
     }
 
@@ -266,7 +267,7 @@ impl Clerk {
             let entry = book.get(hold).ok_or(NotDecided::Unknown)?;
             (entry.standing, Arc::clone(&entry.about), entry.view())
         };
-        let own = may_decide(decider, &about.owner, &about.groups, options.single_person)?;
+        may_decide(decider, &about.owner, &about.groups, options.single_person)?;
         standing.decide(verdict, now, usable).map_err(|unfit| match unfit {
             Unfit::Expired => NotDecided::Expired,
             Unfit::State => NotDecided::Already(Box::new(view)),
@@ -278,11 +279,12 @@ impl Clerk {
             by: Some(decider.name.to_string()),
             groups: decider.groups.iter().map(ToString::to_string).collect(),
             through: Some(through.into()),
-            single_person: own.then_some(true),
+            single_person: options.single_person.then_some(true),
             until: approves.then_some(standing.until),
             body: reason.map(|reason| Box::new(Words { text: reason.to_owned() })),
         })?;
-        let ruled = Ruled { verdict, by: decider.name.clone(), at: now, reason: reason.map(Into::into), single_person: own };
+        let ruled =
+            Ruled { verdict, by: decider.name.clone(), at: now, reason: reason.map(Into::into), single_person: options.single_person };
         let view = self.change(hold, |entry| {
             (entry.standing, entry.ruled, entry.seq) = (standing, Some(ruled), behind);
             // As it was when it was decided.
@@ -380,9 +382,10 @@ fn about(subject: &Subject, petition: &Petition, now: u64) -> About {
         effects: grounds.effects,
         rule: grounds.rule.as_ref().into(),
         reason: grounds.reason.clone(),
-        groups: Vec::new(),
+        groups: grounds.groups.to_vec(),
         in_transaction: petition.open_work,
         over: petition.over,
+        shape: petition.statement.shape,
     }
 }
 

@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use super::matter::Matter;
 use super::view::{About, Ruled};
+use crate::audit::Digest;
 use crate::audit::event::Tag;
 use crate::gate::catalog::{Estimate, Relation};
 use crate::gate::hold::{Over, Quantity, Verdict};
@@ -69,6 +70,8 @@ struct KeptAbout {
     /// Which quantity, by its place in the list, the limit, and how far it is raised.
     #[n(13)]
     over: Option<(u8, u64, u64)>,
+    #[n(14)]
+    shape: Digest,
 }
 
 impl About {
@@ -88,6 +91,7 @@ impl About {
             groups: owned(&self.groups),
             in_transaction: self.in_transaction,
             over: self.over.map(|over| (number(over.quantity), over.limit, over.raised)),
+            shape: self.shape,
         })
     }
 
@@ -115,6 +119,7 @@ impl About {
             groups: boxed(kept.groups),
             in_transaction: kept.in_transaction,
             over,
+            shape: kept.shape,
         })
     }
 }

@@ -65,7 +65,6 @@ struct Shared {
     digester: Digester,
     options: Mutex<Arc<Options>>,
     book: Mutex<Book>,
-    purses: Arc<Purses>,
 }
 
 impl Shared {
@@ -91,7 +90,7 @@ impl Desk {
         options: Options,
         purses: Arc<Purses>,
     ) -> Result<Self, DeskError> {
-        let shared = Arc::new(Shared { journal, digester, options: Mutex::new(Arc::new(options)), book: Mutex::default(), purses });
+        let shared = Arc::new(Shared { journal, digester, options: Mutex::new(Arc::new(options)), book: Mutex::new(Book::new(purses)) });
         let clerk = Clerk::open(Arc::clone(&shared), Store::open(state)?, state.folder())?;
         Ok(Self { shared, thread: Thread::start(clerk).map_err(DeskError::Thread)? })
     }
@@ -101,8 +100,10 @@ impl Desk {
         self.thread.stop();
     }
 
-    /// Keeps the desk otherwise from here on; holds that are open keep their times.
+    /// Keeps the desk otherwise from here on; holds that are open keep their times. Whether one person may be all people is fixed at the
+    /// start.
     pub fn keep(&self, options: Options) {
+        let options = Options { single_person: self.shared.options().single_person, ..options };
         *self.shared.options.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(options);
     }
 

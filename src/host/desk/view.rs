@@ -2,6 +2,7 @@
 //! it: whoever shows it makes them harmless.
 
 use super::matter::Matter;
+use crate::audit::Digest;
 use crate::audit::event::Tag;
 use crate::gate::catalog::{Estimate, Relation};
 use crate::gate::hold::{Barred, HoldId, Over, Standing, State, Verdict};
@@ -41,6 +42,7 @@ pub struct About {
     /// A transaction was open, or may have been.
     pub in_transaction: bool,
     pub over: Option<Over>,
+    pub shape: Digest,
 }
 
 /// A person's decision.
@@ -51,7 +53,7 @@ pub struct Ruled {
     /// Microseconds since 1970.
     pub at: u64,
     pub reason: Option<Box<str>>,
-    /// It was their own agent, in the single-person mode.
+    /// In the single-person mode, in which it may have been their own agent.
     pub single_person: bool,
 }
 

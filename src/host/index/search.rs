@@ -35,6 +35,7 @@ pub struct Found {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub words: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "crate::audit::event::some_hold_id")]
     pub hold: Option<u64>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub statement: Option<Box<Statement>>,

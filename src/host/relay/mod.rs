@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
 use tokio::time::Sleep;
 
+use crate::audit::{Event, Note};
 use crate::gate::Judge;
 use crate::gate::hold::HoldId;
 use crate::gate::judge::{Knowledge, Learned, Need};
@@ -23,6 +24,7 @@ use crate::host::journal::{Scribe, Unwritable};
 use crate::session::asking::{Message, Petition, Reply};
 use crate::session::output::{Demand, Lane, Output};
 use crate::session::{LinkReport, Session};
+use crate::sql::effect::{Effect, EffectSet};
 use crate::wire::report::{Report, Severity};
 
 use received::Received;
@@ -51,12 +53,20 @@ pub trait Counsel {
     /// Tells the judge what is new: the policy, the catalog, the time. Asked at each wake-up, so it must cost next to nothing.
     fn refresh(&self, _judge: &mut Judge) {}
 
+    /// Something was sent, or has come to its end, after which names may mean something else.
+    fn changed(&self) {}
+
     fn learn(&self, _need: Need, _message: Message) -> impl Future<Output = Found> + 'static {
         std::future::ready(Found { knowledge: None, learned: Learned::default() })
     }
 
     fn petition(&self, _petition: Petition) -> impl Future<Output = Reply> + 'static {
         std::future::ready(Reply::Refused(Report::error("42501", "nobody is there to approve it")))
+    }
+
+    /// The message of a hold, if this agent may run it now.
+    fn stored(&self, _hold: HoldId) -> impl Future<Output = Result<Message, Report>> + 'static {
+        std::future::ready(Err(Report::error("42501", "nobody keeps held statements here")))
     }
 
     /// Ready when the hold no longer waits.
@@ -80,6 +90,7 @@ pub struct Found {
 enum Answer {
     Found(Found),
     Reply(Reply),
+    Stored(Result<Message, Report>),
     Decided,
 }
 
@@ -108,6 +119,13 @@ pub enum Control {
     /// End now, and say why.
     /// Boxed, because each session owns a block of places for these.
     End(Box<Report>),
+}
+
+/// Whether after this statement the names of others may stand for something else.
+fn changes_names(note: &Note) -> bool {
+    const CHANGING: EffectSet = EffectSet::of(&[Effect::Ddl, Effect::Privilege, Effect::Code, Effect::Admin, Effect::Opaque]);
+    let Event::Begun(begun) = &note.event else { return false };
+    begun.statement.effects.is_none_or(|effects| !EffectSet::from_bits(effects).and(CHANGING).is_empty())
 }
 
 /// How long, and how much, a client may still send after it was told that it is over.
@@ -144,6 +162,8 @@ pub struct Relay<C, S: Server> {
     whole: bool,
     /// Whoever asked for the cancel that is about to be carried out.
     cancelled: Option<Cancelled>,
+    /// Something was sent that may change what names mean, and its transaction has not ended.
+    changing: bool,
     /// The end of the time for last words, once the session is over.
     over_since: Option<Instant>,
 }
@@ -252,6 +272,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
             sleep: None,
             whole: true,
             cancelled: None,
+            changing: false,
             over_since: None,
         }
     }
@@ -310,6 +331,10 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
                 moved |= self.poll_deadline(now, context);
                 self.record();
             }
+            if self.changing && !self.session.is_open() {
+                self.changing = false;
+                self.server.changed();
+            }
             if !moved {
                 return Poll::Pending;
             }
@@ -324,17 +349,20 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
                 Control::Cancel(done) => {
                     self.cancelled = Some(done);
                     self.session.cancel(&mut self.output);
-                    self.client.fresh = true;
                     // Whoever gave up its wait must not be given what others wait for.
                     if matches!(self.link, Link::Connecting(_)) && !self.session.awaits_link() {
                         self.link = Link::None;
                     }
                     self.client.fresh = true;
                 }
-                Control::Drain => self.session.drain(now, &mut self.output),
+                Control::Drain => {
+                    self.session.drain(now, &mut self.output);
+                    self.client.fresh = true;
+                }
                 Control::End(report) => self.session.end(&report, &mut self.output),
             }
         }
+        self.forget_asking();
         heard
     }
 
@@ -366,6 +394,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
                 }
                 self.session.learned(learned, now, &mut self.output);
             }
+            Answer::Stored(found) => self.session.fetched(found, now, &mut self.output),
             Answer::Reply(reply) => self.session.answered(reply, now, &mut self.output),
             Answer::Decided => self.session.decided(now, &mut self.output),
         }
@@ -388,6 +417,13 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
         true
     }
 
+    /// The wait for an answer ended before it came.
+    fn forget_asking(&mut self) {
+        if self.asking.is_some() && !self.session.awaits_host() {
+            self.asking = None;
+        }
+    }
+
     fn poll_client(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
         let free = self.output.to_upstream.is_empty();
         let mut moved = false;
@@ -407,7 +443,8 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
             moved = true;
         }
         // Whether or not the server takes what was sent before: it may be waiting for a lock that nobody needs any more.
-        if self.client.ended && !self.client.fresh && !self.session.is_over() && !self.will_leave() {
+        // Nor does anyone decide for a client that is not there to be told, whether or not it said goodbye.
+        if self.client.ended && !self.client.fresh && !self.session.is_over() && (!self.will_leave() || self.session.awaits_people()) {
             self.session.client_gone(&mut self.output);
             moved = true;
         }
@@ -438,6 +475,10 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
 
     /// Puts on the record what the machine noted. Nothing of this step leaves before that, and nothing at all if it cannot be done.
     fn record(&mut self) {
+        if self.output.notes.iter().any(changes_names) {
+            self.changing = true;
+            self.server.changed();
+        }
         self.scribe.refused(std::mem::take(&mut self.output.unrecorded));
         let Err(trouble) = self.scribe.write(&self.output.notes) else { return drop(self.output.take_notes()) };
         self.output.to_client.clear();
@@ -478,6 +519,10 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
                 (Demand::Petition(petition), _) => {
                     let asked = self.server.petition(*petition);
                     self.asking = Some(Box::pin(async { Answer::Reply(asked.await) }));
+                }
+                (Demand::Fetch(hold), _) => {
+                    let asked = self.server.stored(hold);
+                    self.asking = Some(Box::pin(async { Answer::Stored(asked.await) }));
                 }
                 (Demand::Await(hold), _) => {
                     let asked = self.server.decided(hold);
@@ -540,6 +585,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
             return false;
         }
         self.session.elapsed(Instant::now(), &mut self.output);
+        self.forget_asking();
         self.client.fresh = true;
         true
     }

@@ -252,6 +252,13 @@ fn event(kind: Kind, session: u64, number: u64, dice: &mut Dice) -> Event {
         Kind::Revealed => Revealed { hold: 1, by: who, body: words("needed") }.into(),
         Kind::Granted => Granted { grant: 1, agent_id: 1, shape: digest, by: who, until: START, times: 3, body: None }.into(),
         Kind::GrantEnded => GrantEnded { grant: 1, by: Some(who), body: None }.into(),
+        Kind::Returned => Returned { hold: 1_000_000 + dice.below(number.max(1)) }.into(),
+        Kind::HoldRead => HoldRead { hold: 1, by: who, through: "web".into() }.into(),
+        Kind::PersonSignedIn => {
+            PersonSignedIn { person: who, role: "reviewer".to_owned(), address: None, through: "web".into(), tls: true }.into()
+        }
+        Kind::PersonDenied => PersonDenied { address: None, through: "web".into(), person: None, body: words("mallory") }.into(),
+        Kind::PersonSignedOut => PersonSignedOut { person: who, through: "web".into() }.into(),
         Kind::SealingKey => SealingKey { to: hash, sealed: vec![1].into() }.into(),
         other => panic!("a new kind: {other}"),
     }

@@ -11,17 +11,20 @@ use tokio::net::TcpStream;
 
 use super::house::{House, Running};
 use super::upstreams::Upstreams;
+use crate::audit::Digest;
 use crate::audit::event::{Claims, Denied, SignedIn, Word, Words};
 use crate::gate::judge::{Knowledge, Memory};
-use crate::gate::{Judge, Subject, settings};
+use crate::gate::settings::{self, StartupSettings};
+use crate::gate::{Judge, Subject};
 use crate::host::agents::Agent;
 use crate::host::arrival::{Admitted, Arrival, Departure, Keeper, Offered, arrive};
+use crate::host::catalog::Seat;
 use crate::host::greetings::{Manner, Reported};
 use crate::host::registry::{LONG_SECRET, Registration, SHORT_SECRET};
 use crate::host::relay::Relay;
 use crate::host::stream::{Socket, Stream};
 use crate::session::recording::Recorder;
-use crate::session::{Session, Terms, Timeouts};
+use crate::session::{self, Session, Terms, Timeouts};
 use crate::sql::tags;
 use crate::wire::backend::{TransactionStatus, tag};
 use crate::wire::report::{Report, Severity};
@@ -160,7 +163,7 @@ fn who(upstreams: &Upstreams, running: &Running, from: Option<IpAddr>, tls: bool
         address: from.map(|from| from.to_string()),
         tls,
         process_id,
-        policy: None,
+        policy: Some(Digest::cut(&upstreams.house.policy.get().hash())),
         body: application.map(|application| Box::new(Claims { application: Some(application) })),
     }
 }
@@ -202,8 +205,9 @@ fn receive(
         Report::fatal("28000", "the proxy has no login at the server for this agent's role")
     })?;
     let database = allowed_database(&agent, database, &running.config.server.upstream.database)?;
-    let settings = settings::startup(parameters)?.settings;
-    let manner = Manner { login: credential.user.clone(), database, settings };
+    let StartupSettings { settings, task } = settings::startup(parameters)?;
+    let task = task.as_deref().and_then(session::task::kept);
+    let mut manner = Manner { login: credential.user.clone(), database, settings };
     let subject = Arc::new(Subject {
         agent_id: agent.id,
         agent: agent.name.as_str().into(),
@@ -214,7 +218,23 @@ fn receive(
         role: credential.user.as_str().into(),
         environment: agent.environment.as_deref().or_else(|| running.config.environment(&manner.database)).map(Into::into),
     });
-    Ok(Upstreams { house: Arc::clone(house), running: Arc::clone(running), agent, subject, credential, manner, awaited: Rc::default() })
+    // In the startup packet, where no RESET undoes it.
+    let read_only = house.policy.get().is_read_only(&subject);
+    if read_only {
+        manner.settings.retain(|(name, _)| name != session::BELT);
+        manner.settings.push((session::BELT.to_owned(), "on".to_owned()));
+    }
+    Ok(Upstreams {
+        house: Arc::clone(house),
+        running: Arc::clone(running),
+        agent,
+        subject,
+        credential,
+        manner,
+        seat: Seat::default(),
+        task,
+        read_only,
+    })
 }
 
 /// The database that is meant. A client that names none sends its own name or nothing, as libpq does.
@@ -268,7 +288,7 @@ async fn begin(house: &Arc<House>, running: &Arc<Running>, upstreams: Upstreams,
         Err(trouble) => return Err((Report { severity: Severity::Fatal, ..trouble.report() }, stream)),
     };
     let terms = Terms {
-        judge: Judge::new(Arc::clone(&upstreams.subject), Arc::clone(&running.policy), Knowledge::Textual, memory),
+        judge: Judge::new(Arc::clone(&upstreams.subject), house.policy.get(), Knowledge::Missing, memory),
         frontend: running.config.limits.client,
         backend: running.config.limits.server,
         timeouts: Timeouts {
@@ -281,6 +301,11 @@ async fn begin(house: &Arc<House>, running: &Arc<Running>, upstreams: Upstreams,
         session: scribe.session(),
         unrecordable: None,
         purse: house.purses.of(upstreams.agent.id),
+        manner: session::Manner {
+            settings: upstreams.manner.settings.iter().map(|(name, value)| (name.as_str().into(), value.as_str().into())).collect(),
+            task: upstreams.task.clone(),
+            read_only: upstreams.read_only,
+        },
     };
     tracing::debug!(agent = upstreams.agent.name, database = ?upstreams.manner.database, "session begins");
     let session = Session::new(terms, reported, Instant::now());

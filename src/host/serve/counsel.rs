@@ -1,36 +1,50 @@
 //! What a session asks of the house about a statement: the catalog, the planner, the desk.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
 use super::upstreams::Upstreams;
 use crate::gate::Judge;
 use crate::gate::hold::HoldId;
-use crate::gate::judge::{Learned, Moment, Need};
+use crate::gate::judge::{Knowledge, Moment, Need};
 use crate::host::relay::{Counsel, Found};
 use crate::session::asking::{Message, Petition, Reply};
+use crate::wire::report::Report;
 
 impl Counsel for Upstreams {
     fn refresh(&self, judge: &mut Judge) {
+        self.house.policy.refresh(judge);
         judge.moment = Moment(crate::host::when::now() / 1_000_000);
+        if !matches!(judge.knowledge, Knowledge::Textual) {
+            judge.knowledge = self.catalog().knowledge().unwrap_or(Knowledge::Missing);
+        }
     }
 
-    fn learn(&self, _need: Need, _message: Message) -> impl Future<Output = Found> + 'static {
-        async { Found { knowledge: None, learned: Learned::default() } }
+    fn learn(&self, need: Need, message: Message) -> impl Future<Output = Found> + 'static {
+        let learnt = self.catalog().learn(need, message);
+        async move {
+            let (knowledge, learned) = learnt.await;
+            Found { knowledge, learned }
+        }
+    }
+
+    fn changed(&self) {
+        self.running.catalogs.changed();
     }
 
     fn petition(&self, petition: Petition) -> impl Future<Output = Reply> + 'static {
         let (desk, subject) = (Arc::clone(&self.house.desk), Arc::clone(&self.subject));
-        let awaited = self.awaited.take();
+        let awaited = petition.awaited;
         async move { desk.petition(&subject, petition, awaited).await }
     }
 
+    fn stored(&self, hold: HoldId) -> impl Future<Output = Result<Message, Report>> + 'static {
+        let (desk, subject) = (Arc::clone(&self.house.desk), Arc::clone(&self.subject));
+        async move { desk.stored(&subject, hold).await }
+    }
+
     fn decided(&self, hold: HoldId) -> impl Future<Output = ()> + 'static {
-        let (desk, awaited) = (Arc::clone(&self.house.desk), Rc::clone(&self.awaited));
-        async move {
-            desk.decided(hold).await;
-            awaited.set(Some(hold));
-        }
+        let desk = Arc::clone(&self.house.desk);
+        async move { desk.decided(hold).await }
     }
 
     fn settle(&self, holds: &[HoldId], used: bool) {

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use super::ServeError;
 use super::door::Arrivals;
 use super::errands::Errands;
-use crate::audit::event::{ConfigChanged, Started};
+use super::in_force::InForce;
+use crate::audit::event::{ConfigChanged, PolicyChanged, Started};
 use crate::audit::{Digest, Digester};
-use crate::gate::Policy;
 use crate::host::agents::AgentDirectory;
 use crate::host::arrival::Door;
+use crate::host::catalog::Catalogs;
 use crate::host::config::{ClientTls, Config, KeepSql, PublicUrl, Sources};
 use crate::host::desk::{Desk, Options};
 use crate::host::greetings::Greetings;
@@ -30,12 +31,16 @@ use crate::host::tls::{Acceptor, TlsError};
 
 /// Sessions that may wait for a link at once; each holds what its client sent.
 const WAITING: usize = 4096;
+/// Of one agent: the queue has room for those of others.
+const WAITING_PER_AGENT: usize = WAITING / 8;
 /// "No limit" as a time: nothing here lives longer.
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 #[derive(Debug)]
 pub struct House {
     running: RwLock<Arc<Running>>,
+    /// Where people decide, for links. The pages are where they were at the start.
+    public_url: Option<String>,
     sources: Sources,
     log: LogHandle,
     pub journal: Arc<Journal>,
@@ -47,6 +52,8 @@ pub struct House {
     pub arrivals: Arc<Arrivals>,
     pub purses: Arc<Purses>,
     pub desk: Arc<Desk>,
+    /// Also for sessions that began under another.
+    pub policy: InForce,
 }
 
 /// A configuration and what was made from it. A session keeps the one it began with.
@@ -58,8 +65,8 @@ pub struct Running {
     pub limits: Limits,
     /// Links between two sessions.
     pub pool: Pool<Spare>,
-    pub policy: Arc<Policy>,
     pub keepalive: Keepalive,
+    pub catalogs: Catalogs,
     /// What servers reported under this configuration.
     pub greetings: Greetings,
 }
@@ -86,19 +93,24 @@ impl Running {
             per_database: bound(config.capacity.links_per_database),
             per_agent: bound(config.capacity.links_per_agent),
             waiting: WAITING,
+            waiting_per_agent: WAITING_PER_AGENT,
             patience: config.capacity.wait.unwrap_or(FOREVER),
         });
         let pool = Pool::new(config.capacity.idle);
-        Ok(Self {
-            config,
-            door,
-            connector,
-            limits,
-            pool,
-            policy: Arc::new(Policy::allow_all()),
-            keepalive,
-            greetings: Greetings::default(),
-        })
+        Ok(Self { config, door, connector, limits, pool, keepalive, catalogs: Catalogs::default(), greetings: Greetings::default() })
+    }
+}
+
+fn desk_options(config: &Config, public_url: Option<&str>) -> Options {
+    let hold = config.hold;
+    let standard = Options::default();
+    Options {
+        wait_for: hold.wait_for.unwrap_or_default(),
+        expires: hold.expires,
+        approval_expires: hold.approval_expires,
+        max_open_per_agent: usize::try_from(hold.max_open_per_agent.get()).unwrap_or(usize::MAX),
+        public_url: public_url.map_or(standard.public_url, str::to_owned),
+        single_person: config.people.single_person,
     }
 }
 
@@ -111,10 +123,8 @@ impl House {
         journal: Arc<Journal>,
         public_url: Option<&str>,
     ) -> Result<Self, ServeError> {
-        let mut options = Options { single_person: config.people.single_person, ..Options::default() };
-        if let Some(url) = public_url.or_else(|| config.web.public_url.as_ref().map(PublicUrl::as_str)) {
-            url.clone_into(&mut options.public_url);
-        }
+        let public_url = public_url.or_else(|| config.web.public_url.as_ref().map(PublicUrl::as_str)).map(str::to_owned);
+        let options = desk_options(&config, public_url.as_deref());
         let digester = Keys::load(state.folder())?.digester;
         let purses = Arc::<Purses>::default();
         Ok(Self {
@@ -122,7 +132,9 @@ impl House {
             purses,
             digester,
             journal,
+            policy: InForce::new(Arc::clone(&config.policy)),
             running: RwLock::new(Arc::new(Running::make(config)?)),
+            public_url,
             sources,
             log,
             directory: AgentDirectory::open(state)?,
@@ -135,7 +147,11 @@ impl House {
 
     pub fn record_start(&self) -> Result<(), Unwritable> {
         let config = Some(self.digest_of(&self.running().config));
-        self.journal.record(Started { version: env!("CARGO_PKG_VERSION").to_owned(), config, policy: None })?;
+        self.journal.record(Started {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            config,
+            policy: Some(Digest::cut(&self.policy.get().hash())),
+        })?;
         Ok(())
     }
 
@@ -165,7 +181,13 @@ impl House {
             Ok(new) => (self.digest_of(&new.config), running.config.changed(&new.config), false),
             Err(_) => (self.digest_of(&running.config), Vec::new(), true),
         };
-        if let Err(error) = self.journal.record(ConfigChanged { config, changed, refused }) {
+        let previous = Digest::cut(&self.policy.get().hash());
+        let policy = made.as_ref().ok().map(|new| Digest::cut(&new.config.policy.hash())).filter(|policy| *policy != previous);
+        let recorded = self.journal.record(ConfigChanged { config, changed, refused }).and_then(|seq| match policy {
+            Some(policy) => self.journal.record(PolicyChanged { policy, previous: Some(previous), by: None }),
+            None => Ok(seq),
+        });
+        if let Err(error) = recorded {
             tracing::error!(%error, "configuration not reloaded: the old one stays in force");
             return;
         }
@@ -178,6 +200,8 @@ impl House {
                 if let Err(error) = self.log.set(&new.config.log) {
                     tracing::warn!(%error, "the log level stays as it was");
                 }
+                self.policy.put(Arc::clone(&new.config.policy));
+                self.desk.keep(desk_options(&new.config, self.public_url.as_deref()));
                 *self.running.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
                 // What they were made by is no longer in force.
                 self.close_links(running.pool.close());

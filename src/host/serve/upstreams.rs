@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use super::house::{House, Running};
 use crate::gate::Subject;
-use crate::gate::hold::HoldId;
 use crate::host::agents::Agent;
+use crate::host::catalog::{Seat, View};
 use crate::host::greetings::Manner;
 use crate::host::limits::Place;
 use crate::host::link::{Canceller, Link, LinkError, Request, Spare};
@@ -31,8 +31,11 @@ pub struct Upstreams {
     pub subject: Arc<Subject>,
     pub credential: Credential,
     pub manner: Manner,
-    /// The hold that the session waited for, until it asks the next time.
-    pub awaited: Rc<Cell<Option<HoldId>>>,
+    pub seat: Seat,
+    /// What the agent said that it is working on when it signed in.
+    pub task: Option<Box<str>>,
+    /// Its links begin read-only.
+    pub read_only: bool,
 }
 
 /// Lives as long as the link: the place it takes, and what cancels its work.
@@ -110,6 +113,12 @@ impl Server for Upstreams {
 }
 
 impl Upstreams {
+    /// What is known of the catalog of its database.
+    pub fn catalog(&self) -> View<'_> {
+        let Running { catalogs, connector, .. } = &*self.running;
+        View { catalogs, seat: &self.seat, connector, credential: &self.credential, database: &self.manner.database }
+    }
+
     pub async fn take(&self) -> Result<Taken<Stream, Hold>, Report> {
         let place = self.running.limits.place(&self.agent.name, &self.manner.database).await?;
         if let Some((spare, born)) = self.reuse().await {

@@ -2,13 +2,17 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "a model names what it knows")]
 #![allow(clippy::disallowed_methods, reason = "a test is the host of its session")]
 
+mod desk;
+mod held;
+mod limits;
+mod made_in_sql;
 mod refusal;
 mod server;
 mod transparency;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::audit::{Digester, Event, Note, event};
 use crate::gate::{Judge, Policy};
@@ -16,16 +20,25 @@ use crate::wire::backend::{Backend, tag as backend};
 use crate::wire::frame;
 use crate::wire::frontend::tag;
 use crate::wire::limits::{ClientLimits, ServerLimits};
+use crate::wire::report::Report;
 use crate::wire::write::message;
 
 use super::output::{Demand, Output};
 use super::recording::Recorder;
 use super::{LinkReport, Session, Terms, Timeouts};
+use crate::gate::hold::{State, Verdict};
+use desk::Desk;
 use server::Server;
 
 /// A client's bytes, written message by message.
-#[derive(Debug, Default, Clone)]
+#[derive(Default, Clone)]
 pub struct Script(pub Vec<u8>);
+
+impl std::fmt::Debug for Script {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{:?}", String::from_utf8_lossy(&self.0))
+    }
+}
 
 impl Script {
     pub fn query(mut self, sql: &str) -> Self {
@@ -45,6 +58,25 @@ impl Script {
     pub fn bind(mut self, portal: &str, statement: &str) -> Self {
         message(&mut self.0, tag::BIND, |body| {
             body.string(portal.as_bytes()).string(statement.as_bytes()).int16(0).int16(0).int16(0);
+        });
+        self
+    }
+
+    /// Parse with a type for each parameter, and Bind with values in text, both unnamed.
+    pub fn given(mut self, sql: &str, values: &[&str]) -> Self {
+        let count = i16::try_from(values.len()).unwrap();
+        message(&mut self.0, tag::PARSE, |body| {
+            body.string(b"").string(sql.as_bytes()).int16(count);
+            for _ in values {
+                body.int32(25);
+            }
+        });
+        message(&mut self.0, tag::BIND, |body| {
+            body.string(b"").string(b"").int16(0).int16(count);
+            for value in values {
+                body.int32(i32::try_from(value.len()).unwrap()).bytes(value.as_bytes());
+            }
+            body.int16(0);
         });
         self
     }
@@ -129,6 +161,7 @@ pub fn terms(policy: Policy) -> Terms {
         recorder: Rc::new(Recorder::new(Digester::new(&[1; 32]), false)),
         session: 1,
         unrecordable: None,
+        manner: Default::default(),
         purse: std::sync::Arc::default(),
     }
 }
@@ -156,9 +189,12 @@ pub struct Bench {
     from_client: Vec<u8>,
     from_server: Vec<u8>,
     unsent: Vec<u8>,
+    /// A cancel of the session's own is on its way to the server.
+    stopping: bool,
     now: Instant,
     pub outcome: Outcome,
     ledger: Ledger,
+    pub desk: Desk,
 }
 
 /// What the notes of a session must add up to, whatever it does.
@@ -195,7 +231,10 @@ impl Ledger {
         for (number, outcomes) in &self.begun {
             assert!(!over || !outcomes.is_empty(), "execution {number} has no end");
             let (_, before) = outcomes.split_last().unwrap_or((&event::Outcome::Completed, &[]));
-            assert!(before.iter().all(|outcome| *outcome == event::Outcome::Completed), "execution {number}: {outcomes:?}");
+            assert!(
+                before.iter().all(|outcome| matches!(outcome, event::Outcome::Completed | event::Outcome::Stopped)),
+                "execution {number}: {outcomes:?}"
+            );
         }
         assert_eq!(self.signed_out, usize::from(over));
     }
@@ -211,48 +250,150 @@ impl Bench {
             from_client: Vec::new(),
             from_server: Vec::new(),
             unsent: Vec::new(),
+            stopping: false,
             now,
             outcome: Outcome::default(),
             ledger: Ledger::default(),
+            desk: Desk::default(),
         }
     }
 
+    /// The same with a desk, and clients that wait this long.
+    pub fn with_desk(policy: Policy, patience: Option<Duration>) -> Self {
+        Self { desk: Desk { patience, ..Desk::default() }, ..Self::new(policy) }
+    }
+
+    /// The host answers what it was asked, but for people's decisions.
+    pub fn host_turn(&mut self) -> bool {
+        // As the relay does: whoever gave up is not told.
+        if !self.session.awaits_host() {
+            self.desk.asked.clear();
+        }
+        let asked: Vec<_> = self.desk.asked.drain(..).collect();
+        let mut moved = self.stopping;
+        if std::mem::take(&mut self.stopping) {
+            self.server.cancel();
+            self.session.stopped(self.now, &mut self.out);
+            self.carry(&[], &[]);
+        }
+        for demand in asked {
+            match demand {
+                Demand::Petition(petition) => {
+                    let reply = self.desk.petition(*petition);
+                    self.session.answered(reply, self.now, &mut self.out);
+                }
+                Demand::Fetch(hold) => {
+                    let found = self.desk.stored(hold);
+                    self.session.fetched(found, self.now, &mut self.out);
+                }
+                Demand::Learn(..) => self.session.learned(Default::default(), self.now, &mut self.out),
+                Demand::Await(hold) if self.desk.holds[&hold].standing.state != State::Waiting => {
+                    self.session.decided(self.now, &mut self.out);
+                }
+                waiting => {
+                    self.desk.asked.push(waiting);
+                    continue;
+                }
+            }
+            moved = true;
+            self.carry(&[], &[]);
+        }
+        moved
+    }
+
+    /// People decide all that waits.
+    pub fn decide(&mut self, verdict: Verdict) {
+        self.desk.decide(verdict);
+        self.settle(&Script::default());
+    }
+
+    /// Time goes by until the session wants to be called.
+    pub fn time_out(&mut self) {
+        self.now = self.session.deadline().unwrap();
+        self.session.elapsed(self.now, &mut self.out);
+        self.settle(&Script::default());
+    }
+
+    pub fn cancel(&mut self) {
+        self.session.cancel(&mut self.out);
+        self.carry(&[], &[]);
+        self.settle(&Script::default());
+    }
+
+    pub fn drain(&mut self) {
+        self.session.drain(self.now, &mut self.out);
+        self.carry(&[], &[]);
+        self.settle(&Script::default());
+    }
+
+    /// What the client was told since it was last asked.
+    pub fn told(&mut self) -> String {
+        tell(&std::mem::take(&mut self.outcome.to_client))
+    }
+
+    /// What is left to happen when nothing else does: people decide by what the text says, or nobody comes.
+    fn people_turn(&mut self) -> bool {
+        let Some(Demand::Await(hold)) = self.desk.asked.first() else { return false };
+        let hold = *hold;
+        let sql = String::from_utf8_lossy(self.desk.holds[&hold].petition.message.sql()).into_owned();
+        if sql.contains("late") {
+            self.now = self.session.deadline().unwrap();
+            self.session.elapsed(self.now, &mut self.out);
+        } else {
+            self.desk.decide_one(hold, if sql.contains("denied") { Verdict::Deny } else { Verdict::Approve });
+            self.host_turn();
+        }
+        self.carry(&[], &[]);
+        true
+    }
+
     /// Runs the script to the end of both sides.
-    pub fn run(mut self, script: &Script, cuts: &[u16]) -> Outcome {
+    pub fn run(self, script: &Script, cuts: &[u16]) -> Outcome {
+        self.run_with_desk(script, cuts).0
+    }
+
+    pub fn run_with_desk(mut self, script: &Script, cuts: &[u16]) -> (Outcome, Desk) {
         self.unsent.extend_from_slice(&script.0);
         let mut cuts = cuts.iter().copied().cycle();
         let mut idle = 0;
-        while idle < 6 {
+        while idle < 8 {
             let cut = cuts.next().unwrap_or(0xffff);
-            let moved = match cut % 3 {
-                0 => self.client_turn(usize::from(cut / 3) + 1),
-                1 => self.server_turn(usize::from(cut / 3) + 1),
-                _ => self.server_work(),
+            let moved = match cut % 4 {
+                0 => self.client_turn(usize::from(cut / 4) + 1),
+                1 => self.server_turn(usize::from(cut / 4) + 1),
+                2 => self.server_work(),
+                _ => self.host_turn(),
             };
             // Without luck in the cuts everyone gets a turn.
-            let moved = moved || (idle > 2 && (self.client_turn(1) | self.server_work() | self.server_turn(1)));
+            let moved = moved || (idle > 2 && (self.client_turn(1) | self.server_work() | self.server_turn(1) | self.host_turn()));
+            let moved = moved || (idle > 4 && self.people_turn());
             idle = if moved { 0 } else { idle + 1 };
         }
-        self.finish()
+        self.finish_with_desk()
     }
 
     /// Sends more from the client and lets everything settle.
     pub fn settle(&mut self, script: &Script) {
         self.unsent.extend_from_slice(&script.0);
-        while self.client_turn(usize::MAX) | self.server_work() | self.server_turn(usize::MAX) {}
+        while self.client_turn(usize::MAX) | self.server_work() | self.server_turn(usize::MAX) | self.host_turn() {}
     }
 
-    pub fn finish(mut self) -> Outcome {
+    pub fn finish(self) -> Outcome {
+        self.finish_with_desk().0
+    }
+
+    pub fn finish_with_desk(mut self) -> (Outcome, Desk) {
         self.outcome.over = self.session.is_over() || self.server.closed;
         self.ledger.sent = executions(&self.outcome.to_server);
         self.ledger.check(self.session.is_over());
         // However far it came: when the client goes, everything has an end.
         self.session.client_gone(&mut self.out);
-        self.ledger.note(&self.out.notes);
+        self.carry(&[], &[]);
+        assert!(self.desk.states().iter().all(|state| *state != State::Reserved), "no approval is left open");
         self.ledger.check(self.session.is_over());
         self.outcome.committed = self.server.committed;
         self.outcome.ran = self.server.ran;
-        self.outcome
+        (self.outcome, self.desk)
     }
 
     fn client_turn(&mut self, count: usize) -> bool {
@@ -291,7 +432,18 @@ impl Bench {
             self.outcome.to_client.extend_from_slice(bytes);
             moved = true;
         }
-        let link = self.out.demands.iter().any(|demand| matches!(demand, Demand::Link));
+        let mut link = false;
+        for demand in self.out.demands.drain(..) {
+            match demand {
+                Demand::Link => link = true,
+                Demand::Cancel => {}
+                Demand::Stop => self.stopping = true,
+                Demand::Settle(holds, used) => self.desk.settle(&holds, used),
+                // One thing at a time is asked.
+                asked => self.desk.asked = vec![asked],
+            }
+            moved = true;
+        }
         self.out.clear();
         if link {
             let report = LinkReport { process_id: server::PROCESS_ID, parameters: std::sync::Arc::from([]) };
@@ -306,7 +458,8 @@ impl Bench {
 fn executions(mut bytes: &[u8]) -> usize {
     let mut count = 0;
     while let Ok(Some(head)) = frame::head(bytes, &ClientLimits::default()) {
-        count += usize::from(head.tag == tag::QUERY || head.tag == tag::EXECUTE);
+        let own = bytes.get(frame::HEAD..head.total()).is_some_and(|body| body.starts_with(b"pgsluice-0123456789abcdef-own"));
+        count += usize::from(head.tag == tag::QUERY || head.tag == tag::EXECUTE && !own);
         bytes = bytes.get(head.total()..).unwrap_or_default();
     }
     count

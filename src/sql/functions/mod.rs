@@ -53,6 +53,11 @@ pub fn function(schema: Option<&str>, name: &str, arguments: usize) -> (bool, Ef
     }
 }
 
+/// Whether calling a function of initdb's by this name may do more than read.
+pub fn acts(name: &str) -> bool {
+    MADE.functions.get(name).is_none_or(|volatile| !acting::effects(name, 0, *volatile).is_empty())
+}
+
 /// Whether a function of initdb gives values of many rows in one.
 pub fn collects(name: &str) -> bool {
     name.ends_with("_agg") || name.contains("_agg_") || matches!(name, "xmlagg" | "percentile_disc" | "percentile_cont" | "mode")
@@ -74,11 +79,6 @@ pub fn acting() -> impl Iterator<Item = &'static str> {
 /// Whether a relation in `pg_catalog` is initdb's.
 pub fn is_own_relation(name: &str) -> bool {
     MADE.relations.contains(name)
-}
-
-/// Whether calling a function of initdb's by this name may do more than read.
-pub fn acts(name: &str) -> bool {
-    MADE.functions.get(name).is_none_or(|volatile| !acting::effects(name, 0, *volatile).is_empty())
 }
 
 /// Whether initdb makes an operator of this name.

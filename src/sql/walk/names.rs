@@ -69,9 +69,7 @@ impl<'t> Walk<'t> {
 
     fn every_column(&mut self, relation: usize, alias: &str, clause: Clause) {
         let column = Column { relation: Some(relation), qualifier: Some(alias.into()), name: "*".into(), written: false, clause };
-        if !self.statement.columns.contains(&column) {
-            self.statement.columns.push(column);
-        }
+        self.statement.columns.push(column);
     }
 
     pub(super) fn named_relation(&mut self, database: &str, schema: &str, name: &str, place: Place) -> Option<usize> {
@@ -133,16 +131,15 @@ impl<'t> Walk<'t> {
         };
         self.aliases.sort_unstable();
         self.aliases.dedup();
-        // A relation's name where a column could be is the whole row.
-        let rows: BTreeSet<(usize, &str, Clause)> = self
-            .statement
-            .columns
-            .iter()
-            .filter(|column| column.qualifier.is_none())
-            .flat_map(|column| {
-                let first = self.aliases.partition_point(|(alias, _)| **alias < *column.name);
-                let named = self.aliases.iter().skip(first).take_while(|(alias, _)| **alias == *column.name);
-                named.map(|(alias, relation)| (*relation, *alias, column.clause))
+        // A relation's name where a column could be is the whole row. Each name is looked up once: there may be many columns.
+        let unqualified = self.statement.columns.iter().filter(|column| column.qualifier.is_none());
+        let distinct: BTreeSet<(&str, Clause)> = unqualified.map(|column| (&*column.name, column.clause)).collect();
+        let rows: Vec<(usize, &str, Clause)> = distinct
+            .into_iter()
+            .flat_map(|(name, clause)| {
+                let first = self.aliases.partition_point(|(alias, _)| *alias < name);
+                let named = self.aliases.iter().skip(first).take_while(move |(alias, _)| *alias == name);
+                named.map(move |(alias, relation)| (*relation, *alias, clause))
             })
             .collect();
         for (relation, alias, clause) in rows {

@@ -129,6 +129,7 @@ impl Run {
             session: 1,
             unrecordable: None,
             purse: Arc::default(),
+            manner: Default::default(),
         };
         Self {
             session: Session::new(terms, Arc::from([]), now),

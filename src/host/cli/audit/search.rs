@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{Desk, Place, Span, reindex};
 use crate::audit::event::{Outcome, Verdict};
+use crate::gate::hold::HoldId;
 use crate::host::cli::{Failure, terminal};
 use crate::host::index::Filter;
 use crate::host::index::filter::Masked;
@@ -75,7 +76,7 @@ pub(in crate::host::cli) struct Search {
     rule: Option<String>,
     /// Only what belongs to this hold
     #[arg(long, value_name = "ID")]
-    hold: Option<u64>,
+    hold: Option<HoldId>,
     /// Only of this session, by the number of its record
     #[arg(long, value_name = "SEQ")]
     session: Option<u64>,
@@ -171,7 +172,7 @@ impl Search {
                 Decision::Observed => Verdict::Observed,
             }),
             rule: self.rule.clone(),
-            hold: self.hold,
+            hold: self.hold.map(HoldId::number),
             since: (since > 0).then_some(since),
             until: (until < u64::MAX).then_some(until),
             errors: self.errors,
@@ -246,7 +247,7 @@ fn csv(found: &Found) -> String {
         said.and_then(|said| said.effects.as_ref()).map(|effects| effects.join(" ")).unwrap_or_default(),
         said.map(|said| said.relations.join(" ")).unwrap_or_default(),
         of(|said| said.rule.as_deref()),
-        number(found.hold),
+        found.hold.map(|hold| HoldId::of(hold).to_string()).unwrap_or_default(),
         said.map(|said| said.shape.to_string()).unwrap_or_default(),
         what(found),
     ];

@@ -9,7 +9,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::text::{lines, sent, value, words};
+use super::text::{lines, moment, sent, value, words};
 use super::{Guest, answer, go, hold_id, layout, malformed, not_ours, plain};
 use crate::gate::hold::{Barred, HoldId, Verdict};
 use crate::host::desk::{LONGEST_REASON, NotDecided};
@@ -130,7 +130,7 @@ fn draw(hold: &Shown, may: May, token: &str, said: Option<&str>, reason: &str) -
             dt { "Role at the server" } dd { (words(&about.role)) }
             dt { "Transaction" } dd { @if about.in_transaction { "It is part of an open transaction." } @else { "It stands alone." } }
             dt { "Session" } dd { (about.session) }
-            dt { "Opened" } dd { (about.opened) }
+            dt { "Opened" } dd { (moment(&about.opened)) }
         }
         @if hold.is_waiting() { (form(hold, may, token, reason)) }
     }
@@ -141,7 +141,7 @@ fn standing(hold: &Shown) -> Markup {
         html! {
             @match &hold.decided {
                 Some(decided) => {
-                    p { (verb) " by " strong { (words(&decided.by)) } " at " (decided.at) "."
+                    p { (verb) " by " strong { (words(&decided.by)) } " at " (moment(&decided.at)) "."
                         @if decided.single_person { " It is their own agent: the record says so." } }
                     @if let Some(reason) = &decided.reason { blockquote { (lines(reason)) } }
                 }
@@ -152,8 +152,8 @@ fn standing(hold: &Shown) -> Markup {
     html! {
         div.standing {
             @match hold.state.as_str() {
-                "waiting" => p { "Nothing of it ran. It waits for a decision until " strong { (hold.until) } "." },
-                "approved" => { (by("Approved")) p { "The agent can run it once, until " strong { (hold.until) } "." } },
+                "waiting" => p { "Nothing of it ran. It waits for a decision until " strong { (moment(&hold.until)) } "." },
+                "approved" => { (by("Approved")) p { "The agent can run it once, until " strong { (moment(&hold.until)) } "." } },
                 "reserved" => { (by("Approved")) p { "It ran inside a transaction that has not ended." } },
                 "spent" => { (by("Approved")) p { "It was run; the approval is used up." } },
                 "denied" => (by("Denied")),

@@ -9,7 +9,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::text::words;
+use super::text::{moment, words};
 use super::{Guest, answer, layout};
 use crate::host::desk::Which;
 use crate::host::web::office::Office;
@@ -51,7 +51,7 @@ fn row(hold: &Listed) -> Markup {
                 }
                 span.soft { (hold.effects.join(", ")) " on " (words(&hold.database)) @if let Some(environment) = &hold.environment { " (" (words(environment)) ")" } }
                 @if let Some(shape) = &hold.shape { code.shape { (words(shape)) } }
-                span.soft { "since " (hold.opened) ", until " (hold.until) @if hold.in_transaction { ", in a transaction" } }
+                span.soft { "since " (moment(&hold.opened)) ", until " (moment(&hold.until)) @if hold.in_transaction { ", in a transaction" } }
             }
         }
     }

@@ -30,6 +30,12 @@ pub fn words(text: &str) -> Markup {
     }
 }
 
+/// A point of time, to the second.
+pub fn moment(time: &str) -> Markup {
+    let shown = time.split_once('.').map_or(time, |(before, _)| before).replace('T', " ");
+    html! { time datetime=(time) { (shown) " UTC" } }
+}
+
 /// Several lines, as they are.
 pub fn lines(text: &str) -> Markup {
     html! {

@@ -1,0 +1,510 @@
+//! What becomes of the messages that make the server prepare and run something, once they are decided: each is noted, sent, and its answers
+//! awaited. How a decision comes about is in `deciding`.
+
+use std::ops::Range;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use crate::audit::event::Way;
+use crate::gate::hold::HoldId;
+use crate::gate::{Grant, Grounds};
+use crate::sql::facts::{Facts, Named, Opaque};
+use crate::sql::tags;
+use crate::wire::frontend::{Bind, Execute, Frontend, Parse, Target, tag};
+use crate::wire::report::Report;
+use crate::wire::write;
+
+use super::Terms;
+use super::asking::{Course, Inquiry, Message, Parameters, Passage, Petition, Purpose, Refusal};
+use super::belt::{self, Lifted};
+use super::client::{PORTALS, STATEMENTS};
+use super::columns::{Knowledge, Portal, ResultFormats, Statement};
+use super::consequences::{Whole, Work};
+use super::deciding::lifts;
+use super::expected::{About, Expected, Shown};
+use super::limits::Run;
+use super::linked::{Linked, Made, Unnoted, named, send_describe_portal};
+use super::names::significant;
+use super::output::{Demand, Output};
+use super::recording::{Circumstances, Execution, Given, Text};
+use super::stored;
+use super::task::{self, About as Task, Claim};
+
+/// A statement that is to be decided.
+#[derive(Debug, Clone)]
+pub struct Subject<'a> {
+    pub text: &'a Text,
+    pub way: Way,
+    pub given: Given,
+    pub whole: &'a Whole,
+}
+
+impl Linked {
+    /// False where the message is not decided yet: it is looked at again from the beginning.
+    pub(super) fn query(&mut self, terms: &Terms, sent: &[u8], range: Range<usize>, out: &mut Output) -> bool {
+        if self.awaits_stored(sent, out) {
+            return false;
+        }
+        let stored = self.stored.clone();
+        let sql = stored.as_ref().map_or(sent, |message| message.sql());
+        let facts = terms.judge.read(sql);
+        let text = match self.recordable_text(terms, sql, &facts) {
+            Ok(text) => text,
+            Err(_) if self.settle_refusal(out) => return false,
+            Err((text, report)) => {
+                self.note_refusal(terms, &text, Way::Query, text.plain(), &report, out);
+                self.refuse_query(report, &terms.reserved, out);
+                return true;
+            }
+        };
+        if runs_by_name(&facts) && self.sql_names_are_unsure() {
+            self.settle_in_flight(out);
+            return false;
+        }
+        match task::about(&facts) {
+            Task::Nothing => {}
+            Task::Task(claim) => {
+                self.claim(claim, &text, out);
+                return true;
+            }
+            Task::Entangled if self.settle_refusal(out) => return false,
+            Task::Entangled => {
+                let report = Box::new(task::entangled());
+                self.note_refusal(terms, &text, Way::Query, text.plain(), &report, out);
+                self.refuse_query(report, &terms.reserved, out);
+                return true;
+            }
+        }
+        let bound = stored.as_deref().and_then(stored::values).map(|(types, parameters)| (types, stored::bind(parameters)));
+        let bind = bound.as_ref().and_then(|(types, bind)| Some((*types, read_bind(bind)?)));
+        let given = bind.map_or_else(|| text.plain(), |(_, bind)| terms.recorder.given(&text, &bind));
+        let whole = self.whole(&facts);
+        let subject = Subject { text: &text, way: Way::Query, given: given.clone(), whole: &whole };
+        let message = || stored.as_deref().cloned().unwrap_or_else(|| Message::Query(Zeroizing::new(sql.to_vec())));
+        let course = if self.lifted == Lifted::Running {
+            Course::Refuse(Refusal::plain(belt::alone()))
+        } else {
+            let course =
+                self.decide(terms, &whole.facts, message, |this, message, grounds| this.petition(subject.clone(), message, grounds), out);
+            self.within_budget(terms, &subject, course, message, out)
+        };
+        match course {
+            Course::Pass(passage) => {
+                self.ran(&whole.facts, Some(&passage));
+                let Passage { permit, grounds, grant, .. } = passage;
+                let hold = grant.as_ref().map(Grant::hold);
+                let run = Run::new(terms, &subject, grounds.as_ref(), grant.as_ref(), sql.len(), message);
+                self.lift_where_needed(terms, grounds.as_deref(), hold, Lifted::Ending, out);
+                self.sent(&whole.facts, grounds.as_deref(), sql, hold.is_some());
+                let circumstances = Circumstances { grounds, hold, ..self.circumstances(Way::Query, given) };
+                let execution = self.account.begun(&text, circumstances, self.now, out);
+                let work = Work::new(Arc::clone(&facts), || source(&facts, sql, &text));
+                match (&stored, bind) {
+                    (None, _) => out.to_upstream.pass_permitted(permit, range),
+                    (Some(_), Some((types, bind))) => {
+                        out.to_upstream
+                            .make_permitted(permit, |bytes| write_bound(bytes, sql, types, bound.as_ref().map(|(_, bind)| bind)));
+                        let portal = self.expect_bound(&facts, sql, types, &text, bind, grant);
+                        self.expected.push(Expected::Execute { portal: Some(portal), refusal: None, execution, work, run });
+                        self.expected.push(Expected::Sync { shown: true });
+                        self.segment_ended();
+                        return true;
+                    }
+                    (Some(_), None) => out.to_upstream.make_permitted(permit, |bytes| {
+                        write::message(bytes, tag::QUERY, |body| {
+                            body.string(sql);
+                        });
+                    }),
+                }
+                self.expected.push(Expected::Query { refusal: None, execution, work, run });
+                self.segment_ended();
+            }
+            Course::Refuse(Refusal { report, grounds, hold }) if self.settle_refusal(out) => {
+                self.inquiry = Inquiry::Refused { report, hold, grounds };
+                return false;
+            }
+            Course::Refuse(refusal) => {
+                let report = self.note_decided(terms, &text, Way::Query, given, refusal, out);
+                self.refuse_query(report, &terms.reserved, out);
+            }
+            Course::Pause => return false,
+        }
+        true
+    }
+
+    /// Whether the text names a hold whose message is not here yet.
+    fn awaits_stored(&mut self, sent: &[u8], out: &mut Output) -> bool {
+        if self.stored.is_some() || !self.inquiry.is_none() {
+            return false;
+        }
+        let Some(hold) = stored::named(sent) else { return false };
+        self.inquiry = Inquiry::Fetching;
+        out.demand(Demand::Fetch(hold));
+        true
+    }
+
+    /// Awaits the answers to a stored message with its parameters: the client sees those of a simple query.
+    fn expect_bound(
+        &mut self,
+        facts: &Arc<Facts>,
+        sql: &[u8],
+        types: &[u32],
+        text: &Text,
+        bind: Bind<'_>,
+        grant: Option<Grant>,
+    ) -> Rc<Portal> {
+        let statement = Statement { types: types.into(), ..Statement::plain(facts, sql, text) };
+        let statement = Rc::new(statement);
+        let portal = Rc::new(Portal {
+            formats: ResultFormats::of(&bind.result_formats),
+            grant,
+            ..Portal::plain(Some(Rc::clone(&statement)), text, text.plain())
+        });
+        let segment = self.expected.segment();
+        self.statements.sent(b"", Rc::clone(&statement), segment);
+        self.portals.sent(b"", Rc::clone(&portal), segment);
+        self.expected.push(Expected::Parse { name: Box::default(), statement, shown: false });
+        self.expected.push(Expected::Bind { name: Box::default(), portal: Rc::clone(&portal), shown: false });
+        let about = About::Portal(Some(Rc::clone(&portal)));
+        about.asked();
+        self.expected.push(Expected::Describe { about, shown: Shown::Columns });
+        portal
+    }
+
+    /// The agent says what it is working on. An empty statement takes the place of it, so that the answer comes in its order.
+    fn claim(&mut self, claim: Claim, text: &Text, out: &mut Output) {
+        let execution = self.account.begun(text, self.circumstances(Way::Query, text.plain()), self.now, out);
+        out.to_upstream.make(|bytes| {
+            write::message(bytes, tag::QUERY, |body| {
+                body.string(b"");
+            });
+        });
+        self.expected.push(Expected::Query { refusal: None, execution, work: Work::standing_for(claim.command), run: Run::unknown() });
+        self.task = claim.task;
+        self.segment_ended();
+    }
+
+    fn lift_where_needed(&mut self, terms: &Terms, grounds: Option<&Grounds>, hold: Option<HoldId>, lifted: Lifted, out: &mut Output) {
+        let open = self.has_open_work() || self.bound;
+        if terms.manner.read_only && hold.is_some() && !open && grounds.is_some_and(|grounds| lifts(grounds.effects)) {
+            self.lift_belt(terms, lifted, out);
+        }
+    }
+
+    /// What the desk is asked about a statement.
+    pub(super) fn petition(&self, subject: Subject<'_>, message: Message, grounds: Arc<Grounds>) -> Petition {
+        let Subject { text, way, given, whole } = subject;
+        let sent = given.digest;
+        let circumstances = Circumstances { grounds: Some(Arc::clone(&grounds)), ..self.circumstances(way, given) };
+        let tags = text.tags();
+        let told = tags.iter().find(|tag| tag.name == "task" && tag.value != tags::SCREENED);
+        let mut settings = self.settings.telling(|name| self.reported(name));
+        // What a name stands for is as much part of the text's meaning as a setting is.
+        for statement in &whole.prepared {
+            settings.push(("(prepared statement)".into(), String::from_utf8_lossy(&statement.sql).into()));
+        }
+        Petition {
+            message,
+            facts: Arc::clone(&whole.facts),
+            shape: text.shape(),
+            task: told.and_then(|tag| task::kept(&tag.value)).or_else(|| self.task.clone()),
+            tags,
+            settings,
+            open_work: self.has_open_work() || self.bound,
+            awaited: None,
+            over: None,
+            purpose: Purpose::Run,
+            statement: self.account.held(text, &circumstances),
+            sent,
+            grounds,
+        }
+    }
+
+    /// Notes that a statement was not sent, and gives back what the client is told.
+    fn note_decided(&self, terms: &Terms, text: &Text, way: Way, given: Given, refusal: Refusal, out: &mut Output) -> Box<Report> {
+        let Refusal { report, grounds, hold } = refusal;
+        let circumstances = Circumstances { grounds, hold, ..self.circumstances(way, given) };
+        terms.note_refusal(&self.account, text, circumstances, &report, out);
+        report
+    }
+
+    fn circumstances(&self, way: Way, given: Given) -> Circumstances {
+        Circumstances::plain(way, given, self.has_open_work())
+    }
+
+    fn unnoted(&mut self, what: Made) {
+        let in_transaction = self.has_open_work();
+        self.unnoted.push(Unnoted { what, in_transaction });
+    }
+
+    pub(super) fn note_refusal(&self, terms: &Terms, text: &Text, way: Way, given: Given, report: &Report, out: &mut Output) {
+        terms.note_refusal(&self.account, text, self.circumstances(way, given), report, out);
+    }
+
+    /// False where the message of a hold is still to be fetched.
+    pub(super) fn parse(&mut self, terms: &Terms, parse: Parse<'_>, range: Range<usize>, out: &mut Output) -> bool {
+        if self.awaits_stored(parse.sql, out) {
+            return false;
+        }
+        let stored = self.stored.clone();
+        let sql = stored.as_ref().map_or(parse.sql, |message| message.sql());
+        let facts = terms.judge.read(sql);
+        let text = match self.recordable_text(terms, sql, &facts) {
+            Ok(text) => text,
+            Err((text, report)) => {
+                self.note_refusal(terms, &text, Way::Parse, text.plain(), &report, out);
+                self.refuse_extended(report, &terms.reserved, out);
+                return true;
+            }
+        };
+        let about = task::about(&facts);
+        let refusal = if let Inquiry::Refused { report, .. } = std::mem::take(&mut self.inquiry) {
+            Some(*report)
+        } else if significant(parse.statement) == significant(&terms.reserved) {
+            Some(Report::error("42P05", "this statement name is reserved"))
+        } else if self.statements.len() >= STATEMENTS && !parse.statement.is_empty() {
+            let report = Report::error("54000", format!("more than {STATEMENTS} prepared statements on one connection"));
+            Some(report.with_hint("Close statements that are no longer used."))
+        } else if about == Task::Entangled {
+            Some(task::entangled())
+        } else if stored.as_deref().and_then(stored::values).is_some() {
+            Some(stored::needs_values())
+        } else {
+            terms.unrecordable.clone()
+        };
+        if let Some(report) = refusal {
+            self.note_refusal(terms, &text, Way::Parse, text.plain(), &report, out);
+            self.refuse_extended(Box::new(report), &terms.reserved, out);
+            return true;
+        }
+        let claim = if let Task::Task(claim) = about { Some(claim) } else { None };
+        match (&claim, &stored) {
+            (None, None) => out.to_upstream.pass(range),
+            (Some(_), _) => out.to_upstream.make(|bytes| stored::parse(bytes, parse.statement, b"", &[])),
+            (None, Some(_)) => out.to_upstream.make(|bytes| stored::parse(bytes, parse.statement, sql, &[])),
+        }
+        self.prepared = true;
+        self.settings.prepared(&facts, sql);
+        self.ran(&facts, None);
+        let types = if claim.is_some() || stored.is_some() { Box::default() } else { parse.parameter_types().collect() };
+        let statement = Rc::new(Statement { types, stored: stored.clone(), claim, ..Statement::plain(&facts, sql, &text) });
+        self.unnoted(Made::Statement(Rc::clone(&statement)));
+        self.statements.sent(parse.statement, Rc::clone(&statement), self.expected.segment());
+        self.expected.push(Expected::Parse { name: significant(parse.statement).into(), statement, shown: true });
+        true
+    }
+
+    pub(super) fn bind(&mut self, terms: &Terms, bind: Bind<'_>, range: Range<usize>, out: &mut Output) -> bool {
+        let statement = named(&self.statements, bind.statement);
+        let unknown;
+        let text = match &statement {
+            Some(statement) => &statement.text,
+            None => {
+                unknown = terms.recorder.made_in_sql("a statement", bind.statement);
+                &unknown
+            }
+        };
+        let facts = statement.as_ref().map_or_else(unknown_facts, |statement| Arc::clone(&statement.facts));
+        if runs_by_name(&facts) && self.sql_names_are_unsure() {
+            self.settle_in_flight(out);
+            return false;
+        }
+        let given = terms.recorder.given(text, &bind);
+        let whole = self.whole(&facts);
+        let claims = statement.as_ref().is_some_and(|statement| statement.claim.is_some());
+        let paths = self.settings.paths(!self.is_busy(), &whole.facts);
+        let subject = Subject { text, way: Way::Bind, given: given.clone(), whole: &whole };
+        let message = || bound_message(statement.as_deref(), &bind);
+        let course = if self.portals.len() >= PORTALS && !bind.portal.is_empty() {
+            Course::Refuse(Refusal::plain(Report::error("54000", format!("more than {PORTALS} open portals on one connection"))))
+        } else if self.lifted == Lifted::Running {
+            Course::Refuse(Refusal::plain(belt::alone()))
+        } else if claims {
+            // What went up is empty.
+            out.to_upstream.pass(range);
+            self.bound(bind, Portal { paths, ..Portal::plain(statement.clone(), text, given) });
+            return true;
+        } else {
+            let course =
+                self.decide(terms, &whole.facts, message, |this, message, grounds| this.petition(subject.clone(), message, grounds), out);
+            self.within_budget(terms, &subject, course, message, out)
+        };
+        match course {
+            Course::Pass(passage) => {
+                self.ran(&whole.facts, Some(&passage));
+                let Passage { permit, grant, learned, grounds } = passage;
+                let hold = grant.as_ref().map(Grant::hold);
+                let length = range.len().saturating_add(statement.as_ref().map_or(0, |statement| statement.sql.len()));
+                let run = Run::new(terms, &subject, grounds.as_ref(), grant.as_ref(), length, message);
+                self.lift_where_needed(terms, grounds.as_deref(), hold, Lifted::Running, out);
+                out.to_upstream.pass_permitted(permit, range);
+                let text = text.clone();
+                self.bound(bind, Portal { run, grant, paths, learned, whole: whole.facts, ..Portal::plain(statement, &text, given) });
+            }
+            Course::Refuse(refusal) => {
+                let report = self.note_decided(terms, text, Way::Bind, given, refusal, out);
+                self.refuse_extended(report, &terms.reserved, out);
+            }
+            Course::Pause => return false,
+        }
+        true
+    }
+
+    fn bound(&mut self, bind: Bind<'_>, portal: Portal) {
+        self.bound = true;
+        let portal = Rc::new(Portal { formats: ResultFormats::of(&bind.result_formats), ..portal });
+        self.unnoted(Made::Portal(Rc::clone(&portal)));
+        self.portals.sent(bind.portal, Rc::clone(&portal), self.expected.segment());
+        self.expected.push(Expected::Bind { name: significant(bind.portal).into(), portal, shown: true });
+    }
+
+    pub(super) fn describe(&mut self, target: Target<'_>, range: Range<usize>, out: &mut Output) {
+        out.to_upstream.pass(range);
+        self.prepared = true;
+        let about = match target {
+            Target::Statement(name) => About::Statement(named(&self.statements, name)),
+            Target::Portal(name) => About::Portal(named(&self.portals, name)),
+        };
+        about.asked();
+        self.expected.push(Expected::Describe { about, shown: Shown::All });
+    }
+
+    pub(super) fn execute(&mut self, terms: &Terms, execute: Execute<'_>, range: Range<usize>, out: &mut Output) -> bool {
+        let portal = named(&self.portals, execute.portal);
+        if let Some(claim) = portal.as_ref().and_then(|portal| portal.statement.as_ref()?.claim.clone()) {
+            let execution = self.note_execution(terms, portal.as_ref(), None, execute.portal, out);
+            out.to_upstream.pass(range);
+            let (work, run) = (Work::standing_for(claim.command), Run::unknown());
+            self.expected.push(Expected::Execute { portal, refusal: None, execution, work, run });
+            self.task = claim.task;
+            self.executed = true;
+            return true;
+        }
+        let facts = portal.as_ref().map_or_else(unknown_facts, |portal| Arc::clone(&portal.whole));
+        match self.decide_bound(terms, portal.as_deref(), &facts) {
+            Course::Pass(passage) => {
+                // What is not known for what it is.
+                self.tainted |= portal.is_none();
+                self.send_execute(terms, passage, portal, execute, range, out);
+            }
+            Course::Refuse(refusal) => {
+                let text =
+                    portal.as_ref().map_or_else(|| terms.recorder.made_in_sql("a cursor", execute.portal), |portal| portal.text.clone());
+                let given = portal.map_or_else(|| text.plain(), |portal| portal.given.clone());
+                let report = self.note_decided(terms, &text, Way::Execute, given, refusal, out);
+                self.refuse_extended(report, &terms.reserved, out);
+            }
+            Course::Pause => return false,
+        }
+        true
+    }
+
+    /// Notes that a portal is run; what it was made of in the same step is noted with it.
+    fn note_execution(
+        &self,
+        terms: &Terms,
+        portal: Option<&Rc<Portal>>,
+        grounds: Option<Arc<Grounds>>,
+        name: &[u8],
+        out: &mut Output,
+    ) -> Execution {
+        let Some(portal) = portal else {
+            let text = terms.recorder.made_in_sql("a cursor", name);
+            let circumstances = Circumstances { grounds, ..self.circumstances(Way::Fetch, text.plain()) };
+            return self.account.begun(&text, circumstances, self.now, out);
+        };
+        let way = if portal.begun.replace(true) { Way::Fetch } else { Way::Execute };
+        let hold = portal.grant.as_ref().map(Grant::hold);
+        let circumstances = Circumstances { grounds, hold, ..self.circumstances(way, portal.given.clone()) };
+        let execution = self.account.begun(&portal.text, circumstances, self.now, out);
+        for noted in [Some(&portal.noted), portal.statement.as_ref().map(|statement| &statement.noted)].into_iter().flatten() {
+            if noted.get().is_none() {
+                noted.set(Some(execution.number));
+            }
+        }
+        execution
+    }
+
+    fn send_execute(
+        &mut self,
+        terms: &Terms,
+        passage: Passage,
+        portal: Option<Rc<Portal>>,
+        execute: Execute<'_>,
+        range: Range<usize>,
+        out: &mut Output,
+    ) {
+        let Passage { permit, grounds, .. } = passage;
+        let execution = self.note_execution(terms, portal.as_ref(), grounds.clone(), execute.portal, out);
+        // Rows are never met without their columns: where the client did not ask for them, we do. Of a portal that is not known it may be
+        // another one at each turn.
+        if portal.as_ref().is_none_or(|portal| portal.knowledge() == Knowledge::Unknown) {
+            send_describe_portal(execute.portal, out);
+            let about = About::Portal(portal.clone());
+            about.asked();
+            self.expected.push(Expected::Describe { about, shown: Shown::Nothing });
+        }
+        out.to_upstream.pass_permitted(permit, range);
+        let work = match portal.as_ref().and_then(|portal| Some((portal, portal.statement.as_ref()?))) {
+            Some((portal, statement)) if !portal.is_cursor => {
+                self.sent(&portal.whole, grounds.as_deref(), &statement.sql, portal.grant.is_some());
+                Work::new(Arc::clone(&statement.facts), || Rc::clone(statement))
+            }
+            Some(_) | None => Work::none(),
+        };
+        let run = portal.as_ref().map_or_else(Run::unknown, |portal| Rc::clone(&portal.run));
+        self.expected.push(Expected::Execute { portal, refusal: None, execution, work, run });
+        self.executed = true;
+    }
+}
+
+/// Whether it runs what was prepared under a name.
+fn runs_by_name(facts: &Facts) -> bool {
+    facts.statements.iter().flat_map(|statement| &statement.named).any(|named| matches!(named, Named::Execute(_)))
+}
+
+/// What is not known for what it is.
+fn unknown_facts() -> Arc<Facts> {
+    Arc::new(Facts::opaque(Opaque::Prepared))
+}
+
+/// The text that a query's prepared statements come from.
+fn source(facts: &Arc<Facts>, sql: &[u8], text: &Text) -> Rc<Statement> {
+    Rc::new(Statement::plain(facts, sql, text))
+}
+
+fn bound_message(statement: Option<&Statement>, bind: &Bind<'_>) -> Message {
+    let values: Vec<_> = bind.parameters.iter().map(|value| value.map(|value| Zeroizing::new(value.to_vec()))).collect();
+    if let Some(stored) = statement.and_then(|statement| statement.stored.as_deref())
+        && values.is_empty()
+    {
+        return stored.clone();
+    }
+    let (sql, types) = statement.map_or_else(Default::default, |statement| (statement.sql.clone(), statement.types.clone()));
+    let formats = (0..bind.parameters.len()).map(|index| bind.parameter_formats.of(index)).collect();
+    Message::Extended { sql, types, bind: Parameters { formats, values } }
+}
+
+/// The view of a Bind written here, without its tag.
+fn read_bind(untagged: &[u8]) -> Option<Bind<'_>> {
+    match Frontend::read(tag::BIND, untagged.get(4..)?) {
+        Ok(Frontend::Bind(bind)) => Some(bind),
+        _ => None,
+    }
+}
+
+/// A stored message with its parameters, whole.
+fn write_bound(out: &mut Vec<u8>, sql: &[u8], types: &[u32], bind: Option<&Vec<u8>>) {
+    stored::parse(out, b"", sql, types);
+    out.push(tag::BIND);
+    out.extend_from_slice(bind.map_or(&[], Vec::as_slice));
+    write::message(out, tag::DESCRIBE, |body| {
+        body.byte(b'P').string(b"");
+    });
+    write::message(out, tag::EXECUTE, |body| {
+        body.string(b"").int32(0);
+    });
+    write::message(out, tag::SYNC, |_| ());
+}
