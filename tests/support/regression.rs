@@ -86,3 +86,10 @@ pub fn session(file: &File, url: &str) -> Vec<String> {
     }
     parts
 }
+
+/// The lines of a list of what is known, up to the two spaces before the reason.
+pub fn listed(name: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(package().join("fixtures/gate").join(name)).unwrap();
+    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.map(|line| line.split_once("  ").unwrap_or_else(|| panic!("no reason is given: {line}")).0.to_owned()).collect()
+}
