@@ -89,7 +89,8 @@ fn fresh(cluster: &Cluster) -> (Proxy, Value) {
     let config = config.to_str().unwrap();
     let add = |role: &'static str| [role, "--owner", "tester", "--database", "bypass", "--role", role, "--config", config];
     let upstream = format!("postgres://agent_su@127.0.0.1:{}/bypass", cluster.port());
-    let proxy = Proxy::start_with(&upstream, &["--config", config], &add(ROLES[0]));
+    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/policies/default.toml");
+    let proxy = Proxy::start_with(&upstream, &["--config", config, "--policy", default, "--hold-wait", "0s"], &add(ROLES[0]));
     let password = |url: &str| url.split_once('@').unwrap().0.rsplit_once(':').unwrap().1.to_owned();
     let mut passwords = BTreeMap::from([(ROLES[0], password(&proxy.url("bypass")))]);
     for role in &ROLES[1..] {

@@ -138,7 +138,7 @@ fn the_url_leads_to_the_server_that_ran_last() {
     assert_eq!(parsed.hosts, [Host::Tcp { name: "10.9.8.7".to_owned(), port: 7000 }]);
     assert_eq!((parsed.database.as_str(), parsed.sslmode), ("shop", Some(SslMode::Require)));
 
-    let record = ListenerRecord { address: "::1".parse().unwrap(), port: 5999, tls_required: true, database: None };
+    let record = ListenerRecord { address: "::1".parse().unwrap(), port: 5999, tls_required: true, database: None, web: None };
     house.state().record_listener(&record).unwrap();
     let name = "Agent Ωmega/2@x";
     let recorded = last_line(&house.agent(&["add", name])).to_owned();
@@ -149,7 +149,7 @@ fn the_url_leads_to_the_server_that_ran_last() {
     assert_eq!(percent_decode_str(user).decode_utf8().unwrap(), name);
 
     let everywhere =
-        ListenerRecord { address: "0.0.0.0".parse().unwrap(), port: 6432, tls_required: false, database: Some("d".to_owned()) };
+        ListenerRecord { address: "0.0.0.0".parse().unwrap(), port: 6432, tls_required: false, database: Some("d".to_owned()), web: None };
     house.state().record_listener(&everywhere).unwrap();
     let added = house.agent(&["add", "three"]);
     assert!(last_line(&added).ends_with("@127.0.0.1:6432/d") && added.err.contains("write the host name"), "{} {}", added.out, added.err);

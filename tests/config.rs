@@ -439,3 +439,45 @@ proptest! {
         Local::load(&setup.sources).ok();
     }
 }
+
+#[test]
+fn people_are_reached_by_tls_or_from_this_machine() {
+    let web = |toml: &str| with_url(toml).file("web.crt", "x").file("web.key", "x");
+    let plain = web("").load().unwrap();
+    assert_eq!(plain.web.listen.map(|listen| (listen.address.to_string(), listen.by_default)), Some(("127.0.0.1:6433".to_owned(), true)));
+    assert_eq!((plain.web.idle, plain.web.longest), (Duration::from_secs(1800), Duration::from_secs(43_200)));
+    assert!(!plain.people.single_person);
+    assert!(web("[web]\nlisten = \"off\"\n").load().unwrap().web.listen.is_none());
+    let everywhere = "[web]\nlisten = \"0.0.0.0:443\"\n";
+    assert!(
+        web(everywhere).refusal().contains("pgsluice.toml:3:10: web.listen: off loopback passwords need TLS"),
+        "{}",
+        web(everywhere).refusal()
+    );
+    assert!(web(&format!("{everywhere}tls_cert = \"web.crt\"\ntls_key = \"web.key\"\n")).load().unwrap().web.tls.is_some());
+    assert!(web("[web]\ntls_cert = \"web.crt\"\n").refusal().contains("a certificate needs its key"));
+    assert!(web("[web]\ntls_key = \"web.key\"\n").refusal().contains("a key needs its certificate"));
+    // Somebody else ends TLS: only by name, and with the address that people use.
+    assert!(web(&format!("{everywhere}behind_proxy = true\n")).refusal().contains("web.public_url"));
+    assert!(web(&format!("{everywhere}behind_proxy = true\npublic_url = \"http://a\"\n")).refusal().contains("https address"));
+    let behind = web(&format!("{everywhere}behind_proxy = true\npublic_url = \"https://sluice.example\"\n")).load().unwrap();
+    assert_eq!(behind.web.public_url.unwrap().as_str(), "https://sluice.example");
+    assert!(web("[web]\npublic_url = \"https://a/b\"\n").refusal().contains("an address without a path"));
+    let single = web("[people]\nsingle_person = true\n").load().unwrap();
+    assert!(single.people.single_person && single.warnings.iter().any(|warning| warning.contains("single_person")));
+}
+
+#[test]
+fn holds_have_their_times() {
+    let standard = with_url("").load().unwrap().hold;
+    assert_eq!((standard.wait_for, standard.expires), (Some(Duration::from_secs(30)), Duration::from_secs(3600)));
+    assert_eq!((standard.approval_expires, standard.max_open_per_agent.get()), (Duration::from_secs(3600), 50));
+    let mut setup = with_url("[hold]\nwait_for = \"5s\"\nexpires = \"2h\"\napproval_expires = \"10m\"\nmax_open_per_agent = 3\n");
+    let hold = setup.load().unwrap().hold;
+    assert_eq!((hold.wait_for, hold.expires), (Some(Duration::from_secs(5)), Duration::from_secs(7200)));
+    assert_eq!((hold.approval_expires, hold.max_open_per_agent.get()), (Duration::from_secs(600), 3));
+    setup.sources.flags.hold_wait = Some("0s".to_owned());
+    assert_eq!(setup.load().unwrap().hold.wait_for, None);
+    setup.sources.flags.hold_wait = Some("3h".to_owned());
+    assert!(setup.refusal().contains("hold.wait_for: nothing waits longer than hold.expires"), "{}", setup.refusal());
+}

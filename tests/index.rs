@@ -31,7 +31,9 @@ struct Line {
 
 fn write(journal: &Arc<Journal>, world: &World) -> Vec<Line> {
     let mut traffic = Traffic::new(world, 7);
-    let text = |shape: &traffic::Shape| Arc::new(Shape { digest: shape.digest, text: shape.text.clone().into_boxed_str() });
+    let text = |shape: &traffic::Shape| {
+        Arc::new(Shape { digest: shape.digest, text: shape.text.clone().into_boxed_str(), relations: Box::default() })
+    };
     let shapes: Vec<_> = world.shapes.iter().map(text).collect();
     let (mut scribes, mut lines) = (HashMap::new(), Vec::new());
     let mut running: HashMap<(u64, u64), usize> = HashMap::new();
@@ -135,7 +137,11 @@ fn commands_search_bring_the_index_up_to_date_and_put_themselves_on_the_record()
                 let shape = &world.shapes[shape];
                 // An agent's text may try what a terminal or a spreadsheet does with it.
                 let text = if begun == 300 { "=cmd\u{1b}[2J evil_word".to_owned() } else { shape.text.clone() };
-                let shape = Shape { digest: if begun == 300 { Default::default() } else { shape.digest }, text: text.into_boxed_str() };
+                let shape = Shape {
+                    digest: if begun == 300 { Default::default() } else { shape.digest },
+                    text: text.into_boxed_str(),
+                    relations: Box::default(),
+                };
                 let mut event = event;
                 event.statement.shape = shape.digest;
                 scribes

@@ -12,6 +12,8 @@
 mod client;
 #[path = "record/evidence.rs"]
 mod evidence;
+#[path = "record/found.rs"]
+mod found;
 #[path = "record/people.rs"]
 mod people;
 #[path = "support/recorded.rs"]

@@ -55,7 +55,7 @@ impl House {
         while written < bytes {
             number += 1;
             let digest = Digest([u8::try_from(number % 7).unwrap(); 16]);
-            let shape = Arc::new(Shape { digest, text: format!("SELECT ${}", number % 7).into() });
+            let shape = Arc::new(Shape { digest, text: format!("SELECT ${}", number % 7).into(), relations: Box::default() });
             let body = (number % 3 > 0).then(|| {
                 Box::new(Sent { tags: vec![Tag { name: "route".to_owned(), value: format!("/page/{number}") }], ..Sent::default() })
             });

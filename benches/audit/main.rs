@@ -168,7 +168,8 @@ fn straight(settings: &Settings, world: &World) {
                         let text = world.shapes[shape].text.clone();
                         add(
                             time,
-                            ShapeMet { shape: world.shapes[shape].digest, body: Some(Box::new(ShapeText { text })) }.into(),
+                            ShapeMet { shape: world.shapes[shape].digest, body: Some(Box::new(ShapeText { text, relations: Vec::new() })) }
+                                .into(),
                             &mut batch,
                         );
                     }
@@ -216,7 +217,13 @@ fn write_journal(folder: &Path, world: &World, executions: u64) -> u64 {
     let shapes: Vec<_> = world
         .shapes
         .iter()
-        .map(|shape| std::sync::Arc::new(pgsluice::audit::Shape { digest: shape.digest, text: shape.text.clone().into_boxed_str() }))
+        .map(|shape| {
+            std::sync::Arc::new(pgsluice::audit::Shape {
+                digest: shape.digest,
+                text: shape.text.clone().into_boxed_str(),
+                relations: Box::default(),
+            })
+        })
         .collect();
     let mut scribes = std::collections::HashMap::new();
     let mut done = 0;

@@ -173,7 +173,7 @@ fn who() -> SignedIn {
 
 fn shape(number: u8) -> Arc<Shape> {
     let text = format!("SELECT id, name, price FROM items_{number} WHERE category = $1 AND price < $2 ORDER BY price LIMIT $3");
-    Arc::new(Shape { digest: Digest([number; 16]), text: text.into() })
+    Arc::new(Shape { digest: Digest([number; 16]), text: text.into(), relations: Box::default() })
 }
 
 fn begun(session: u64, number: u64, shape: &Arc<Shape>) -> Note {

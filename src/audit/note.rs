@@ -11,6 +11,8 @@ use super::seal::Original;
 pub struct Shape {
     pub digest: Digest,
     pub text: Box<str>,
+    /// What its statements name, as it is written there.
+    pub relations: Box<[Box<str>]>,
 }
 
 /// An event, and the shape that it speaks of: the journal writes the shape's text down once in each segment.

@@ -10,10 +10,11 @@ mod weight;
 
 use std::time::Duration;
 
+use super::hold::Over;
+
 pub use copied::Copied;
 pub use meter::{Meter, Till};
-use purse::exceeded;
-pub use purse::{Lease, Purse, ShapeKey};
+pub use purse::{Exceeded, Lease, Purse, ShapeKey};
 pub use weight::{Cells, weight};
 
 /// What one statement may bring or take: past it the statement is stopped. `None` is no limit.
@@ -83,72 +84,6 @@ pub struct Amount {
     pub shapes: u64,
 }
 
-/// What is used up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Exceeded {
-    Rows,
-    Sensitive,
-    Bytes,
-    CopyInRows,
-    Probes,
-    ShapeBytes,
-    /// Of one statement, as the next ones are.
-    StatementRows,
-    StatementBytes,
-    StatementCopyInRows,
-    StatementCopyInBytes,
-}
-
-impl Exceeded {
-    /// For people, behind a number.
-    pub const fn unit(self) -> &'static str {
-        match self {
-            Self::Rows | Self::StatementRows => "rows",
-            Self::Sensitive => "rows that may carry sensitive values",
-            Self::Bytes | Self::StatementBytes => "bytes of rows",
-            Self::CopyInRows | Self::StatementCopyInRows => "rows of COPY FROM STDIN",
-            Self::StatementCopyInBytes => "bytes of COPY FROM STDIN",
-            Self::Probes => "distinct questions about columns that may be sensitive",
-            Self::ShapeBytes => "bytes of statements of shapes not met before",
-        }
-    }
-
-    /// Whether it is counted over a window of time, in all sessions of the agent.
-    pub const fn is_of_window(self) -> bool {
-        match self {
-            Self::Rows | Self::Sensitive | Self::Bytes | Self::CopyInRows | Self::Probes | Self::ShapeBytes => true,
-            Self::StatementRows | Self::StatementBytes | Self::StatementCopyInRows | Self::StatementCopyInBytes => false,
-        }
-    }
-}
-
-/// More than a limit, asked for: one run of one statement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Over {
-    pub what: Exceeded,
-    /// What is allowed without asking.
-    pub limit: u64,
-    /// What the one run may bring where it is approved.
-    pub asked: u64,
-}
-
-impl Over {
-    /// The next power of ten is what people can judge at a glance.
-    const TIMES: u64 = 10;
-    /// Where nothing is allowed without asking.
-    const LEAST: u64 = 1_000;
-
-    pub fn asking(what: Exceeded, limit: u64) -> Self {
-        Self { what, limit, asked: limit.saturating_mul(Self::TIMES).max(Self::LEAST) }
-    }
-
-    /// How many times what is allowed without asking: all that the one run may bring is raised alike, so that an approval for rows does
-    /// not end at the bytes that they are.
-    pub fn times(self) -> u64 {
-        self.asked.checked_div(self.limit).unwrap_or(self.asked).max(1)
-    }
-}
-
 /// The numbers in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
@@ -158,22 +93,6 @@ pub struct Bounds {
 
 impl Bounds {
     pub const NONE: Self = Self { limits: Limits::NONE, allowance: Allowance::NONE };
-
-    /// The number behind what is used up.
-    pub fn of(&self, what: Exceeded) -> Option<u64> {
-        match what {
-            Exceeded::Rows => self.allowance.rows,
-            Exceeded::Sensitive => self.allowance.sensitive_rows,
-            Exceeded::Bytes => self.allowance.bytes,
-            Exceeded::CopyInRows => self.allowance.copy_in_rows,
-            Exceeded::Probes => self.allowance.probes,
-            Exceeded::ShapeBytes => self.allowance.shape_bytes,
-            Exceeded::StatementRows => self.limits.rows,
-            Exceeded::StatementBytes => self.limits.bytes,
-            Exceeded::StatementCopyInRows => self.limits.copy_in_rows,
-            Exceeded::StatementCopyInBytes => self.limits.copy_in_bytes,
-        }
-    }
 
     /// What one run may bring that was approved to go over the limits.
     #[must_use]

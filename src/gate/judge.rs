@@ -1,15 +1,17 @@
 //! The judge of one session: reads a statement, resolves its names, asks the policy.
 
 use std::cell::RefCell;
+use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use super::catalog::{Catalog, Estimate, Resolved};
+use super::catalog::{Catalog, Estimate, Resolved, Sight, Trust};
 use super::policy::{Action, Policy, PolicyHash, Situation, View};
+use super::rulings::{Case, Depends, Rulings};
 use super::{Permit, Subject};
 use crate::sql::Cache;
-use crate::sql::effect::EffectSet;
-use crate::sql::facts::Facts;
+use crate::sql::effect::{Effect, EffectSet};
+use crate::sql::facts::{Facts, How};
 
 /// What is known of the server's catalog.
 #[derive(Debug, Clone)]
@@ -18,6 +20,8 @@ pub enum Knowledge {
     Textual,
     /// It is still to be asked for.
     Missing,
+    /// It could not be had: why, in words.
+    Unavailable(Arc<str>),
     Known(Arc<Catalog>),
 }
 
@@ -25,16 +29,22 @@ pub enum Knowledge {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Moment(pub u64);
 
+/// What the sessions of a thread remember together.
+#[derive(Debug, Default)]
+pub struct Memory {
+    cache: Cache,
+    rulings: Rulings,
+}
+
 #[derive(Debug)]
 pub struct Judge {
     pub subject: Arc<Subject>,
     pub policy: Arc<Policy>,
-    /// Its rules for this subject.
     view: Arc<View>,
     pub knowledge: Knowledge,
     pub moment: Moment,
-    /// Shared by the sessions of a thread.
-    cache: Rc<RefCell<Cache>>,
+    subject_hash: u64,
+    memory: Rc<RefCell<Memory>>,
 }
 
 /// Stands for the search path that the server gave the session.
@@ -56,12 +66,31 @@ pub struct Circumstances<'a> {
 }
 
 /// What a judgement could not be made without.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Need {
     /// A catalog newer than this generation.
     pub newer_than: Option<u64>,
     /// What the planner expects of the statement.
-    pub estimate: bool,
+    pub estimate: Option<Box<Question>>,
+}
+
+/// By what it is told whether the planner is asked about a statement, once there is a catalog.
+#[derive(Debug, Clone)]
+pub struct Question {
+    pub facts: Arc<Facts>,
+    pub policy: Arc<Policy>,
+    pub paths: Box<[Box<str>]>,
+    pub types: Box<[u32]>,
+    pub temporary: bool,
+}
+
+/// What the planner is asked about, and beyond what its answer matters.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Asked {
+    pub collects: bool,
+    pub ties: bool,
+    /// An estimate of fewer rows is good for other values as well.
+    pub most_rows: f64,
 }
 
 /// What was found out. The catalog itself is put into the judge.
@@ -94,10 +123,34 @@ pub enum Ruling {
     Learn(Need),
 }
 
+/// Rows made out of nothing, beyond which it is about the server and not about what is in it.
+const MOST_MADE: f64 = 1e6;
+/// Rows at one step, beyond which a plan multiplies tables with each other, if it is far more than any of them has.
+const MOST_MULTIPLIED: f64 = 1e8;
+const FAR_MORE: f64 = 10.0;
+/// Rows that relations may multiply to without the planner being asked.
+const FEW_MULTIPLIED: u64 = 1_000_000;
+
+impl Trust for Policy {
+    fn extension(&self, name: &str) -> bool {
+        self.trusts_extension(name)
+    }
+
+    fn function(&self, schema: &str, name: &str) -> bool {
+        self.trusts_function(schema, name)
+    }
+
+    fn harmless(&self, schema: &str, name: &str) -> bool {
+        self.is_harmless(schema, name)
+    }
+}
+
 impl Judge {
-    pub fn new(subject: Arc<Subject>, policy: Arc<Policy>, knowledge: Knowledge, cache: Rc<RefCell<Cache>>) -> Self {
+    pub fn new(subject: Arc<Subject>, policy: Arc<Policy>, knowledge: Knowledge, memory: Rc<RefCell<Memory>>) -> Self {
+        static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
         let view = policy.for_subject(&subject);
-        Self { subject, policy, view, knowledge, moment: Moment::default(), cache }
+        let subject_hash = HASHER.hash_one(&*subject);
+        Self { subject, policy, view, knowledge, moment: Moment::default(), subject_hash, memory }
     }
 
     /// Another policy is in force.
@@ -112,19 +165,53 @@ impl Judge {
     }
 
     pub fn read(&self, sql: &[u8]) -> Arc<Facts> {
-        self.policy.by_text(sql).unwrap_or_else(|| self.cache.borrow_mut().read(sql))
+        self.policy.by_text(sql).unwrap_or_else(|| self.memory.borrow_mut().cache.read(sql))
     }
 
     pub fn judge(&self, facts: &Arc<Facts>, circumstances: &Circumstances<'_>) -> Ruling {
-        let resolved = match (&self.knowledge, circumstances.learned) {
-            (Knowledge::Textual, _) => Resolved::of_text(facts),
-            (Knowledge::Missing, None) => return Ruling::Learn(Need { newer_than: Some(0), estimate: false }),
-            (Knowledge::Missing, Some(_)) => {
-                Resolved { effects: facts.effects | crate::sql::effect::Effect::Opaque.alone(), ..Resolved::default() }
+        let case = self.case(facts, circumstances);
+        if let Some((action, grounds)) = self.memory.borrow().rulings.find(&case) {
+            return ruling(action, grounds);
+        }
+        let asks = circumstances.learned.is_none();
+        let resolved = match &self.knowledge {
+            Knowledge::Textual => Resolved::of_text(facts),
+            Knowledge::Missing | Knowledge::Unavailable(_) if asks => {
+                let estimate = plannable(facts).then(|| Box::new(self.question(facts, circumstances)));
+                return Ruling::Learn(Need { newer_than: Some(0), estimate });
             }
-            (Knowledge::Known(catalog), _) => catalog.resolve(facts, circumstances.paths),
+            Knowledge::Missing => unresolved(facts, "the server's catalog is not known"),
+            Knowledge::Unavailable(why) => unresolved(facts, why),
+            Knowledge::Known(catalog) => {
+                let sight = Sight { paths: circumstances.paths, temporary: circumstances.temporary, types: &[] };
+                catalog.resolve(facts, &sight, &*self.policy)
+            }
         };
+        let asked = asked(facts, &resolved, &self.policy);
+        if let Knowledge::Known(catalog) = &self.knowledge
+            && asks
+            && (resolved.missing || asked.is_some())
+        {
+            let newer_than = resolved.missing.then_some(catalog.generation);
+            return Ruling::Learn(Need { newer_than, estimate: Some(Box::new(self.question(facts, circumstances))) });
+        }
         let estimate = circumstances.learned.and_then(|learned| learned.estimate);
+        self.rule(facts, circumstances, &case, resolved, estimate, asked)
+    }
+
+    fn rule(
+        &self,
+        facts: &Arc<Facts>,
+        circumstances: &Circumstances<'_>,
+        case: &Case<'_>,
+        mut resolved: Resolved,
+        estimate: Option<Estimate>,
+        asked: Option<Asked>,
+    ) -> Ruling {
+        let before = resolved.effects;
+        if let Some(estimate) = &estimate {
+            expect(&mut resolved, estimate, &self.policy);
+        }
         let situation = Situation {
             subject: &self.subject,
             facts,
@@ -134,15 +221,115 @@ impl Judge {
             moment: self.moment,
         };
         let choice = self.view.choose(&self.policy, &situation);
-        let (action, observed) = (choice.action, choice.observed.is_some());
+        let (action, observed, depends) = (choice.action, choice.observed.is_some(), choice.depends);
         let (rule, reason) = (Arc::clone(choice.rule), choice.reason.into());
         let groups = Arc::clone(choice.groups);
         let effects = self.policy.effects(facts, &resolved);
-        let grounds = Grounds { effects, rule, groups, reason, policy: self.policy.hash(), estimate, observed, resolved };
-        match action {
-            Action::Allow => Ruling::Allow(Permit::mint(), Arc::new(grounds)),
-            Action::Hold => Ruling::Hold(Arc::new(grounds)),
-            Action::Deny => Ruling::Deny(Arc::new(grounds)),
+        // An estimate that stops a statement is this statement's alone: another value may be expected to bring less. And what was not found
+        // may be there the next time.
+        let stays = !resolved.missing && resolved.effects == before && (asked.is_none() || estimate.is_some()) && !depends.estimate;
+        let known = matches!(self.knowledge, Knowledge::Textual | Knowledge::Known(_));
+        let grounds = Arc::new(Grounds { effects, rule, groups, reason, policy: self.policy.hash(), estimate, observed, resolved });
+        if stays && known {
+            let depends = Depends { open_work: depends.open_work, moment: depends.moment };
+            self.memory.borrow_mut().rulings.keep(case, depends, action, &grounds);
         }
+        ruling(action, grounds)
+    }
+
+    fn case<'a>(&'a self, facts: &'a Arc<Facts>, circumstances: &Circumstances<'a>) -> Case<'a> {
+        Case {
+            facts,
+            subject: &self.subject,
+            subject_hash: self.subject_hash,
+            policy: self.policy.hash(),
+            generation: if let Knowledge::Known(catalog) = &self.knowledge { catalog.generation } else { 0 },
+            paths: circumstances.paths,
+            types: &[],
+            open_work: circumstances.open_work,
+            temporary: circumstances.temporary,
+            minute: self.moment.0 / 60,
+        }
+    }
+
+    fn question(&self, facts: &Arc<Facts>, circumstances: &Circumstances<'_>) -> Question {
+        Question {
+            facts: Arc::clone(facts),
+            policy: Arc::clone(&self.policy),
+            paths: circumstances.paths.into(),
+            types: Box::default(),
+            temporary: circumstances.temporary,
+        }
+    }
+}
+
+impl Question {
+    /// What to ask the planner, if it is to be asked.
+    pub fn asked(&self, catalog: &Catalog) -> Option<Asked> {
+        let sight = Sight { paths: &self.paths, temporary: self.temporary, types: &self.types };
+        asked(&self.facts, &catalog.resolve(&self.facts, &sight, &*self.policy), &self.policy)
+    }
+}
+
+fn ruling(action: Action, grounds: Arc<Grounds>) -> Ruling {
+    match action {
+        Action::Allow => Ruling::Allow(Permit::mint(), grounds),
+        Action::Hold => Ruling::Hold(grounds),
+        Action::Deny => Ruling::Deny(grounds),
+    }
+}
+
+/// What is known without a catalog, where there should be one.
+fn unresolved(facts: &Facts, why: &str) -> Resolved {
+    let resolved = Resolved::of_text(facts);
+    Resolved { effects: resolved.effects | Effect::Opaque.alone(), findings: vec![why.into()], sensitive: true, ..resolved }
+}
+
+/// Whether the statement is one, and one that the planner plans: what only makes a cursor brings nothing yet.
+fn plannable(facts: &Facts) -> bool {
+    facts.opaque.is_none()
+        && matches!(facts.statements.as_slice(), [statement] if matches!(statement.kind, "SELECT" | "INSERT" | "UPDATE" | "DELETE" | "MERGE"))
+}
+
+/// The planner is asked about what reads much of users' tables, or may make much out of little; never about what reaches code that is
+/// neither initdb's nor trusted: planning runs some of it.
+fn asked(facts: &Facts, resolved: &Resolved, policy: &Policy) -> Option<Asked> {
+    let [statement] = facts.statements.as_slice() else { return None };
+    if !plannable(facts) || resolved.reaches_code || !statement.effects.has(Effect::Read) {
+        return None;
+    }
+    let most = policy.allowance().sensitive_rows.unwrap_or(u64::MAX);
+    let few = |bound: u64| resolved.most_rows.is_some_and(|rows| rows <= bound);
+    let limited = matches!(statement.bounds.limit, crate::sql::facts::Limit::Rows(rows) if rows <= most)
+        && !statement.bounds.with_ties
+        && !resolved.collects;
+    let reads_much = resolved.sensitive && !limited && !few(most);
+    let makes = statement.makes_rows || statement.sources > 1 && !few(FEW_MULTIPLIED);
+    let by_rule =
+        policy.asks_estimates() && statement.relations.iter().any(|relation| relation.how == How::Read || relation.how == How::Written);
+    #[allow(clippy::cast_precision_loss, reason = "a bound on rows that no double loses matters to nobody")]
+    (reads_much || makes || by_rule).then_some(Asked {
+        collects: resolved.collects,
+        ties: statement.bounds.with_ties,
+        most_rows: most as f64,
+    })
+}
+
+/// Effects that the planner's estimate adds.
+fn expect(resolved: &mut Resolved, estimate: &Estimate, policy: &Policy) {
+    #[allow(clippy::cast_precision_loss, reason = "a bound on rows that no double loses matters to nobody")]
+    let most = policy.allowance().sensitive_rows.map_or(f64::INFINITY, |rows| rows as f64);
+    if resolved.sensitive && estimate.rows > most {
+        resolved.effects |= Effect::Export.into();
+        let collected = if resolved.collects { ", or their values in fewer" } else { "" };
+        resolved.findings.push(format!("about {:.0} rows of tables are expected to leave{collected}; {most:.0} may", estimate.rows).into());
+    }
+    if estimate.made > MOST_MADE {
+        resolved.effects |= Effect::Admin.into();
+        resolved.findings.push(format!("about {:.0} rows are made out of nothing", estimate.made).into());
+    }
+    if estimate.widest > MOST_MULTIPLIED && estimate.widest > FAR_MORE * estimate.read {
+        resolved.effects |= Effect::Admin.into();
+        resolved.findings.push(format!("about {:.0} rows come from tables multiplied with each other", estimate.widest).into());
     }
 }

@@ -7,6 +7,7 @@ pub mod judge;
 mod permit;
 pub mod policy;
 pub mod residue;
+mod rulings;
 pub mod settings;
 mod subject;
 

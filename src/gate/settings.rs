@@ -1,47 +1,28 @@
-//! Which settings a client may bring with its startup packet: an allow-list with values. Everything else is refused, in
-//! whatever spelling it comes.
+//! Which settings a client may bring with its startup packet: those that it may have by SET, with the same values, and nothing in any
+//! other spelling. What statements are read by is brought whether the client asks for it or not, so that RESET goes back to it.
 
+use crate::sql::effect::Effect;
+use crate::sql::facts::SettingValue;
+use crate::sql::settings::judge;
 use crate::wire::report::Report;
 
 /// The settings that the server is started with, checked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StartupSettings {
-    /// Lower-case name and value, in the client's order; a name occurs once.
+    /// Lower-case name and value, in the client's order, then what is pinned; a name occurs once.
     pub settings: Vec<(String, String)>,
-    /// What the agent says it is working on: for people, not for the server.
+    /// What the agent says it is working on. It goes no further than here.
     pub task: Option<String>,
 }
 
 /// Longest value of a setting that is taken: real ones are a few words.
 const VALUE_LENGTH: usize = 4096;
 
-/// Settings whose value is the client's own business: they change how values look or how long things may take, never what is
-/// allowed.
-const FREE: &[&str] = &[
-    "application_name",
-    "bytea_output",
-    "client_min_messages",
-    "datestyle",
-    "default_transaction_deferrable",
-    "default_transaction_isolation",
-    "extra_float_digits",
-    "geqo",
-    "idle_in_transaction_session_timeout",
-    "intervalstyle",
-    "jit",
-    "lc_messages",
-    "lc_monetary",
-    "lc_numeric",
-    "lc_time",
-    "lock_timeout",
-    "plan_cache_mode",
-    "search_path",
-    "statement_timeout",
-    "tcp_user_timeout",
-    "timezone",
-    "transaction_timeout",
-    "work_mem",
-];
+/// The agent's claim of its task: a name that looks like a setting's and is none of the server's.
+const TASK: &str = "pgsluice.task";
+
+/// Without these a server could be told, by its configuration or a role's, to read a text otherwise than it is read here.
+const PINNED: [(&str, &str); 2] = [("client_encoding", "UTF8"), ("standard_conforming_strings", "on")];
 
 /// Checks the startup packet's parameters, `options` taken apart. `user`, `database` and `replication` are not settings and are
 /// left out here: who connects where is decided before.
@@ -59,6 +40,9 @@ pub fn startup(parameters: &[(String, String)]) -> Result<StartupSettings, Repor
             add(&mut found, name, value)?;
         }
     }
+    for (name, value) in PINNED {
+        put(&mut found.settings, name, value);
+    }
     Ok(found)
 }
 
@@ -67,39 +51,38 @@ fn add(found: &mut StartupSettings, name: &str, value: &str) -> Result<(), Repor
     if value.len() > VALUE_LENGTH {
         return Err(refused(&name, "its value is too long"));
     }
-    if name == "pgsluice.task" {
-        found.task = Some(value.to_owned());
+    if name == TASK {
+        found.task = Some(value.to_owned()).filter(|task| !task.is_empty());
         return Ok(());
     }
-    let value = match name.as_str() {
-        "client_encoding" => encoding(value)?,
-        "standard_conforming_strings" if is_on(value) => "on".to_owned(),
-        "standard_conforming_strings" => return Err(refused(&name, "only \"on\" is taken")),
-        // To bind oneself is always allowed; to be unbound is not a client's to ask for.
-        "default_transaction_read_only" if is_on(value) => "on".to_owned(),
-        "default_transaction_read_only" => return Err(refused(&name, "only \"on\" is taken")),
-        _ if FREE.contains(&name.as_str()) => value.to_owned(),
-        _ => return Err(refused(&name, "it is not on the list of settings that a client may bring")),
-    };
-    match found.settings.iter_mut().find(|(known, _)| *known == name) {
-        Some((_, known)) => *known = value,
-        None => found.settings.push((name, value)),
+    let encoding = name == "client_encoding";
+    let value = if encoding && is_no_encoding(value) { "UTF8" } else { value };
+    let known = SettingValue::Known(value.into());
+    if judge(&name, &known) != Effect::Session.alone() {
+        let why = if judge(&name, &SettingValue::Reset) == Effect::Session.alone() && crate::sql::settings::is_listed(&name) {
+            "this value is not on the list of those that a client may bring"
+        } else {
+            "it is not on the list of settings that a client may bring"
+        };
+        return Err(refused(&name, why));
     }
+    // All its spellings are one.
+    put(&mut found.settings, &name, if encoding { "UTF8" } else { value });
     Ok(())
 }
 
-fn is_on(value: &str) -> bool {
-    matches!(value.to_ascii_lowercase().as_str(), "on" | "true" | "yes" | "1")
+fn put(settings: &mut Vec<(String, String)>, name: &str, value: &str) {
+    match settings.iter_mut().find(|(known, _)| known == name) {
+        Some((_, known)) => value.clone_into(known),
+        None => settings.push((name.to_owned(), value.to_owned())),
+    }
 }
 
-/// UTF-8 by any of its names, and SQL_ASCII — what psql asks for in a bare locale —, which becomes UTF-8: statements are read as
-/// UTF-8, so nothing else can be allowed to decide where a string ends.
-fn encoding(value: &str) -> Result<String, Report> {
+/// SQL_ASCII is what psql asks for in a bare locale: it says nothing of what it sends. Texts are read as UTF-8, so nothing else can be
+/// allowed to decide where one of them ends, and UTF8 is what it gets.
+fn is_no_encoding(value: &str) -> bool {
     let plain: String = value.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect();
-    match plain.as_str() {
-        "utf8" | "unicode" | "sqlascii" => Ok("UTF8".to_owned()),
-        _ => Err(refused("client_encoding", "only UTF8 is spoken")),
-    }
+    plain == "sqlascii"
 }
 
 fn refused(name: &str, why: &str) -> Report {
@@ -162,9 +145,13 @@ fn words(text: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn check(parameters: &[(&str, &str)]) -> Result<Vec<(String, String)>, String> {
+    fn check(parameters: &[(&str, &str)]) -> Result<StartupSettings, String> {
         let parameters: Vec<_> = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        startup(&parameters).map(|found| found.settings).map_err(|report| report.message.into_owned())
+        startup(&parameters).map_err(|report| report.message.into_owned())
+    }
+
+    fn settings(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
     #[test]
@@ -176,32 +163,42 @@ mod tests {
             ("DateStyle", "ISO"),
             ("TimeZone", "Europe/Vienna"),
             ("extra_float_digits", "2"),
-            ("options", "-c statement_timeout=5min --search-path=app\\ one,public -cjit=off"),
+            ("options", "-c statement_timeout=5min --search-path=app,public -cjit=off"),
         ]);
         let pairs = [
             ("statement_timeout", "5min"),
-            ("search_path", "app one,public"),
+            ("search_path", "app,public"),
             ("jit", "off"),
             ("client_encoding", "UTF8"),
             ("datestyle", "ISO"),
             ("timezone", "Europe/Vienna"),
             ("extra_float_digits", "2"),
+            ("standard_conforming_strings", "on"),
         ];
-        assert_eq!(found, Ok(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()));
+        assert_eq!(found.map(|found| found.settings), Ok(settings(&pairs)));
     }
 
     #[test]
-    fn the_task_is_no_setting_of_the_server() {
-        let parameters = [("options".to_owned(), "-c pgsluice.task=clean\\ up -c jit=off".to_owned())];
-        let found = startup(&parameters).unwrap();
-        assert_eq!((found.task.as_deref(), found.settings), (Some("clean up"), vec![("jit".to_owned(), "off".to_owned())]));
-    }
-
-    #[test]
-    fn a_key_of_its_own_counts_over_options() {
+    fn a_key_of_its_own_counts_over_options_and_what_statements_are_read_by_is_pinned() {
         let found = check(&[("TimeZone", "UTC"), ("options", "-c timezone=Asia/Tokyo -c DateStyle=German -c datestyle=ISO")]);
-        let pairs = [("timezone", "UTC"), ("datestyle", "ISO")];
-        assert_eq!(found, Ok(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()));
+        let pairs = [("timezone", "UTC"), ("datestyle", "ISO"), ("client_encoding", "UTF8"), ("standard_conforming_strings", "on")];
+        assert_eq!(found.map(|found| found.settings), Ok(settings(&pairs)));
+        for encoding in ["SQL_ASCII", "unicode", "UTF-8"] {
+            let found = check(&[("client_encoding", encoding)]).map(|found| found.settings);
+            assert_eq!(found, Ok(settings(&PINNED)), "{encoding}");
+        }
+    }
+
+    #[test]
+    fn a_task_is_kept_here() {
+        for parameters in
+            [&[("pgsluice.task", "clean up")][..], &[("options", "-c pgsluice.task=clean\\ up")], &[("PgSluice.Task", "clean up")]]
+        {
+            let found = check(parameters).unwrap();
+            assert_eq!((found.task.as_deref(), found.settings), (Some("clean up"), settings(&PINNED)));
+        }
+        assert_eq!(check(&[("pgsluice.task", "")]).unwrap().task, None);
+        assert!(check(&[("pgsluice.tusk", "clean up")]).is_err());
     }
 
     #[test]
@@ -211,13 +208,40 @@ mod tests {
             &[("Session_Authorization", "postgres")],
             &[("client_encoding", "sjis")],
             &[("standard_conforming_strings", "off")],
+            &[("standard_conforming_strings", "on"), ("options", "-c standard_conforming_strings=off")],
+            &[("local_preload_libraries", "nope")],
+            &[("session_preload_libraries", "nope")],
+            &[("row_security", "off")],
+            &[("app.tenant", "1")],
+            &[("sort_mem", "1")],
+            &[("search_path", "evil,pg_catalog,app")],
+            &[("search_path", "evil , \"pg_catalog\"")],
+            &[("search_path", "\"evil,pg_catalog\"")],
+            &[("search_path", "pg_temp")],
+            &[("Search_Path", "app, pg_temp_3")],
+            &[("statement_timeout", "0")],
+            &[("statement_timeout", "30d")],
+            &[("default_transaction_read_only", "off")],
+            &[("options", "-c log_statement=none -c log_min_messages=panic")],
+            &[("options", "-c search_path=evil,pg_catalog")],
+            &[("options", "-csearch_path=evil,\\ pg_catalog")],
+            &[("options", "--search-path=evil,pg_catalog")],
+            &[("options", "--SEARCH-path=evil,pg_catalog")],
+            &[("options", "-c\nsearch_path=evil,pg_catalog")],
+            &[("options", "-c jit=off -c role=agent_owner")],
             &[("options", "-c role=postgres")],
             &[("options", "-crole=postgres")],
+            &[("options", "-c ro\\le=postgres")],
             &[("options", "--session-replication-role=replica")],
             &[("options", "-c\tdefault_transaction_read_only=off")],
             &[("options", "-c jit")],
             &[("options", "-c")],
+            &[("options", "--")],
+            &[("options", "-- role=postgres")],
             &[("options", "-W 5")],
+            &[("options", "-ec role=postgres")],
+            &[("options", "-P")],
+            &[("options", "jit=off")],
         ] {
             assert!(check(parameters).is_err(), "{parameters:?} was taken");
         }

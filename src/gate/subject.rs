@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Subject {
     pub agent_id: i64,
     pub agent: Box<str>,

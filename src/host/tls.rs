@@ -16,7 +16,7 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 pub use client::{Connector, Handshake, verifying};
-pub use server::Acceptor;
+pub use server::{Acceptor, WebAcceptor};
 
 /// PostgreSQL's name among the protocols TLS can carry.
 pub const ALPN: &[u8] = b"postgresql";

@@ -59,10 +59,23 @@ pub struct Petition {
     pub awaited: Option<HoldId>,
     /// It ran, and was stopped at this limit; an approval raises that.
     pub over: Option<Over>,
+    pub purpose: Purpose,
     /// As it goes on the record; its verdict is `Held`.
     pub statement: Statement,
     /// Digest of nothing but the text and the parameters as they were sent.
     pub sent: Digest,
+}
+
+/// What the desk is asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// To let it run: an approval is spent, or a hold is joined or opened.
+    #[default]
+    Run,
+    /// To be approved later: it was stopped, and no approval is spent on it now.
+    Ticket,
+    /// To spend an approval, where there is one, on what may run without it in its limits.
+    Redeem,
 }
 
 /// The desk's answer.
@@ -73,6 +86,8 @@ pub enum Reply {
     /// It awaits a decision.
     Waiting(Waiting),
     Refused(Report),
+    /// There is no approval to spend.
+    Nothing,
 }
 
 #[derive(Debug)]
@@ -186,6 +201,8 @@ pub struct Passage {
     pub grant: Option<Grant>,
     /// What it was judged by, for when it is judged again.
     pub learned: Learned,
+    /// The wait that went before.
+    pub before: Option<Wait>,
 }
 
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use crate::audit::event::Way;
 use crate::wire::ProtocolError;
 use crate::wire::frame::{self, Head};
 use crate::wire::frontend::{Frontend, Target, tag};
-use crate::wire::report::Report;
+use crate::wire::write;
 
 use super::Terms;
 use super::asking::Inquiry;
@@ -24,6 +24,7 @@ pub(super) const PORTALS: usize = 10_000;
 impl Linked {
     pub fn client(&mut self, terms: &Terms, input: &[u8], taken: &mut usize, out: &mut Output) -> Result<(), ProtocolError> {
         let result = self.messages(terms, input, taken, out);
+        self.settle_lease(terms);
         self.note_unexecuted(out);
         result
     }
@@ -31,7 +32,7 @@ impl Linked {
     fn messages(&mut self, terms: &Terms, input: &[u8], taken: &mut usize, out: &mut Output) -> Result<(), ProtocolError> {
         loop {
             let rest = input.get(*taken..).unwrap_or_default();
-            if !self.pass_remainder(rest.len(), taken, out) {
+            if !self.pass_remainder(terms, rest, taken, out) {
                 return Ok(());
             }
             let rest = input.get(*taken..).unwrap_or_default();
@@ -40,7 +41,9 @@ impl Linked {
             }
             let Some(head) = frame::head(rest, &terms.frontend)? else { return Ok(()) };
             if head.tag == tag::COPY_DATA {
-                self.copy_data(terms, head, out);
+                if !self.copy_data(terms, head, taken, out) {
+                    return Ok(());
+                }
                 continue;
             }
             let Some(body) = rest.get(frame::HEAD..head.total()) else { return Ok(()) };
@@ -60,21 +63,24 @@ impl Linked {
             // Whatever was found out was for this message alone.
             self.inquiry = Inquiry::None;
             self.stored = None;
+            self.unraised = false;
             *taken = range.end;
         }
     }
 
     /// Moves on in a message that is passed on or dropped as it comes. False when more bytes are needed for it.
-    fn pass_remainder(&mut self, available: usize, taken: &mut usize, out: &mut Output) -> bool {
+    fn pass_remainder(&mut self, terms: &Terms, available: &[u8], taken: &mut usize, out: &mut Output) -> bool {
         let (left, pass) = match self.from_client {
             Remainder::None => return true,
             Remainder::Pass(left) => (left, true),
             Remainder::Drop(left) => (left, false),
         };
-        let now = left.min(available);
+        let bytes = available.get(..left).unwrap_or(available);
+        let now = bytes.len();
         let end = taken.saturating_add(now);
         if pass {
             out.to_upstream.pass(*taken..end);
+            self.copy_passes(terms, bytes);
         }
         *taken = end;
         self.from_client = match left.saturating_sub(now) {
@@ -82,29 +88,35 @@ impl Linked {
             more if pass => Remainder::Pass(more),
             more => Remainder::Drop(more),
         };
-        self.from_client == Remainder::None
+        let whole = self.from_client == Remainder::None;
+        if whole && pass {
+            self.copy_passed(out);
+        }
+        whole
     }
 
-    /// CopyData is not held whole: it goes on as it comes, or is dropped as it comes.
-    fn copy_data(&mut self, terms: &Terms, head: Head, out: &mut Output) {
-        let mut pass = match (self.heed, self.copy) {
-            (Heed::SyncOnly | Heed::NoCopyData, _) => false,
-            // Outside a COPY the server ignores it; behind something in flight a COPY may be about to begin.
-            (Heed::All, _) => self.is_busy(),
-        };
-        let more = u64::try_from(head.body).unwrap_or(u64::MAX);
-        if pass && let Copy::In { bytes } = &mut self.copy {
-            *bytes = bytes.saturating_add(more);
-            self.tally.received = self.tally.received.saturating_add(more);
-            if let Some(limit) = terms.judge.policy.limits().copy_in_bytes.filter(|limit| *bytes > *limit) {
-                let report = Report::error("PS004", format!("COPY stopped by policy: more than {limit} bytes"));
-                self.refuse_copy(Box::new(report), out);
-                pass = false;
+    /// CopyData is not held whole: it goes on as it comes, or is dropped as it comes. False where it waits.
+    fn copy_data(&mut self, terms: &Terms, head: Head, taken: &mut usize, out: &mut Output) -> bool {
+        let takes = self.heed == Heed::All && self.copy == Copy::In;
+        if self.heed == Heed::All && !takes && self.is_busy() {
+            // A COPY may be about to begin, and its data is counted as what it is: whether it does is asked first.
+            if !self.expected.ready_is_due() {
+                out.to_upstream.make(|bytes| write::message(bytes, tag::FLUSH, |_| ()));
             }
-        } else if pass {
-            self.expected.push_data(more);
+            self.awaits = Awaited::Answer;
+            return false;
         }
-        self.from_client = if pass { Remainder::Pass(head.total()) } else { Remainder::Drop(head.total()) };
+        // Outside a COPY the server ignores it.
+        if !takes || !self.copy_may_pass(terms, head.body, out) {
+            self.from_client = Remainder::Drop(head.total());
+            return true;
+        }
+        self.tally.received = self.tally.received.saturating_add(u64::try_from(head.body).unwrap_or(u64::MAX));
+        let end = taken.saturating_add(frame::HEAD);
+        out.to_upstream.pass(*taken..end);
+        *taken = end;
+        self.from_client = Remainder::Pass(head.body);
+        true
     }
 
     /// Whether the message names what SQL in flight may give to something else.
@@ -130,7 +142,7 @@ impl Linked {
 
     /// Whether SQL in flight may give names to other things. Nothing more is answered before the end of a COPY's data.
     pub(super) fn sql_names_are_unsure(&self) -> bool {
-        self.expected.changes_names() && !matches!(self.copy, Copy::In { .. })
+        self.expected.changes_names() && !matches!(self.copy, Copy::In)
     }
 
     /// Whether what the message names is not certain yet: something sent about it earlier may still fail, and this message would be
@@ -180,7 +192,7 @@ impl Linked {
             (Heed::NoCopyData, _) => self.heed = Heed::All,
             (Heed::All, _) => {}
         }
-        let takes_data = matches!(self.copy, Copy::In { .. });
+        let takes_data = self.copy == Copy::In;
         match message {
             Frontend::CopyDone | Frontend::CopyFail(_) if takes_data => {
                 self.copy = Copy::InEnded;

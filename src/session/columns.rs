@@ -8,6 +8,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::asking::Message;
+use super::limits::Run;
 use super::names::Remake;
 use super::recording::{Given, Noted, Text};
 use super::settings::Paths;
@@ -87,6 +88,7 @@ pub struct Portal {
     /// A cursor that outlives its transaction.
     pub holds: bool,
     pub noted: Noted,
+    pub run: Rc<Run>,
     /// It was run before.
     pub begun: Cell<bool>,
     /// SQL may have given its name to another one.
@@ -112,8 +114,10 @@ impl Statement {
 
 impl Portal {
     pub fn plain(statement: Option<Rc<Statement>>, text: &Text, given: Given) -> Self {
+        let whole = statement.as_ref().map(|statement| Arc::clone(&statement.facts)).unwrap_or_default();
         Self {
-            whole: statement.as_ref().map(|statement| Arc::clone(&statement.facts)).unwrap_or_default(),
+            run: Run::unknown(&whole),
+            whole,
             statement,
             text: text.clone(),
             formats: ResultFormats::All(0),

@@ -39,7 +39,7 @@ impl Linked {
             Inquiry::Learned(learned) => (Some(learned), None),
             Inquiry::Granted(grant, grounds) => {
                 let learned = Learned { estimate: grounds.estimate };
-                return Course::Pass(Passage { permit: grant.permit(), grounds: Some(grounds), grant: Some(grant), learned });
+                return Course::Pass(Passage { permit: grant.permit(), grounds: Some(grounds), grant: Some(grant), learned, before: None });
             }
             Inquiry::Refused { report, hold, grounds } => return Course::Refuse(Refusal { report, grounds, hold }),
             open @ (Inquiry::Learning | Inquiry::Fetching | Inquiry::Petitioned(_) | Inquiry::Waiting { .. }) => {
@@ -56,7 +56,7 @@ impl Linked {
         };
         match terms.judge.judge(&placed(facts, &paths), &circumstances) {
             Ruling::Allow(permit, grounds) => {
-                Course::Pass(Passage { permit, grounds: Some(grounds), grant: None, learned: learned.unwrap_or_default() })
+                Course::Pass(Passage { permit, grounds: Some(grounds), grant: None, learned: learned.unwrap_or_default(), before })
             }
             Ruling::Deny(grounds) => Course::Refuse(Refusal { report: Box::new(denied(&grounds)), grounds: Some(grounds), hold: None }),
             Ruling::Learn(need) => {
@@ -69,7 +69,7 @@ impl Linked {
                 Course::Refuse(Refusal { report: Box::new(unknown("26000", "prepared statement")), grounds: Some(grounds), hold: None })
             }
             Ruling::Hold(grounds) => {
-                if let Copy::In { .. } = self.copy {
+                if let Copy::In = self.copy {
                     // It will end the connection: the server is told as well, and not by what is held.
                     return Course::Refuse(Refusal::plain(Report::error("08P01", "a statement came before the end of the data of a COPY")));
                 }
@@ -97,14 +97,14 @@ impl Linked {
         }
         if let Some(grant) = portal.and_then(|portal| portal.grant.as_ref()) {
             let learned = Learned::default();
-            return Course::Pass(Passage { permit: grant.permit(), grounds: None, grant: None, learned });
+            return Course::Pass(Passage { permit: grant.permit(), grounds: None, grant: None, learned, before: None });
         }
         let learned = portal.map(|portal| portal.learned.clone()).unwrap_or_default();
         let paths = portal.map(|portal| std::rc::Rc::clone(&portal.paths)).unwrap_or_default();
         let circumstances =
             Circumstances { paths: &paths, open_work: self.has_open_work(), temporary: self.settings.temporary(), learned: Some(&learned) };
         match terms.judge.judge(&placed(facts, &paths), &circumstances) {
-            Ruling::Allow(permit, grounds) => Course::Pass(Passage { permit, grounds: Some(grounds), grant: None, learned }),
+            Ruling::Allow(permit, grounds) => Course::Pass(Passage { permit, grounds: Some(grounds), grant: None, learned, before: None }),
             Ruling::Learn(_) => Course::Refuse(Refusal::plain(changed())),
             Ruling::Hold(grounds) if facts.opaque == Some(Opaque::Prepared) => {
                 Course::Refuse(Refusal { report: Box::new(unknown("34000", "portal")), grounds: Some(grounds), hold: None })
@@ -119,7 +119,7 @@ impl Linked {
 
     /// Before people are asked it must be certain what is open and that this message is not skipped, and nothing may be locked only because
     /// something was prepared: such an implicit transaction is ended by a Sync of our own. True while answers are awaited.
-    fn settle_first(&mut self, out: &mut Output) -> bool {
+    pub(super) fn settle_first(&mut self, out: &mut Output) -> bool {
         let only_prepared = self.prepared && !self.executed && !self.bound;
         if self.is_busy() {
             self.settle_in_flight(out);
@@ -136,7 +136,7 @@ impl Linked {
     /// A query is to be refused. What stands before it may fail, and then the server skips the query: that has to be known first. True while
     /// answers are awaited.
     pub(super) fn settle_refusal(&mut self, out: &mut Output) -> bool {
-        let begun = self.is_busy() && !matches!(self.copy, Copy::In { .. });
+        let begun = self.is_busy() && !matches!(self.copy, Copy::In);
         if begun {
             self.settle_in_flight(out);
         }
@@ -201,6 +201,10 @@ impl Linked {
                     self.reserved.add(grant.hold(), grounds.effects, &facts);
                 }
                 Inquiry::Granted(grant, grounds)
+            }
+            Reply::Nothing => {
+                self.unraised = true;
+                Inquiry::None
             }
             Reply::Refused(report) => Inquiry::Refused { report: Box::new(report), hold: None, grounds: Some(grounds) },
             Reply::Waiting(waiting) => {

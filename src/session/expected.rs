@@ -7,6 +7,7 @@ use crate::wire::report::Report;
 
 use super::columns::{Portal, Statement};
 use super::consequences::Work;
+use super::limits::Run;
 use super::names::Segment;
 use super::recording::Execution;
 
@@ -35,6 +36,7 @@ pub enum Expected {
         refusal: Option<Box<Report>>,
         execution: Execution,
         work: Work,
+        run: Rc<Run>,
     },
     CloseStatement {
         name: Box<[u8]>,
@@ -50,13 +52,12 @@ pub enum Expected {
         refusal: Option<Box<Report>>,
         execution: Execution,
         work: Work,
+        run: Rc<Run>,
     },
     /// A statement of pgsluice's own, up to its ReadyForQuery; nothing of it is shown.
     Own,
     /// CopyDone or CopyFail sent before it was known whether a COPY runs. Nothing answers it.
     CopyEnd,
-    /// So many bytes of CopyData sent before that was known. Nothing answers them either.
-    CopyData(u64),
     /// The Describe of a statement that does not exist: its error, made by the server, carries this text.
     Refused(Box<Report>),
     /// An answer made here, due once everything before it was answered.
@@ -86,6 +87,11 @@ impl Expected {
             return Some(report);
         }
         None
+    }
+
+    /// The run that it is, or goes on with.
+    pub fn run(&self) -> Option<&Rc<Run>> {
+        if let Self::Execute { run, .. } | Self::Query { run, .. } = self { Some(run) } else { None }
     }
 
     /// Whether a ReadyForQuery ends it.
@@ -169,26 +175,14 @@ impl Queue {
         Some(item)
     }
 
-    /// CopyData is sent although no COPY runs yet.
-    pub fn push_data(&mut self, bytes: u64) {
-        if let Some(Expected::CopyData(before)) = self.items.back_mut() {
-            *before = before.saturating_add(bytes);
-        } else {
-            self.push(Expected::CopyData(bytes));
-        }
-    }
-
     /// The server stands in COPY … FROM STDIN for the head and reads what comes next in that light: Sync is ignored up to the
-    /// client's end of data. Takes those Syncs and the data out.
+    /// client's end of data. Takes those Syncs out.
     pub fn copy_in_begins(&mut self) -> Ahead {
         let mut ahead = Ahead::default();
         // Anything else before the end of the data makes the server end the connection.
         self.items.retain(|item| {
             if ahead.ended {
                 return true;
-            } else if let Expected::CopyData(bytes) = item {
-                ahead.bytes = ahead.bytes.saturating_add(*bytes);
-                return false;
             }
             let (sync, end) = (matches!(item, Expected::Sync { .. }), matches!(item, Expected::CopyEnd));
             ahead.syncs = ahead.syncs.saturating_add(u32::from(sync));
@@ -205,8 +199,6 @@ impl Queue {
 pub struct Ahead {
     /// Syncs that the server ignores.
     pub syncs: u32,
-    /// Bytes of data.
-    pub bytes: u64,
     /// The end of the data is sent.
     pub ended: bool,
 }

@@ -15,6 +15,7 @@ use super::asking::{Inquiry, Message};
 use super::belt::Lifted;
 use super::columns::{Columns, Knowledge, Portal, Statement};
 use super::expected::{Expected, Queue};
+use super::limits::{Counting, Halt};
 use super::names::{Names, Remake};
 use super::output::Output;
 use super::recording::{Account, Circumstances, Tally, code_word, outcome_of};
@@ -22,6 +23,7 @@ use super::reserved::Reserved;
 use super::settings::Settings;
 use super::{LinkReport, Parameters, Terms};
 use crate::gate::Grant;
+use crate::gate::budget::Lease;
 
 /// The linked state. Fields are for this module, `client` and `upstream` only.
 #[derive(Debug)]
@@ -74,6 +76,14 @@ pub struct Linked {
     /// What the agent says it is working on.
     pub(super) task: Option<Box<str>>,
     pub(super) lifted: Lifted,
+    /// Charged in this step and not used yet.
+    pub(super) lease: Lease,
+    pub(super) counting: Counting,
+    pub(super) halt: Option<Halt>,
+    /// The desk was asked for an approval to go over a limit, and has none for the client's next message.
+    pub(super) unraised: bool,
+    /// A cancel of ours is on its way: what is sent now could be what it hits.
+    pub(super) stopping: bool,
     /// What the host last said the time is.
     pub(super) now: Instant,
 }
@@ -117,9 +127,7 @@ pub enum Heed {
 pub enum Copy {
     None,
     /// The server takes data; the client has not ended it.
-    In {
-        bytes: u64,
-    },
+    In,
     /// The client sent the end of its data.
     InEnded,
     Out,
@@ -164,6 +172,11 @@ impl Linked {
             task: terms.manner.task.clone(),
             lifted: Lifted::No,
             tainted: false,
+            lease: Lease::NONE,
+            counting: Counting::default(),
+            halt: None,
+            unraised: false,
+            stopping: false,
             now,
         }
     }
@@ -181,7 +194,7 @@ impl Linked {
     }
 
     pub fn takes_client_bytes(&self) -> bool {
-        !self.leaving && self.awaits == Awaited::Nothing && !self.inquiry.is_open() && !self.expected.is_full()
+        !self.leaving && self.awaits == Awaited::Nothing && !self.inquiry.is_open() && !self.is_stopping() && !self.expected.is_full()
     }
 
     pub fn left_of_client_message(&self) -> usize {
@@ -260,7 +273,7 @@ impl Linked {
     }
 
     /// Stops the COPY that takes data now: the server makes the error, the rest of the data is dropped.
-    pub(super) fn refuse_copy(&mut self, report: Box<Report>, out: &mut Output) {
+    pub(super) fn refuse_copy(&mut self, out: &mut Output) {
         out.to_upstream.make(|bytes| {
             write::message(bytes, tag::COPY_FAIL, |body| {
                 body.string(b"stopped by policy");
@@ -268,17 +281,16 @@ impl Linked {
         });
         self.heed = Heed::NoCopyData;
         self.copy = Copy::InEnded;
-        if let Some(Expected::Execute { refusal, .. } | Expected::Query { refusal, .. }) = self.expected.head_mut() {
-            *refusal = Some(report);
-        }
     }
 
     /// Gives the answers made here whose turn has come, and forgets what nothing answers.
     pub(super) fn settle(&mut self, out: &mut Output) {
         loop {
             match self.expected.head() {
+                // Who was told of an error is told nothing more up to its Sync.
+                Some(Expected::Local(_)) if self.halt.is_some() => {}
                 Some(Expected::Local(answer)) => out.to_client.make(|bytes| bytes.extend_from_slice(answer)),
-                Some(Expected::CopyEnd | Expected::CopyData(_)) => {}
+                Some(Expected::CopyEnd) => {}
                 _ => return,
             }
             self.expected.pop();
@@ -330,7 +342,6 @@ impl Linked {
             | Expected::Sync { .. }
             | Expected::Own
             | Expected::CopyEnd
-            | Expected::CopyData(_)
             | Expected::Refused(_)
             | Expected::Local(_) => return None,
         };
@@ -389,7 +400,6 @@ impl Linked {
             | Expected::Query { .. }
             | Expected::Own
             | Expected::CopyEnd
-            | Expected::CopyData(_)
             | Expected::Refused(_)
             | Expected::Local(_) => {}
         }
@@ -466,7 +476,7 @@ impl super::expected::About {
     }
 }
 
-fn describe_reserved(reserved: &[u8], out: &mut Output) {
+pub(super) fn describe_reserved(reserved: &[u8], out: &mut Output) {
     out.to_upstream.make(|bytes| {
         write::message(bytes, tag::DESCRIBE, |body| {
             body.byte(b'S').string(reserved);

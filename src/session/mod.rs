@@ -10,6 +10,7 @@ mod consequences;
 mod deciding;
 mod expected;
 mod leaving;
+mod limits;
 mod linked;
 mod names;
 pub mod output;
@@ -27,6 +28,7 @@ use std::time::{Duration, Instant};
 
 use crate::audit::event::{Way, Word};
 use crate::gate::Judge;
+use crate::gate::budget::{Bounds, Purse};
 use crate::gate::judge::Learned;
 use crate::wire::backend::{TransactionStatus, tag};
 use crate::wire::frame;
@@ -62,6 +64,8 @@ pub struct Terms {
     /// Why nothing can be recorded now: then nothing is sent that a server would look at.
     pub unrecordable: Option<Report>,
     pub manner: Manner,
+    /// What the agent took, in all its sessions.
+    pub purse: Arc<Purse>,
 }
 
 /// How this client came, and what it is held to besides rules.
@@ -76,6 +80,11 @@ pub struct Manner {
 }
 
 impl Terms {
+    /// The limits in force.
+    fn bounds(&self) -> Bounds {
+        Bounds { limits: self.judge.policy.limits(), allowance: self.judge.policy.allowance() }
+    }
+
     /// Notes that a statement was not sent. Where that cannot be recorded it is counted at least.
     fn note_refusal(&self, account: &Account, text: &Text, circumstances: Circumstances, report: &Report, out: &mut Output) {
         if self.unrecordable.is_some() {
@@ -167,7 +176,7 @@ impl Session {
     pub fn answered(&mut self, reply: Reply, now: Instant, out: &mut Output) {
         self.tick(now);
         if let Stage::Linked(linked) = &mut self.stage {
-            linked.answered(reply, &self.terms, self.draining, out);
+            if linked.awaits_ticket() { linked.ticket_answered(reply) } else { linked.answered(reply, &self.terms, self.draining, out) }
         }
         self.after(now, out);
     }
@@ -176,6 +185,14 @@ impl Session {
     pub fn fetched(&mut self, found: Result<Message, Report>, now: Instant, out: &mut Output) {
         if let Stage::Linked(linked) = &mut self.stage {
             linked.fetched(found);
+        }
+        self.after(now, out);
+    }
+
+    /// The cancel that `Demand::Stop` asked for has reached the server, or never will.
+    pub fn stopped(&mut self, now: Instant, out: &mut Output) {
+        if let Stage::Linked(linked) = &mut self.stage {
+            linked.stopped();
         }
         self.after(now, out);
     }
@@ -195,7 +212,7 @@ impl Session {
 
     /// Whether what the host was asked is still of use.
     pub fn awaits_host(&self) -> bool {
-        matches!(&self.stage, Stage::Linked(linked) if linked.inquiry.is_open())
+        matches!(&self.stage, Stage::Linked(linked) if linked.inquiry.is_open() || linked.awaits_ticket())
     }
 
     /// Nothing more happens in it.
@@ -468,7 +485,8 @@ impl Session {
         if self.is_open() { self.terms.timeouts.idle_in_transaction } else { self.terms.timeouts.idle }
     }
 
-    fn is_open(&self) -> bool {
+    /// Whether a transaction is open, or may be.
+    pub fn is_open(&self) -> bool {
         matches!(&self.stage, Stage::Linked(linked) if linked.has_open_work())
     }
 
@@ -553,8 +571,8 @@ impl Unlinked {
 /// What the record says of a message that was refused without a link. Without one nothing was prepared, so the others name nothing.
 fn refused_text(terms: &Terms, message: Frontend<'_>) -> Option<(Text, Way)> {
     match message {
-        Frontend::Query(sql) => Some((terms.recorder.read(sql), Way::Query)),
-        Frontend::Parse(parse) => Some((terms.recorder.read(parse.sql), Way::Parse)),
+        Frontend::Query(sql) => Some((terms.recorder.read(sql, &terms.judge.read(sql)), Way::Query)),
+        Frontend::Parse(parse) => Some((terms.recorder.read(parse.sql, &terms.judge.read(parse.sql)), Way::Parse)),
         Frontend::FunctionCall => Some((terms.recorder.made_in_sql("a function call", b""), Way::FunctionCall)),
         Frontend::Bind(_)
         | Frontend::Describe(_)

@@ -119,6 +119,8 @@ pub enum Demand {
     Link,
     /// Send a CancelRequest for what the link is running.
     Cancel,
+    /// The same for a run that went over a limit; `Session::stopped` says that the server has taken the request.
+    Stop,
     /// Find something out; `Session::learned` answers.
     Learn(Need, Message),
     /// Ask the desk for the message of a hold; `Session::fetched` answers.

@@ -1,7 +1,7 @@
 //! What is noted about statements: which text, which parameters, how it went. It keeps no text but the shape's, and no value.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,6 +11,7 @@ use crate::audit::seal::{Original, Parameter};
 use crate::audit::{Digest, Digester, Event, Note, Shape};
 use crate::gate::Grounds;
 use crate::gate::hold::HoldId;
+use crate::sql::facts::Facts;
 use crate::sql::{shape, tags};
 
 use super::output::Output;
@@ -46,48 +47,68 @@ impl Recorder {
         Self { digester, originals, known: RefCell::default(), scratch: RefCell::default() }
     }
 
-    pub fn read(&self, sql: &[u8]) -> Text {
+    /// `facts` are those of the text.
+    pub fn read(&self, sql: &[u8], facts: &Facts) -> Text {
+        self.meet(sql, facts).0
+    }
+
+    /// A text, and whether its shape was met before.
+    pub fn meet(&self, sql: &[u8], facts: &Facts) -> (Text, bool) {
         let mut tags = Vec::new();
         tags::read(sql, |name, value| tags.push(Tag { name: name.to_owned(), value: tags::screened(value).into_owned() }));
-        let shape = self.shape(sql);
-        Text {
+        let (shape, met) = self.shape(sql, facts);
+        let text = Text {
             shape,
             digest: self.digester.digest(sql),
             length: u32::try_from(sql.len()).unwrap_or(u32::MAX),
             tags: (!tags.is_empty()).then(|| tags.into()),
             original: self.originals.then(|| Rc::new(Zeroizing::new(sql.to_vec()))),
-        }
+        };
+        (text, met)
     }
 
     /// A text that went to the server inside another statement, and is known by the name it has there.
     pub fn made_in_sql(&self, what: &'static str, name: &[u8]) -> Text {
         self.scratch.replace(format!("({what} made in SQL)"));
-        Text { shape: self.remembered(), digest: self.digester.digest(name), length: 0, tags: None, original: None }
+        Text { shape: self.remembered(None).0, digest: self.digester.digest(name), length: 0, tags: None, original: None }
     }
 
-    fn shape(&self, sql: &[u8]) -> Arc<Shape> {
+    /// A text of which the record says only that it came.
+    pub fn unread(&self, sql: &[u8]) -> Text {
+        self.scratch.replace("(one shape too many)".to_owned());
+        let length = u32::try_from(sql.len()).unwrap_or(u32::MAX);
+        Text { shape: self.remembered(None).0, digest: self.digester.digest(sql), length, tags: None, original: None }
+    }
+
+    /// The next text of this shape is the first one again.
+    pub fn forget(&self, text: &Text) {
+        self.known.borrow_mut().remove(&text.shape.text);
+    }
+
+    fn shape(&self, sql: &[u8], facts: &Facts) -> (Arc<Shape>, bool) {
         let mut scratch = self.scratch.borrow_mut();
         scratch.clear();
         shape::write(sql, &mut scratch);
         drop(scratch);
-        self.remembered()
+        self.remembered(Some(facts))
     }
 
-    /// The shape whose text is in the scratch.
-    fn remembered(&self) -> Arc<Shape> {
+    /// The shape whose text is in the scratch, and whether it was known; its facts are looked at where it is met for the first time.
+    fn remembered(&self, facts: Option<&Facts>) -> (Arc<Shape>, bool) {
         let scratch = self.scratch.borrow();
         let mut known = self.known.borrow_mut();
         if let Some(shape) = known.get(scratch.as_str()) {
-            return Arc::clone(shape);
+            return (Arc::clone(shape), true);
         }
         let text: Box<str> = scratch.as_str().into();
-        let shape = Arc::new(Shape { digest: self.digester.digest(text.as_bytes()), text: text.clone() });
+        let shape =
+            Arc::new(Shape { digest: self.digester.digest(text.as_bytes()), text: text.clone(), relations: relations(facts, &text) });
         // Who sends ever new shapes gains nothing from their being remembered.
         if known.len() >= SHAPES {
             known.clear();
         }
         known.insert(text, Arc::clone(&shape));
-        shape
+        (shape, false)
     }
 
     /// A text given the parameters of a Bind.
@@ -105,6 +126,25 @@ impl Recorder {
         let digest = self.digester.with_parameters(text.digest, [bind.parameter_formats.bytes(), bind.parameters.bytes()]);
         Given { digest, parameters, original }
     }
+}
+
+/// Relations of one shape that are noted: more than any statement that people wrote.
+const RELATIONS: usize = 256;
+
+/// What a shape's statements name. What its text does not show, for it may be a value in the wrong quotes, is not told here either.
+fn relations(facts: Option<&Facts>, shape: &str) -> Box<[Box<str>]> {
+    let shape = shape.to_ascii_lowercase();
+    let shown = |name: &str| shape.contains(&name.to_ascii_lowercase());
+    let all = facts.into_iter().flat_map(|facts| &facts.statements).flat_map(|statement| &statement.relations);
+    let named = all.filter(|relation| shown(&relation.name) && relation.schema.as_deref().is_none_or(shown));
+    let names: BTreeSet<Box<str>> = named
+        .map(|relation| match &relation.schema {
+            Some(schema) => format!("{schema}.{}", relation.name).into(),
+            None => relation.name.clone(),
+        })
+        .take(RELATIONS)
+        .collect();
+    names.into_iter().collect()
 }
 
 /// Under which number something was noted, if it was yet.

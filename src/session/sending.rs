@@ -17,13 +17,14 @@ use crate::wire::report::Report;
 use crate::wire::write;
 
 use super::Terms;
-use super::asking::{Course, Inquiry, Message, Parameters, Passage, Petition, Refusal};
+use super::asking::{Course, Inquiry, Message, Parameters, Passage, Petition, Purpose, Refusal};
 use super::belt::{self, Lifted};
 use super::client::{PORTALS, STATEMENTS};
 use super::columns::{Knowledge, Portal, ResultFormats, Statement};
 use super::consequences::{Whole, Work};
 use super::deciding::lifts;
 use super::expected::{About, Expected, Shown};
+use super::limits::Run;
 use super::linked::{Linked, Made, Unnoted, named, send_describe_portal};
 use super::names::significant;
 use super::output::{Demand, Output};
@@ -32,11 +33,11 @@ use super::stored;
 use super::task::{self, About as Task, Claim};
 
 /// A statement that is to be decided.
-struct Subject<'a> {
-    text: &'a Text,
-    way: Way,
-    given: Given,
-    whole: &'a Whole,
+pub(super) struct Subject<'a> {
+    pub text: &'a Text,
+    pub way: Way,
+    pub given: Given,
+    pub whole: &'a Whole,
 }
 
 impl Linked {
@@ -47,8 +48,16 @@ impl Linked {
         }
         let stored = self.stored.clone();
         let sql = stored.as_ref().map_or(sent, |message| message.sql());
-        let text = terms.recorder.read(sql);
         let facts = terms.judge.read(sql);
+        let text = match self.recordable_text(terms, sql, &facts) {
+            Ok(text) => text,
+            Err(_) if self.settle_refusal(out) => return false,
+            Err((text, report)) => {
+                self.note_refusal(terms, &text, Way::Query, text.plain(), &report, out);
+                self.refuse_query(report, &terms.reserved, out);
+                return true;
+            }
+        };
         if runs_by_name(&facts) && self.sql_names_are_unsure() {
             self.settle_in_flight(out);
             return false;
@@ -71,12 +80,15 @@ impl Linked {
         let bind = bound.as_ref().and_then(|(types, bind)| Some((*types, read_bind(bind)?)));
         let given = bind.map_or_else(|| text.plain(), |(_, bind)| terms.recorder.given(&text, &bind));
         let whole = self.whole(&facts);
+        let message = || stored.as_deref().cloned().unwrap_or_else(|| Message::Query(Zeroizing::new(sql.to_vec())));
         let course = if self.lifted == Lifted::Running {
             Course::Refuse(Refusal::plain(belt::alone()))
         } else {
-            let subject = Subject { text: &text, way: Way::Query, given: given.clone(), whole: &whole };
-            let message = || stored.as_deref().cloned().unwrap_or_else(|| Message::Query(Zeroizing::new(sql.to_vec())));
-            self.decide(terms, &whole.facts, message, |this, message, grounds| this.petition(subject, message, grounds), out)
+            let subject = || Subject { text: &text, way: Way::Query, given: given.clone(), whole: &whole };
+            let course =
+                self.decide(terms, &whole.facts, message, |this, message, grounds| this.petition(subject(), message, grounds), out);
+            let petition = |this: &Self, grounds| this.petition(subject(), message(), grounds);
+            self.within_budget(terms, &whole.facts, (&text, &given), course, petition, out)
         };
         match course {
             Course::Pass(passage) => {
@@ -85,6 +97,8 @@ impl Linked {
                 let hold = grant.as_ref().map(Grant::hold);
                 self.lift_where_needed(terms, grounds.as_deref(), hold, Lifted::Ending, out);
                 self.sent(&whole.facts, grounds.as_deref(), sql, hold.is_some());
+                let way = (Way::Query, &given);
+                let run = Run::new(&whole.facts, grounds.as_ref(), grant.as_ref(), terms, &text, way, (sql.len(), message));
                 let circumstances = Circumstances { grounds, hold, ..self.circumstances(Way::Query, given) };
                 let execution = self.account.begun(&text, circumstances, self.now, out);
                 let work = Work::new(Arc::clone(&facts), || source(&facts, sql, &text));
@@ -94,7 +108,7 @@ impl Linked {
                         out.to_upstream
                             .make_permitted(permit, |bytes| write_bound(bytes, sql, types, bound.as_ref().map(|(_, bind)| bind)));
                         let portal = self.expect_bound(&facts, sql, types, &text, bind, grant);
-                        self.expected.push(Expected::Execute { portal: Some(portal), refusal: None, execution, work });
+                        self.expected.push(Expected::Execute { portal: Some(portal), refusal: None, execution, work, run });
                         self.expected.push(Expected::Sync { shown: true });
                         self.segment_ended();
                         return true;
@@ -105,7 +119,7 @@ impl Linked {
                         });
                     }),
                 }
-                self.expected.push(Expected::Query { refusal: None, execution, work });
+                self.expected.push(Expected::Query { refusal: None, execution, work, run });
                 self.segment_ended();
             }
             Course::Refuse(Refusal { report, grounds, hold }) if self.settle_refusal(out) => {
@@ -168,7 +182,8 @@ impl Linked {
                 body.string(b"");
             });
         });
-        self.expected.push(Expected::Query { refusal: None, execution, work: Work::standing_for(claim.command) });
+        let work = Work::standing_for(claim.command);
+        self.expected.push(Expected::Query { refusal: None, execution, work, run: Run::unknown(&Arc::default()) });
         self.task = claim.task;
         self.segment_ended();
     }
@@ -181,7 +196,7 @@ impl Linked {
     }
 
     /// What the desk is asked about a statement.
-    fn petition(&self, subject: Subject<'_>, message: Message, grounds: Arc<Grounds>) -> Petition {
+    pub(super) fn petition(&self, subject: Subject<'_>, message: Message, grounds: Arc<Grounds>) -> Petition {
         let Subject { text, way, given, whole } = subject;
         let sent = given.digest;
         let circumstances = Circumstances { grounds: Some(Arc::clone(&grounds)), ..self.circumstances(way, given) };
@@ -202,6 +217,7 @@ impl Linked {
             open_work: self.has_open_work() || self.bound,
             awaited: None,
             over: None,
+            purpose: Purpose::Run,
             statement: self.account.held(text, &circumstances),
             sent,
             grounds,
@@ -236,8 +252,15 @@ impl Linked {
         }
         let stored = self.stored.clone();
         let sql = stored.as_ref().map_or(parse.sql, |message| message.sql());
-        let text = terms.recorder.read(sql);
         let facts = terms.judge.read(sql);
+        let text = match self.recordable_text(terms, sql, &facts) {
+            Ok(text) => text,
+            Err((text, report)) => {
+                self.note_refusal(terms, &text, Way::Parse, text.plain(), &report, out);
+                self.refuse_extended(report, &terms.reserved, out);
+                return true;
+            }
+        };
         let about = task::about(&facts);
         let refusal = if let Inquiry::Refused { report, .. } = std::mem::take(&mut self.inquiry) {
             Some(*report)
@@ -304,19 +327,25 @@ impl Linked {
             self.bound(bind, Portal { paths, ..Portal::plain(statement.clone(), text, given) });
             return true;
         } else {
-            let subject = Subject { text, way: Way::Bind, given: given.clone(), whole: &whole };
+            let subject = || Subject { text, way: Way::Bind, given: given.clone(), whole: &whole };
             let message = || bound_message(statement.as_deref(), &bind);
-            self.decide(terms, &whole.facts, message, |this, message, grounds| this.petition(subject, message, grounds), out)
+            let course =
+                self.decide(terms, &whole.facts, message, |this, message, grounds| this.petition(subject(), message, grounds), out);
+            let petition = |this: &Self, grounds| this.petition(subject(), message(), grounds);
+            self.within_budget(terms, &whole.facts, (text, &given), course, petition, out)
         };
         match course {
             Course::Pass(passage) => {
                 self.ran(&whole.facts, Some(&passage));
-                let Passage { permit, grant, learned, grounds } = passage;
+                let Passage { permit, grant, learned, grounds, .. } = passage;
                 let hold = grant.as_ref().map(Grant::hold);
                 self.lift_where_needed(terms, grounds.as_deref(), hold, Lifted::Running, out);
+                let message = || bound_message(statement.as_deref(), &bind);
+                let length = range.len().saturating_add(statement.as_ref().map_or(0, |statement| statement.sql.len()));
                 out.to_upstream.pass_permitted(permit, range);
+                let run = Run::new(&whole.facts, grounds.as_ref(), grant.as_ref(), terms, text, (Way::Bind, &given), (length, message));
                 let text = text.clone();
-                self.bound(bind, Portal { grant, paths, learned, whole: whole.facts, ..Portal::plain(statement, &text, given) });
+                self.bound(bind, Portal { run, grant, paths, learned, whole: whole.facts, ..Portal::plain(statement, &text, given) });
             }
             Course::Refuse(refusal) => {
                 let report = self.note_decided(terms, text, Way::Bind, given, refusal, out);
@@ -351,7 +380,8 @@ impl Linked {
         if let Some(claim) = portal.as_ref().and_then(|portal| portal.statement.as_ref()?.claim.clone()) {
             let execution = self.note_execution(terms, portal.as_ref(), None, execute.portal, out);
             out.to_upstream.pass(range);
-            self.expected.push(Expected::Execute { portal, refusal: None, execution, work: Work::standing_for(claim.command) });
+            let work = Work::standing_for(claim.command);
+            self.expected.push(Expected::Execute { portal, refusal: None, execution, work, run: Run::unknown(&Arc::default()) });
             self.task = claim.task;
             self.executed = true;
             return true;
@@ -428,7 +458,8 @@ impl Linked {
             }
             Some(_) | None => Work::none(),
         };
-        self.expected.push(Expected::Execute { portal, refusal: None, execution, work });
+        let run = portal.as_ref().map_or_else(|| Run::unknown(&unknown_facts()), |portal| Rc::clone(&portal.run));
+        self.expected.push(Expected::Execute { portal, refusal: None, execution, work, run });
         self.executed = true;
     }
 }

@@ -7,12 +7,14 @@ use std::rc::Rc;
 use crate::audit::event::Outcome;
 use crate::wire::ProtocolError;
 use crate::wire::backend::{Backend, Fields, Notification, TransactionStatus, tag};
-use crate::wire::frame;
+use crate::wire::frame::{self, Caps, Head};
+use crate::wire::limits::ServerLimits;
 use crate::wire::write;
 
 use super::Terms;
 use super::columns::{Knowledge, columns};
 use super::expected::{Ahead, Expected, Shown};
+use super::limits::Counting;
 use super::linked::{Awaited, Copy, Heed, Linked, Remainder};
 use super::output::Output;
 use super::recording::{Tally, code_word};
@@ -21,39 +23,53 @@ const UNASKED: ProtocolError = ProtocolError("an answer that nothing asked for")
 
 impl Linked {
     pub fn upstream(&mut self, terms: &Terms, input: &[u8], taken: &mut usize, out: &mut Output) -> Result<(), ProtocolError> {
+        let result = self.answers(terms, input, taken, out);
+        self.settle_lease(terms);
+        result
+    }
+
+    fn answers(&mut self, terms: &Terms, input: &[u8], taken: &mut usize, out: &mut Output) -> Result<(), ProtocolError> {
+        let bounds = terms.bounds();
         loop {
             let rest = input.get(*taken..).unwrap_or_default();
-            if let Remainder::Pass(left) = self.from_upstream {
-                let now = left.min(rest.len());
+            if let Remainder::Pass(left) | Remainder::Drop(left) = self.from_upstream {
+                let (now, pass) = (left.min(rest.len()), matches!(self.from_upstream, Remainder::Pass(_)));
                 let end = taken.saturating_add(now);
-                out.to_client.pass(*taken..end);
+                if pass {
+                    out.to_client.pass(*taken..end);
+                }
                 *taken = end;
+                self.from_upstream = match left.saturating_sub(now) {
+                    0 => Remainder::None,
+                    more if pass => Remainder::Pass(more),
+                    more => Remainder::Drop(more),
+                };
                 if now < left {
-                    self.from_upstream = Remainder::Pass(left.saturating_sub(now));
                     return Ok(());
                 }
-                self.from_upstream = Remainder::None;
                 continue;
             }
-            let Some(head) = frame::head(rest, &terms.backend)? else { return Ok(()) };
+            let Some(head) = frame::head(rest, &RowsOfAnyLength(&terms.backend))? else { return Ok(()) };
             match head.tag {
                 // Rows are not held whole: they go on as they come.
                 tag::DATA_ROW => {
                     self.row_is_due()?;
-                    self.tally.rows = self.tally.rows.saturating_add(1);
-                    self.tally.bytes = self.tally.bytes.saturating_add(long(head.body));
-                    self.from_upstream = Remainder::Pass(head.total());
+                    let passes = self.row_may_pass(terms, &bounds, head.body, terms.backend.data_row, out);
+                    self.tally.rows = self.tally.rows.saturating_add(u64::from(passes));
+                    self.row(head, passes);
                     continue;
                 }
                 tag::COPY_DATA => {
                     if self.copy != Copy::Out {
                         return Err(UNASKED);
                     }
-                    self.tally.bytes = self.tally.bytes.saturating_add(long(head.body));
-                    self.from_upstream = Remainder::Pass(head.total());
+                    let passes = self.row_may_pass(terms, &bounds, head.body, terms.backend.copy_data, out);
+                    self.row(head, passes);
                     continue;
                 }
-                _ => {}
+                // What ends a run that was stopped is told with the ticket.
+                _ if self.awaits_ticket() => return Ok(()),
+                _ => self.counting.cells = None,
             }
             let Some(body) = rest.get(frame::HEAD..head.total()) else { return Ok(()) };
             let message = Backend::read(head.tag, body)?;
@@ -62,6 +78,13 @@ impl Linked {
             *taken = range.end;
             self.settle(out);
             self.heard();
+        }
+    }
+
+    fn row(&mut self, head: Head, passes: bool) {
+        self.from_upstream = if passes { Remainder::Pass(head.total()) } else { Remainder::Drop(head.total()) };
+        if passes {
+            self.tally.bytes = self.tally.bytes.saturating_add(long(head.body));
         }
     }
 
@@ -86,9 +109,12 @@ impl Linked {
                 false
             }
             (_, Backend::NotificationResponse(_)) => true,
-            (_, Backend::ErrorResponse(fields)) => return self.error(fields, range, out),
+            (_, Backend::ErrorResponse(fields)) => {
+                self.failed_over_value(terms, fields.get(b'C').unwrap_or_default());
+                return self.error(fields, range, out);
+            }
             (_, Backend::ReadyForQuery(status)) => self.ready(terms, status, out)?,
-            (Some(_), asked) => self.result(asked, out)?,
+            (Some(_), asked) => self.result(asked, out)? && self.halt.is_none(),
             (None, _) => return Err(UNASKED),
         };
         if shown {
@@ -148,7 +174,10 @@ impl Linked {
             // Up to its ReadyForQuery.
             (Expected::Own, _) => return Ok(false),
             (Expected::Execute { .. }, Backend::PortalSuspended) => self.result_ended(Outcome::Suspended, out),
-            (Expected::Execute { .. } | Expected::Query { .. }, Backend::CopyInResponse(_)) => self.copy_in(),
+            (Expected::Execute { .. } | Expected::Query { .. }, Backend::CopyInResponse(response)) => {
+                self.copy_counts(response.format != 0)?;
+                self.copy_in();
+            }
             (Expected::Execute { .. } | Expected::Query { .. }, Backend::CopyOutResponse(_)) => self.copy = Copy::Out,
             (Expected::Execute { .. } | Expected::Query { .. }, Backend::CopyDone) if self.copy == Copy::Out => self.copy = Copy::None,
             _ => return Err(UNASKED),
@@ -158,7 +187,12 @@ impl Linked {
 
     /// One command of the head is done; with Execute that is all of it.
     fn result_ended(&mut self, outcome: Outcome, out: &mut Output) {
-        self.note_end(outcome, None, out);
+        match self.say_halt(Some(outcome), out) {
+            Some(code) if self.expected.head().is_some_and(|head| head.refusal().is_some()) => {
+                self.note_end(Outcome::Stopped, Some(code), out);
+            }
+            Some(_) | None => self.note_end(outcome, None, out),
+        }
 
         if std::mem::replace(&mut self.copy, Copy::None) == Copy::InEnded {
             // The COPY went well, so the server ignored them.
@@ -167,14 +201,14 @@ impl Linked {
         if let Some(Expected::Execute { .. }) = self.expected.head() {
             self.expected.pop();
             self.tally = Tally::default();
+            self.counting = Counting::default();
         }
     }
 
     fn copy_in(&mut self) {
-        let Ahead { syncs, bytes, ended } = self.expected.copy_in_begins();
+        let Ahead { syncs, ended } = self.expected.copy_in_begins();
         self.doubtful_syncs = self.doubtful_syncs.saturating_add(syncs);
-        self.tally.received = self.tally.received.saturating_add(bytes);
-        self.copy = if ended { Copy::InEnded } else { Copy::In { bytes } };
+        self.copy = if ended { Copy::InEnded } else { Copy::In };
         // Nothing more is answered before its data: who waits for that is to be looked at again.
         if !ended {
             self.awaits = Awaited::Nothing;
@@ -195,9 +229,10 @@ impl Linked {
             return Ok(());
         }
         self.settings.failed();
-        match head.refusal() {
-            Some(report) => out.to_client.make(|bytes| report.write(bytes)),
-            None => out.to_client.pass(range),
+        match (&self.halt, head.refusal()) {
+            (Some(_), _) => drop(self.say_halt(None, out)),
+            (None, Some(report)) => out.to_client.make(|bytes| report.write(bytes)),
+            (None, None) => out.to_client.pass(range),
         }
         let failed = self.note_failure(code, out);
         let copy = std::mem::replace(&mut self.copy, Copy::None);
@@ -215,7 +250,7 @@ impl Linked {
             _ => self.skip_to_sync(failed, out),
         }
         // Data that is still to come is dropped up to its end, as the server would.
-        if self.heed == Heed::All && matches!(copy, Copy::In { .. }) {
+        if self.heed == Heed::All && copy == Copy::In {
             self.heed = Heed::NoCopyData;
         }
         Ok(())
@@ -229,6 +264,7 @@ impl Linked {
                     self.note_end(Outcome::Completed, None, out);
                 }
                 self.tally = Tally::default();
+                self.counting = Counting::default();
                 // A simple query drops the unnamed statement and uses the unnamed portal.
                 self.statements.forget_unnamed();
                 self.expected.pop();
@@ -256,6 +292,7 @@ impl Linked {
         };
         self.status = status;
         self.copy = Copy::None;
+        self.halt = None;
         self.described = None;
         let idle = status == TransactionStatus::Idle;
         self.settings.ready(idle, !self.is_busy());
@@ -265,6 +302,15 @@ impl Linked {
         }
         self.put_belt_on(terms, out);
         Ok(shown)
+    }
+}
+
+/// Rows are judged by their length later: one that is too long is an answer of the server all the same.
+struct RowsOfAnyLength<'a>(&'a ServerLimits);
+
+impl Caps for RowsOfAnyLength<'_> {
+    fn cap(&self, tag: u8) -> Option<usize> {
+        if matches!(tag, tag::DATA_ROW | tag::COPY_DATA) { Some(usize::MAX) } else { self.0.cap(tag) }
     }
 }
 

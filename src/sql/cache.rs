@@ -139,6 +139,17 @@ impl Cache {
     }
 }
 
+/// What the facts of a text are remembered by: the same for texts that differ in literals that no fact depends on.
+pub fn write_key(text: &[u8], value_dependent: bool, out: &mut Vec<u8>) {
+    let mut key = Vec::new();
+    if value_dependent || text.len() > key::LONGEST {
+        key::write_exact(text, &mut key);
+    } else {
+        key::write(text, &mut key);
+    }
+    out.append(&mut key);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -145,6 +145,16 @@ pub fn screened(value: &str) -> Cow<'_, str> {
     if passes(value) { value.into() } else { SCREENED.into() }
 }
 
+/// Digits in a name that nobody has: `worker-12` is one, and most passwords have more or other signs.
+const MOST_DIGITS: usize = 2;
+
+/// A name that nobody has, as far as it looks like one: a password in its place is not for the record.
+pub fn tried(name: &str) -> &str {
+    let ordinary = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-' | '.');
+    let like_a_name = name.chars().all(ordinary) && name.chars().filter(char::is_ascii_digit).count() <= MOST_DIGITS;
+    if like_a_name && screened(name) == name { name } else { SCREENED }
+}
+
 /// Digits count as a run across what people put between the digits of one number.
 fn has_run_of_digits(value: &str) -> bool {
     let mut run = 0_usize;
@@ -281,6 +291,16 @@ mod tests {
             for (name, value) in tags {
                 prop_assert!(name.len() <= LONGEST_NAME && value.len() <= LONGEST_VALUE);
             }
+        }
+    }
+
+    #[test]
+    fn a_password_typed_as_a_name_is_not_recorded() {
+        for name in ["postgres", "etl_nightly", "worker-12", "Admin"] {
+            assert_eq!(tried(name), name);
+        }
+        for secret in ["hunter2!", "Tr0ub4dor&3", "correct horse", "pa\u{1b}[2Jss", "4111111111111111", "x9k2m4", "ann@example.org"] {
+            assert_eq!(tried(secret), SCREENED, "{secret}");
         }
     }
 }

@@ -33,7 +33,11 @@ impl People {
         let open = holds.iter_mut().find(|(held, standing)| same(held) && matches!(standing.state, State::Waiting | State::Approved));
         let id = match open {
             Some((_, standing)) if standing.state == State::Approved => {
-                return Reply::Granted(standing.spend(0, petition.open_work, None).unwrap());
+                let grant = standing.spend(0, None).unwrap();
+                if !petition.open_work {
+                    standing.settle(true).unwrap();
+                }
+                return Reply::Granted(grant);
             }
             Some((_, standing)) => standing.id,
             None => {

@@ -122,6 +122,7 @@ fn serve<C: Counsel>(stream: std::net::TcpStream, links: Links<C>, policy: Polic
         recorder: Rc::new(Recorder::new(Digester::new(&[1; 32]), false)),
         session: scribe.session(),
         unrecordable: None,
+        purse: Arc::default(),
         manner: Manner { read_only, ..Manner::default() },
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -129,6 +129,7 @@ fn what_a_reset_does_not_undo_ends_the_link() {
     let stage = Stage::with(REUSE);
     for sql in [
         "select setseed(0.5)",
+        "select setseed(0.5); discard all",
         "select random()",
         "do 'begin end'",
         "create temp table kept()",

@@ -85,7 +85,7 @@ fn small_backup(house: &House, name: &str) -> Vec<u8> {
 fn a_backup_beside_a_writer_is_a_prefix_and_goes_on_in_a_new_epoch() {
     let house = House::new();
     let state = house.state();
-    let listener = ListenerRecord { address: "127.0.0.1".parse().unwrap(), port: 1, tls_required: false, database: None };
+    let listener = ListenerRecord { address: "127.0.0.1".parse().unwrap(), port: 1, tls_required: false, database: None, web: None };
     state.record_listener(&listener).unwrap();
     let journal = Journal::open(state.folder(), small()).unwrap();
     let keeper = Keeper::start(Ledger::open(&state).unwrap(), Arc::clone(&journal)).unwrap();

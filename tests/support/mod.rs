@@ -174,6 +174,8 @@ pub struct Proxy {
     folder: tempfile::TempDir,
     /// `127.0.0.1:PORT`.
     pub address: String,
+    /// Where people decide.
+    pub people: String,
     agent_url: String,
 }
 
@@ -193,13 +195,13 @@ impl Proxy {
     /// tests are about must not be held.
     pub fn start_with(upstream: &str, options: &[&str], agent: &[&str]) -> Self {
         let folder = tempfile::Builder::new().prefix("pgsluice-state-").tempdir().unwrap();
-        let (child, address) = Self::launch(folder.path(), upstream, options);
-        let mut proxy = Self { child, folder, address, agent_url: String::new() };
+        let (child, address, people) = Self::launch(folder.path(), upstream, options);
+        let mut proxy = Self { child, folder, address, people, agent_url: String::new() };
         proxy.agent_url = proxy.add_agent(agent);
         proxy
     }
 
-    fn launch(folder: &Path, upstream: &str, options: &[&str]) -> (Child, String) {
+    fn launch(folder: &Path, upstream: &str, options: &[&str]) -> (Child, String, String) {
         let allow_all = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/policy/good/allow-all.toml");
         let policy: &[&str] = if options.contains(&"--policy") { &[] } else { &["--policy", allow_all] };
         let mut child = Command::new(env!("CARGO_BIN_EXE_pgsluice"))
@@ -207,16 +209,23 @@ impl Proxy {
             .arg(folder.join("state"))
             .args(policy)
             .args(options)
+            // Many run at once on one machine.
+            .env("PGSLUICE_WEB_LISTEN", "127.0.0.1:0")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::create(folder.join("log")).unwrap())
             .spawn()
             .expect("pgsluice starts");
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut people = String::new();
         let address = loop {
             match lines.next() {
                 Some(line) => {
-                    if let Some(address) = line.unwrap().strip_prefix("listening on ") {
+                    let line = line.unwrap();
+                    if let Some(url) = line.strip_prefix("people decide at ") {
+                        url.clone_into(&mut people);
+                    }
+                    if let Some(address) = line.strip_prefix("listening on ") {
                         break address.trim().to_owned();
                     }
                 }
@@ -225,7 +234,7 @@ impl Proxy {
         };
         // What else it prints must not fill the pipe.
         std::thread::spawn(move || lines.for_each(drop));
-        (child, address)
+        (child, address, people)
     }
 
     /// SIGKILL; returns when it is gone.
@@ -235,7 +244,7 @@ impl Proxy {
 
     /// Another one on the same state, at another address.
     pub fn start_again(&mut self, upstream: &str, options: &[&str]) {
-        (self.child, self.address) = Self::launch(self.folder.path(), upstream, options);
+        (self.child, self.address, self.people) = Self::launch(self.folder.path(), upstream, options);
     }
 
     /// `arguments` are what follows `agent add`; gives the agent's URL, pointed at this proxy.

@@ -12,7 +12,9 @@ use std::borrow::Cow;
 use std::fmt;
 
 use minicbor::{Decode, Encode};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+
+use crate::gate::hold::HoldId;
 
 pub use keeping::*;
 pub use people::*;
@@ -164,6 +166,10 @@ events! {
     55 GrantEnded "grant-ended" with Words,
     56 Returned "returned",
     60 SealingKey "sealing-key",
+    70 PersonSignedIn "person-signed-in",
+    71 PersonDenied "person-sign-in-denied" with Words,
+    72 PersonSignedOut "person-signed-out",
+    73 HoldRead "hold-read",
 }
 
 /// What a person wrote, or what names something a person or an agent wrote.
@@ -180,6 +186,19 @@ impl fmt::Display for Kind {
             Some(word) => out.write_str(word),
             None => write!(out, "kind-{}", self.0),
         }
+    }
+}
+
+/// A hold's number as people know it.
+fn hold_id<S: Serializer>(number: &u64, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(&HoldId::of(*number))
+}
+
+#[allow(clippy::ref_option, reason = "serde asks for it so")]
+pub fn some_hold_id<S: Serializer>(number: &Option<u64>, to: S) -> Result<S::Ok, S::Error> {
+    match number {
+        Some(number) => hold_id(number, to),
+        None => to.serialize_none(),
     }
 }
 

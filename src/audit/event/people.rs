@@ -88,6 +88,7 @@ pub struct SignedOff {
 #[cbor(map)]
 pub struct Held {
     #[n(0)]
+    #[serde(serialize_with = "super::hold_id")]
     pub hold: u64,
     #[n(1)]
     pub statement: Statement,
@@ -126,6 +127,7 @@ pub enum Decision {
 #[cbor(map)]
 pub struct Decided {
     #[n(0)]
+    #[serde(serialize_with = "super::hold_id")]
     pub hold: u64,
     #[n(1)]
     pub decision: Decision,
@@ -136,7 +138,7 @@ pub struct Decided {
     /// Web, Slack, terminal, API.
     #[n(4)]
     pub through: Option<Word>,
-    /// It was for an agent of their own, in the single-person mode.
+    /// In the single-person mode, in which it may have been for an agent of their own.
     #[n(5)]
     pub single_person: Option<bool>,
     /// Until when an approval can be used, microseconds since 1970.
@@ -151,6 +153,7 @@ pub struct Decided {
 #[cbor(map)]
 pub struct Spent {
     #[n(0)]
+    #[serde(serialize_with = "super::hold_id")]
     pub hold: u64,
     #[n(1)]
     pub session: u64,
@@ -159,9 +162,6 @@ pub struct Spent {
     /// The standing grant it was spent from.
     #[n(3)]
     pub grant: Option<u64>,
-    /// In a transaction: a rollback may return it.
-    #[n(4)]
-    pub reserved: Option<bool>,
 }
 
 /// What an approval was used for was rolled back for certain: it can be used again.
@@ -169,6 +169,7 @@ pub struct Spent {
 #[cbor(map)]
 pub struct Returned {
     #[n(0)]
+    #[serde(serialize_with = "super::hold_id")]
     pub hold: u64,
 }
 
@@ -177,6 +178,7 @@ pub struct Returned {
 #[cbor(map)]
 pub struct Revealed {
     #[n(0)]
+    #[serde(serialize_with = "super::hold_id")]
     pub hold: u64,
     #[n(1)]
     pub by: String,
@@ -214,4 +216,18 @@ pub struct GrantEnded {
     pub by: Option<String>,
     #[cbor(skip)]
     pub body: Option<Box<Words>>,
+}
+
+/// Somebody looked at what is held: the statement was shown to them.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct HoldRead {
+    #[n(0)]
+    #[serde(serialize_with = "super::hold_id")]
+    pub hold: u64,
+    #[n(1)]
+    pub by: String,
+    /// Web, API.
+    #[n(2)]
+    pub through: Word,
 }

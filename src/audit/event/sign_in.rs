@@ -83,3 +83,44 @@ pub struct Denied {
     #[cbor(skip)]
     pub body: Option<Box<Words>>,
 }
+
+/// A person showed who they are, to decide.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct PersonSignedIn {
+    #[n(0)]
+    pub person: String,
+    #[n(1)]
+    pub role: String,
+    #[n(2)]
+    pub address: Option<String>,
+    /// Web, API.
+    #[n(3)]
+    pub through: Word,
+    #[n(4)]
+    pub tls: bool,
+}
+
+/// Somebody was not taken for the person they said. The body is the name that was given.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct PersonDenied {
+    #[n(0)]
+    pub address: Option<String>,
+    #[n(1)]
+    pub through: Word,
+    /// The person of that name, where there is one.
+    #[n(2)]
+    pub person: Option<String>,
+    #[cbor(skip)]
+    pub body: Option<Box<Words>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct PersonSignedOut {
+    #[n(0)]
+    pub person: String,
+    #[n(1)]
+    pub through: Word,
+}

@@ -22,6 +22,10 @@ pub struct ShapeMet {
 pub struct ShapeText {
     #[n(0)]
     pub text: String,
+    /// What its statements name, as it is written there, schema first.
+    #[n(1)]
+    #[cbor(default)]
+    pub relations: Vec<String>,
 }
 
 /// How a statement was sent.
@@ -106,6 +110,7 @@ pub struct Statement {
     #[n(11)]
     pub policy: Option<Digest>,
     #[n(12)]
+    #[serde(serialize_with = "super::some_hold_id")]
     pub hold: Option<u64>,
 }
 
@@ -123,7 +128,7 @@ pub struct Sent {
     #[n(2)]
     #[serde(skip)]
     pub sealed: Option<ByteVec>,
-    /// Relations as they were written, schema first.
+    /// Relations as they were written, schema first, where they are not those of the shape.
     #[n(3)]
     pub relations: Vec<String>,
 }

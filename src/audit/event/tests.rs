@@ -75,7 +75,7 @@ fn samples() -> Vec<Event> {
         Continued { session: 1, who: signed_in(), body: claims }.into(),
         SignedOut { session: 1, executions: 2, code: Some("57P01".into()) }.into(),
         Denied { address: None, code: "28P01".into(), agent: None, body: words() }.into(),
-        ShapeMet { shape: digest, body: Some(Box::new(ShapeText { text: "select ?".to_owned() })) }.into(),
+        ShapeMet { shape: digest, body: Some(Box::new(ShapeText { text: "select ?".to_owned(), relations: vec!["t".to_owned()] })) }.into(),
         Begun { statement: statement(false), body: None }.into(),
         Begun { statement: statement(true), body: sent() }.into(),
         Prepared { statement: statement(false), body: sent() }.into(),
@@ -113,12 +113,16 @@ fn samples() -> Vec<Event> {
             body: words(),
         }
         .into(),
-        Spent { hold: 1, session: 2, number: 3, grant: None, reserved: Some(true) }.into(),
+        Spent { hold: 1, session: 2, number: 3, grant: None }.into(),
         Revealed { hold: 1, by: by(), body: words() }.into(),
         Granted { grant: 1, agent_id: 2, shape: digest, by: by(), until: 3, times: 4, body: words() }.into(),
         GrantEnded { grant: 1, by: None, body: None }.into(),
         Returned { hold: 1 }.into(),
         SealingKey { to: hash, sealed: vec![1; 48].into() }.into(),
+        PersonSignedIn { person: by(), role: "reviewer".to_owned(), address: None, through: "web".into(), tls: true }.into(),
+        PersonDenied { address: Some("::1".to_owned()), through: "api".into(), person: None, body: words() }.into(),
+        PersonSignedOut { person: by(), through: "web".into() }.into(),
+        HoldRead { hold: 1, by: by(), through: "web".into() }.into(),
     ]
 }
 

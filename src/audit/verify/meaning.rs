@@ -146,7 +146,11 @@ impl Meaning {
             | Event::Revealed(_)
             | Event::Granted(_)
             | Event::GrantEnded(_)
-            | Event::SealingKey(_) => {}
+            | Event::SealingKey(_)
+            | Event::PersonSignedIn(_)
+            | Event::PersonDenied(_)
+            | Event::PersonSignedOut(_)
+            | Event::HoldRead(_) => {}
         }
     }
 

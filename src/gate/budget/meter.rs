@@ -3,7 +3,9 @@
 
 use std::time::Instant;
 
-use super::{Amount, Bounds, Cells, Exceeded, Lease, Over, Purse, weight};
+use super::purse::exceeded;
+use super::{Amount, Bounds, Cells, Exceeded, Lease, Limits, Purse, weight};
+use crate::gate::hold::{Over, Quantity};
 
 /// Of one run: a query, or a portal from Bind to its end.
 #[derive(Debug, Clone, Copy)]
@@ -57,29 +59,27 @@ impl Meter {
     fn take(&mut self, till: &mut Till<'_>, amount: Amount) -> Result<(), Over> {
         let taken = self.taken.plus(amount);
         let bounds = self.raised.as_ref().unwrap_or(till.bounds);
-        let over = |what| Over::asking(what, bounds.of(what).unwrap_or_default());
-        self.above(&bounds.limits, taken).map_or(Ok(()), |what| Err(over(what)))?;
+        let over = |Exceeded { quantity, limit }| Over::asking(quantity, limit);
+        self.above(&bounds.limits, taken).map_or(Ok(()), |exceeded| Err(over(exceeded)))?;
         match &self.raised {
-            Some(raised) => super::exceeded(&raised.allowance, taken, amount).map_or(Ok(()), |what| Err(over(what)))?,
+            Some(raised) => exceeded(&raised.allowance, taken, amount).map_or(Ok(()), |exceeded| Err(over(exceeded)))?,
             None => till.charge(amount).map_err(over)?,
         }
         self.taken = taken;
         Ok(())
     }
 
-    fn above(&self, limits: &super::Limits, taken: Amount) -> Option<Exceeded> {
-        let above = |limit: Option<u64>, taken: u64| limit.is_some_and(|limit| taken > limit);
-        if above(limits.rows, taken.rows) {
-            Some(Exceeded::StatementRows)
-        } else if above(limits.bytes, taken.bytes) {
-            Some(Exceeded::StatementBytes)
-        } else if above(limits.copy_in_rows, taken.copied) {
-            Some(Exceeded::StatementCopyInRows)
-        } else if above(limits.copy_in_bytes, self.copied_bytes) {
-            Some(Exceeded::StatementCopyInBytes)
-        } else {
-            None
-        }
+    fn above(&self, limits: &Limits, taken: Amount) -> Option<Exceeded> {
+        let each = [
+            (Quantity::Rows, limits.rows, taken.rows),
+            (Quantity::Bytes, limits.bytes, taken.bytes),
+            (Quantity::CopyInRows, limits.copy_in_rows, taken.copied),
+            (Quantity::CopyInBytes, limits.copy_in_bytes, self.copied_bytes),
+        ];
+        each.into_iter().find_map(|(quantity, limit, taken)| {
+            let limit = limit.filter(|limit| taken > *limit)?;
+            Some(Exceeded { quantity, limit })
+        })
     }
 }
 

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Allowance, Amount, Exceeded, Over};
+use super::{Allowance, Amount};
+use crate::gate::hold::{Over, Quantity};
 
 /// Into so many parts a window is cut: what was taken is free again at most one part later than it might be.
 const PARTS: u32 = 60;
@@ -57,11 +58,24 @@ struct Raised {
     over: Over,
 }
 
+/// What is used up: there is no more than this of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exceeded {
+    pub quantity: Quantity,
+    pub limit: u64,
+}
+
 /// An amount that was charged and may be given back as far as it was not used.
 #[derive(Debug, Clone, Copy)]
 pub struct Lease {
     part: u64,
     pub left: Amount,
+}
+
+impl Default for Lease {
+    fn default() -> Self {
+        Self::NONE
+    }
 }
 
 impl Lease {
@@ -109,6 +123,7 @@ impl Purse {
         let mut window = self.window();
         window.pass(now, allowance.window);
         exceeded(allowance, window.total.plus(next), next)
+            .or_else(|| allowance.probes.filter(|_| next.sensitive > 0).and_then(|limit| window.probes_spent(now, allowance, limit)))
     }
 
     /// How long until something that is used up now is free again.
@@ -120,20 +135,14 @@ impl Purse {
 
     /// A question about a sensitive column is about to be asked. The same question counts once.
     pub fn probe(&self, now: Instant, allowance: &Allowance, question: ShapeKey) -> Result<(), Exceeded> {
-        let Some(bound) = allowance.probes else { return Ok(()) };
-        let bound = usize::try_from(bound.min(MOST_PROBES)).unwrap_or(usize::MAX);
-        let probes = &mut self.window().probes;
-        if let Some(asked) = probes.get_mut(&question) {
+        let Some(limit) = allowance.probes else { return Ok(()) };
+        let mut window = self.window();
+        if let Some(asked) = window.probes.get_mut(&question) {
             *asked = now;
             return Ok(());
         }
-        if probes.len() >= bound {
-            probes.retain(|_, asked| asked.checked_add(allowance.window).is_none_or(|over| over > now));
-        }
-        if probes.len() >= bound {
-            return Err(Exceeded::Probes);
-        }
-        probes.insert(question, now);
+        window.probes_spent(now, allowance, limit).map_or(Ok(()), Err)?;
+        window.probes.insert(question, now);
         Ok(())
     }
 
@@ -149,12 +158,10 @@ impl Purse {
     }
 
     /// That approval is spent, or can no longer be.
-    pub fn lower(&self, hold: u64) -> Option<Over> {
+    pub fn lower(&self, hold: u64) {
         let mut raised = self.raised();
-        let place = raised.iter().position(|known| known.hold == hold)?;
-        let over = raised.remove(place).map(|known| known.over);
+        raised.retain(|known| known.hold != hold);
         self.raised_count.store(raised.len(), Ordering::Release);
-        over
     }
 
     /// What was approved for a statement of this shape, if anything was. Costs next to nothing where no approval is open.
@@ -180,6 +187,15 @@ impl Window {
             self.parts.pop_front();
             self.first = self.first.wrapping_add(1);
         }
+    }
+
+    /// Whether no question more may be asked than were.
+    fn probes_spent(&mut self, now: Instant, allowance: &Allowance, limit: u64) -> Option<Exceeded> {
+        let bound = usize::try_from(limit.min(MOST_PROBES)).unwrap_or(usize::MAX);
+        if self.probes.len() >= bound {
+            self.probes.retain(|_, asked| asked.checked_add(allowance.window).is_none_or(|over| over > now));
+        }
+        (self.probes.len() >= bound).then_some(Exceeded { quantity: Quantity::Probes, limit })
     }
 
     /// What may be leased beyond an amount: of what that takes any of, where much is left of it.
@@ -238,23 +254,20 @@ impl Window {
     }
 }
 
-/// What of it is above its bound, among what is asked for.
+/// What of it is above its bound, among what is asked for, and that bound.
 pub(super) fn exceeded(allowance: &Allowance, taken: Amount, asked: Amount) -> Option<Exceeded> {
-    let above = |bound: Option<u64>, taken: u64, asked: u64| asked > 0 && bound.is_some_and(|bound| taken > bound);
     // The narrowest first: it says most.
-    if above(allowance.sensitive_rows, taken.sensitive, asked.sensitive) {
-        Some(Exceeded::Sensitive)
-    } else if above(allowance.rows, taken.rows, asked.rows) {
-        Some(Exceeded::Rows)
-    } else if above(allowance.bytes, taken.bytes, asked.bytes) {
-        Some(Exceeded::Bytes)
-    } else if above(allowance.copy_in_rows, taken.copied, asked.copied) {
-        Some(Exceeded::CopyInRows)
-    } else if above(allowance.shape_bytes, taken.shapes, asked.shapes) {
-        Some(Exceeded::ShapeBytes)
-    } else {
-        None
-    }
+    let each = [
+        (Quantity::SensitiveRows, allowance.sensitive_rows, taken.sensitive, asked.sensitive),
+        (Quantity::Rows, allowance.rows, taken.rows, asked.rows),
+        (Quantity::Bytes, allowance.bytes, taken.bytes, asked.bytes),
+        (Quantity::CopyInRows, allowance.copy_in_rows, taken.copied, asked.copied),
+        (Quantity::ShapeBytes, allowance.shape_bytes, taken.shapes, asked.shapes),
+    ];
+    each.into_iter().find_map(|(quantity, bound, taken, asked)| {
+        let limit = bound.filter(|bound| asked > 0 && taken > *bound)?;
+        Some(Exceeded { quantity, limit })
+    })
 }
 
 impl Amount {

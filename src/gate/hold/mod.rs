@@ -19,16 +19,37 @@ pub struct Over {
     pub raised: u64,
 }
 
+impl Over {
+    /// The next power of ten is what people can judge at a glance.
+    const TIMES: u64 = 10;
+    /// Where nothing is allowed without asking.
+    const LEAST: u64 = 1_000;
+
+    pub fn asking(quantity: Quantity, limit: u64) -> Self {
+        Self { quantity, limit, raised: limit.saturating_mul(Self::TIMES).max(Self::LEAST) }
+    }
+
+    /// How many times what is allowed without asking: all that the one run may bring is raised alike, so that an approval for rows does
+    /// not end at the bytes that they are.
+    pub fn times(self) -> u64 {
+        self.raised.checked_div(self.limit).unwrap_or(self.raised).max(1)
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Quantity {
     Rows,
     Bytes,
     CopyInRows,
     CopyInBytes,
+    SensitiveRows,
+    Probes,
+    ShapeBytes,
 }
 
 impl Quantity {
-    pub const ALL: [Self; 4] = [Self::Rows, Self::Bytes, Self::CopyInRows, Self::CopyInBytes];
+    pub const ALL: [Self; 7] =
+        [Self::Rows, Self::Bytes, Self::CopyInRows, Self::CopyInBytes, Self::SensitiveRows, Self::Probes, Self::ShapeBytes];
 
     /// Behind a number.
     pub fn word(self) -> &'static str {
@@ -37,6 +58,9 @@ impl Quantity {
             Self::Bytes => "bytes",
             Self::CopyInRows => "rows brought in by COPY",
             Self::CopyInBytes => "bytes brought in by COPY",
+            Self::SensitiveRows => "rows that may carry sensitive values",
+            Self::Probes => "distinct questions about columns that may be sensitive",
+            Self::ShapeBytes => "bytes of statements of shapes not met before",
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::gate::Grant;
 pub enum State {
     Waiting,
     Approved,
-    /// Used inside a transaction that has not ended: it comes back where that is rolled back.
+    /// Used by something that has not come to its end: it comes back where that is rolled back for certain, or was not sent.
     Reserved,
     Spent,
     Denied,
@@ -89,19 +89,20 @@ impl Standing {
         }
     }
 
-    /// Uses the approval up, or reserves it where a transaction is open. The grant must not be used before this is on the record, on disk.
-    pub fn spend(&mut self, now: u64, in_transaction: bool, over: Option<Over>) -> Result<Grant, Unfit> {
+    /// Uses the approval. It is reserved until it is certain what became of what ran by it. The grant must not be used before this is on
+    /// the record, on disk: as used up.
+    pub fn spend(&mut self, now: u64, over: Option<Over>) -> Result<Grant, Unfit> {
         if self.state != State::Approved {
             return Err(Unfit::State);
         }
         if now >= self.until {
             return Err(Unfit::Expired);
         }
-        self.state = if in_transaction { State::Reserved } else { State::Spent };
+        self.state = State::Reserved;
         Ok(Grant::mint(self.id, over))
     }
 
-    /// The transaction that it was used in has ended; `used` is false where all of it was rolled back for certain.
+    /// What it was used for has come to its end; `used` is false where all of it was rolled back for certain, or nothing was sent.
     pub fn settle(&mut self, used: bool) -> Result<(), Unfit> {
         if self.state != State::Reserved {
             return Err(Unfit::State);
@@ -145,9 +146,9 @@ mod tests {
             ("approve", |it| it.decide(Verdict::Approve, 99, 200).is_ok(), &[(State::Waiting, State::Approved)]),
             ("deny", |it| it.decide(Verdict::Deny, 99, 200).is_ok(), &[(State::Waiting, State::Denied)]),
             ("decide late", |it| it.decide(Verdict::Approve, 100, 200).is_ok(), &[]),
-            ("spend", |it| it.spend(99, false, None).is_ok(), &[(State::Approved, State::Spent)]),
-            ("reserve", |it| it.spend(99, true, None).is_ok(), &[(State::Approved, State::Reserved)]),
-            ("spend late", |it| it.spend(100, false, None).is_ok(), &[]),
+            ("spend", |it| it.spend(99, None).is_ok(), &[(State::Approved, State::Reserved)]),
+            ("spend late", |it| it.spend(100, None).is_ok(), &[]),
+            ("use up", |it| it.settle(true).is_ok(), &[(State::Reserved, State::Spent)]),
             ("return", |it| it.settle(false).is_ok(), &[(State::Reserved, State::Approved)]),
             ("withdraw", |it| it.withdraw().is_ok(), &[(State::Waiting, State::Withdrawn), (State::Approved, State::Withdrawn)]),
         ];

@@ -104,6 +104,13 @@ pub fn unknown(hold: HoldId) -> Report {
         .with_hint("Send the statement itself.")
 }
 
+/// It cannot be kept until somebody decides.
+pub fn not_kept() -> Report {
+    Report::error("58030", "held for approval, and the statement could not be kept until somebody decides")
+        .with_detail("Nothing ran, and no hold was opened.")
+        .with_hint("Try again when the operator of pgsluice has mended it; no other step is needed.")
+}
+
 /// There is no room for another hold.
 pub fn too_many(most: usize) -> Report {
     Report::error("PS004", format!("held for approval, and {most} statements of this agent await approval already"))

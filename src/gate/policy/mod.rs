@@ -203,6 +203,11 @@ impl Policy {
         self.observing
     }
 
+    /// Whether a rule goes by what the planner expects.
+    pub fn asks_estimates(&self) -> bool {
+        self.rules.iter().any(Rule::asks_estimate)
+    }
+
     /// Whether rows of this table are said to hold nothing sensitive.
     pub fn is_harmless(&self, schema: &str, table: &str) -> bool {
         self.harmless.iter().any(|pattern| pattern.is(Some(schema), table))

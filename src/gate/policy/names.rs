@@ -48,6 +48,11 @@ impl<'a> Names<'a> {
         })
     }
 
+    /// Those that stand in the text.
+    pub fn written(&self) -> impl Iterator<Item = &Named<'a>> {
+        self.relations().iter().filter(|name| name.written)
+    }
+
     /// What a written name stands for: all that the catalog has under it, or itself.
     fn meant(&self, schema: Option<&'a str>, name: &'a str) -> Vec<Named<'a>> {
         let known = |relation: &&'a crate::gate::catalog::Relation| {

@@ -57,6 +57,10 @@ fn any_glob(patterns: Option<&[Glob]>, name: &str) -> bool {
 }
 
 impl Rule {
+    pub fn asks_estimate(&self) -> bool {
+        self.rows_over.is_some() || self.rows_up_to.is_some()
+    }
+
     /// For everything.
     pub fn of(action: Action) -> Self {
         Self {
@@ -135,7 +139,7 @@ impl Rule {
         }
     }
 
-    /// Everything that the statement does must be seen, and be within the rule.
+    /// Everything that the statement does must be seen, and be within the rule. What stands behind a view was allowed by who made it.
     fn allows(&self, effects: EffectSet, situation: &Situation<'_>, names: &Names<'_>) -> bool {
         let facts = situation.facts;
         if self.names_objects() && (effects.has(Effect::Opaque) || effects.has(Effect::Code) && !self.sees_code(situation)) {
@@ -151,7 +155,7 @@ impl Rule {
         }
         self.relations
             .as_deref()
-            .is_none_or(|patterns| names.relations().iter().all(|name| patterns.iter().any(|pattern| pattern.is(name.schema, name.name))))
+            .is_none_or(|patterns| names.written().all(|name| patterns.iter().any(|pattern| pattern.is(name.schema, name.name))))
             && self.columns.as_deref().is_none_or(|patterns| {
                 let covered = |name: &super::names::Named<'_>, column: Option<&str>| {
                     patterns.iter().any(|pattern| {
@@ -161,7 +165,7 @@ impl Rule {
                             })
                     })
                 };
-                names.relations().iter().all(|name| covered(name, None))
+                names.written().all(|name| covered(name, None))
                     && names.columns().iter().all(|column| column.relations.iter().all(|name| covered(name, Some(column.name))))
             })
             && self.functions.as_deref().is_none_or(|patterns| {
@@ -232,7 +236,7 @@ impl Rule {
         let named = relations && columns() && functions() && settings();
         if named && !effects.and(self.effects).is_empty() {
             Match::Yes
-        } else if self.names_objects() && !effects.and(UNSEEN).is_empty() {
+        } else if self.names_objects() && (situation.resolved.unlisted || !effects.and(UNSEEN).is_empty()) {
             Match::Perhaps
         } else {
             Match::No

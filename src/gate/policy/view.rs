@@ -116,7 +116,7 @@ impl View {
         let effects = policy.effects(situation.facts, situation.resolved);
         let index = self.index(effects);
         let names = Names::new(situation.facts, situation.resolved);
-        let places = index.places(&names);
+        let places = index.places(&names, situation.resolved.unlisted);
         let mut depends = index.depends;
         let mut doubted: Option<&Rule> = None;
         let matched = places.iter().filter_map(|place| policy.rules.get(usize::try_from(*place).ok()?)).find(|rule| {
@@ -158,8 +158,8 @@ impl View {
 
 impl Index {
     /// The rules to look at for a statement that names these tables.
-    fn places(&self, names: &Names<'_>) -> Cow<'_, [u32]> {
-        if self.by_table.is_empty() || self.unseen {
+    fn places(&self, names: &Names<'_>, unlisted: bool) -> Cow<'_, [u32]> {
+        if self.by_table.is_empty() || self.unseen || unlisted {
             return Cow::Borrowed(&self.all);
         }
         let relations = names.relations();

@@ -113,6 +113,7 @@ impl Desk {
             port: planned.port,
             tls_required: planned.tls_required,
             database: planned.database.clone(),
+            web: None,
         });
         if listener.address.is_unspecified() {
             eprintln!("pgsluice: the proxy listens on every address: in the URL, write the host name that the agent can reach");

@@ -3,13 +3,16 @@
 
 mod agent;
 mod audit;
+mod holds;
 mod people;
+mod prompt;
+mod remote;
+mod reviewer;
 mod state;
 mod terminal;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -25,7 +28,7 @@ use super::journal::{JournalError, Unwritable};
 use super::ledger::LedgerError;
 use super::people::PeopleError;
 use super::secret::Secret;
-use super::serve::{self, ServeError};
+use super::serve::{self, Ready, ServeError};
 use super::state::{State, StateError};
 use super::when::NoTime;
 use crate::audit::event::Unreadable;
@@ -57,6 +60,22 @@ enum Command {
     /// Add, list and remove the people who read the audit, decide and administer
     #[command(subcommand)]
     People(people::People),
+    /// Add, list and remove the accounts by which people sign in to decide
+    #[command(subcommand)]
+    Reviewer(reviewer::Reviewer),
+    /// List what is held, at the running server
+    #[command(after_help = "Example:\n  pgsluice holds --as ann\n\n\
+                      The password is asked for, or taken from PGSLUICE_REVIEWER_PASSWORD or the file named by PGSLUICE_REVIEWER_PASSWORD_FILE.")]
+    Holds(holds::List),
+    /// Show one hold whole
+    #[command(after_help = "Example:\n  pgsluice show 5kx2m9qd --as ann")]
+    Show(holds::One),
+    /// Show a hold and approve it: the agent can run the statement once
+    #[command(after_help = "Example:\n  pgsluice approve 5kx2m9qd --as ann --reason 'as planned'")]
+    Approve(holds::Approve),
+    /// Deny a hold; the agent is told the reason
+    #[command(after_help = "Example:\n  pgsluice deny 5kx2m9qd --as ann --reason 'not before the backup'")]
+    Deny(holds::Deny),
     /// Back up and restore the state folder
     #[command(subcommand)]
     State(state::StateCommand),
@@ -89,6 +108,9 @@ struct Serve {
     /// What may pass: a file, or one of default, read-only, strict, observe [default: default] [env: PGSLUICE_POLICY_FILE]
     #[arg(long, value_name = "POLICY")]
     policy: Option<String>,
+    /// How long a connection waits for people before it is given a ticket; 0s for a ticket at once [default: 30s]
+    #[arg(long, value_name = "TIME")]
+    hold_wait: Option<String>,
     #[command(flatten)]
     state: StateFolder,
     #[command(flatten)]
@@ -177,6 +199,22 @@ enum Failure {
     Unsound(String),
     #[error("who you are is not known to the system: give --owner HUMAN")]
     NoOwner,
+    #[error(transparent)]
+    Remote(#[from] remote::RemoteError),
+    #[error("there is no terminal to ask for a password: give it by PGSLUICE_REVIEWER_PASSWORD_FILE, --password-stdin or --generate")]
+    NoTerminal,
+    #[error("there is no terminal to ask: give --yes if you know what you approve")]
+    NobodyToAsk,
+    #[error("nothing was done")]
+    GivenUp,
+    #[error("what was typed is no text")]
+    NotText,
+    #[error("the two passwords differ: nothing was done")]
+    Different,
+    #[error("who you are is not known to the system: give --as NAME")]
+    NoName,
+    #[error("hold {0} is {1}: there is nothing to decide")]
+    NotWaiting(String, String),
 }
 
 /// The whole program.
@@ -190,6 +228,11 @@ pub fn main() -> ExitCode {
         Command::Serve(command) => serve(command, environment),
         Command::Agent(command) => agent::run(command, environment),
         Command::People(command) => people::run(command, &environment),
+        Command::Reviewer(command) => reviewer::run(command, &environment),
+        Command::Holds(command) => holds::list(command, &environment),
+        Command::Show(command) => holds::show(command, &environment),
+        Command::Approve(command) => holds::approve(command, &environment),
+        Command::Deny(command) => holds::deny(command, &environment),
         Command::State(command) => state::run(command, &environment),
         Command::Audit(command) => audit::run(command, environment),
         Command::CheckConfig(command) => check_config(&command, environment),
@@ -226,8 +269,13 @@ fn without_urls(text: &str) -> String {
 }
 
 fn serve(command: Serve, environment: BTreeMap<String, String>) -> Result<(), Failure> {
-    let flags =
-        Flags { upstream: command.upstream, listen: command.listen, state: command.state.state.map(PathBuf::from), policy: command.policy };
+    let flags = Flags {
+        upstream: command.upstream,
+        listen: command.listen,
+        state: command.state.state.map(PathBuf::from),
+        policy: command.policy,
+        hold_wait: command.hold_wait,
+    };
     let sources = sources(command.file, flags, environment);
     let config = Config::load(&sources)?;
     let log = super::log::init(&config.log);
@@ -239,10 +287,14 @@ fn serve(command: Serve, environment: BTreeMap<String, String>) -> Result<(), Fa
 }
 
 /// A line for people, and for programs that wait for it.
-fn say_listening(address: SocketAddr) {
+fn say_listening(ready: Ready<'_>) {
     let mut out = std::io::stdout().lock();
+    let said = match ready {
+        Ready::People(url) => writeln!(out, "people decide at {url}"),
+        Ready::Agents(address) => writeln!(out, "listening on {address}"),
+    };
     // A closed standard output is no reason not to serve.
-    if writeln!(out, "listening on {address}").and_then(|()| out.flush()).is_err() {
+    if said.and_then(|()| out.flush()).is_err() {
         tracing::debug!("nobody reads standard output");
     }
 }

@@ -4,15 +4,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// Whether a character acts on a terminal or on a reader's eye instead of being seen: controls, direction marks, what has no
-/// width, and what looks like a line's end.
-fn is_hidden(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
-            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202f}' | '\u{205f}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
-            | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
-}
+use crate::host::visible::{Piece, is_hidden, pieces};
 
 /// One line for a terminal: every hidden character as its code point.
 pub fn line(text: &str) -> Cow<'_, str> {
@@ -22,6 +14,19 @@ pub fn line(text: &str) -> Cow<'_, str> {
 /// Several lines for a terminal: the ends of lines stay.
 pub fn lines(text: &str) -> Cow<'_, str> {
     escaped(text, |letter| letter == '\n' || !is_hidden(letter))
+}
+
+/// A statement that somebody is to judge: what is not what it looks like as its code point.
+pub fn statement(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for piece in pieces(text) {
+        match piece {
+            Piece::Plain(text) => out.push_str(text),
+            // Writing to a string does not fail.
+            Piece::Hidden(letter) => write!(out, "\\u{{{:x}}}", u32::from(letter)).unwrap_or_default(),
+        }
+    }
+    out
 }
 
 fn escaped(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {

@@ -3,6 +3,7 @@
 
 mod audit;
 mod error;
+mod hold;
 mod limits;
 mod listener;
 mod people;
@@ -23,6 +24,7 @@ use std::time::Duration;
 
 pub use audit::{Anchor, Audit, CheckpointSink, Collector, Forward, KeepSql, SigningSecret, Syslog, Webhook, bare, host};
 pub use error::{ConfigError, Origin, Problem};
+pub use hold::Hold;
 pub use limits::Limits;
 pub use listener::{ClientTls, Keepalive, Listener, ServerCertificate};
 pub use people::{DEFAULT_WEB_PORT, People, PublicUrl, Web, WebListen};
@@ -46,6 +48,7 @@ pub struct Config {
     pub server: Server,
     pub capacity: Capacity,
     pub limits: Limits,
+    pub hold: Hold,
     pub databases: BTreeMap<String, Database>,
     pub audit: Audit,
     /// What may pass.
@@ -127,6 +130,7 @@ impl Config {
         let server = Server::read(&mut reader);
         let capacity = Capacity::read(&mut reader);
         let limits = Limits::read(&mut reader);
+        let hold = Hold::read(&mut reader);
         let databases = databases(&mut reader);
         let audit = Audit::read(&mut reader);
         let policy = policy::read(&mut reader);
@@ -146,6 +150,7 @@ impl Config {
             server,
             capacity,
             limits,
+            hold,
             databases,
             audit,
             policy,

@@ -61,6 +61,11 @@ impl Setting for OrOff {
 pub struct PublicUrl(String);
 
 impl PublicUrl {
+    /// `None` for what is no such address.
+    pub fn new(text: &str) -> Option<Self> {
+        Self::parse(text)
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -45,6 +45,8 @@ pub struct Flags {
     pub state: Option<PathBuf>,
     /// A file, or the name of a policy that comes with the program.
     pub policy: Option<String>,
+    /// How long a connection waits for people.
+    pub hold_wait: Option<String>,
 }
 
 /// The environment holds other programs' secrets too.

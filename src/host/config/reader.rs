@@ -66,6 +66,9 @@ impl<'a> Reader<'a> {
         if let Some(policy) = &sources.flags.policy {
             flag("policy.file", "--policy", Secret::new(policy.clone()));
         }
+        if let Some(wait) = &sources.flags.hold_wait {
+            flag("hold.wait_for", "--hold-wait", Secret::new(wait.clone()));
+        }
         if let Some(folder) = &sources.flags.state {
             // A folder whose name is no UTF-8 never gets here: the command line reads it as text.
             flag("state", "--state", Secret::new(folder.to_string_lossy()));

@@ -15,7 +15,7 @@ use std::time::SystemTime;
 use super::agents::{AgentError, AgentStore, NewAgent};
 use super::config::{Config, ConfigError, Flags, Sources};
 use super::log;
-use super::serve::{self, ServeError};
+use super::serve::{self, Ready, ServeError};
 use super::state::{State, StateError};
 
 pub use cluster::{Cluster, ClusterError};
@@ -52,7 +52,10 @@ pub fn run(once: bool) -> Result<(), DemoError> {
     cluster.execute(SHOP)?;
     writeln!(out, "  {} in {}, with a sample shop", cluster.version(), cluster.folder().display())?;
 
-    let environment = BTreeMap::from([("PGSLUICE_UPSTREAM".to_owned(), cluster.url().expose().to_owned())]);
+    let environment = BTreeMap::from([
+        ("PGSLUICE_UPSTREAM".to_owned(), cluster.url().expose().to_owned()),
+        ("PGSLUICE_WEB_LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
+    ]);
     let (listen, state) = (Some(("127.0.0.1".to_owned(), 0)), Some(cluster.folder().join("state")));
     let flags = Flags { listen, state, ..Flags::default() };
     let sources = Sources { file: None, environment, flags };
@@ -62,7 +65,12 @@ pub fn run(once: bool) -> Result<(), DemoError> {
     let (ready, listening) = mpsc::channel();
     let server = {
         let state = state.clone();
-        thread::spawn(move || serve::run(config, sources, state, log, move |address| ready.send(address).unwrap_or(())))
+        thread::spawn(move || {
+            serve::run(config, sources, state, log, move |what| match what {
+                Ready::Agents(address) => ready.send(address).unwrap_or(()),
+                Ready::People(_) => {}
+            })
+        })
     };
     // The sender is gone without a word only when the server could not start; joining it tells why.
     let Ok(address) = listening.recv() else { return Ok(server.join().unwrap_or(Ok(()))?) };

@@ -9,6 +9,7 @@ use super::matter::Matter;
 use super::view::{About, Ruled, View, Which};
 use crate::audit::Digest;
 use crate::gate::hold::{HoldId, Standing, State};
+use crate::host::purses::Purses;
 
 /// Holds that wait or are approved, of all agents.
 pub const MOST_OPEN: usize = 10_000;
@@ -32,9 +33,10 @@ pub struct Entry {
 }
 
 impl Entry {
-    pub fn new(standing: Standing, bound: Digest, about: About, matter: Option<Matter>, seq: u64) -> Self {
+    pub fn kept(standing: Standing, bound: Digest, about: About, matter: Option<Matter>, ruled: Option<Ruled>, seq: u64) -> Self {
         let changed = watch::Sender::new(standing.state);
-        Self { standing, bound, about: Arc::new(about), matter: matter.map(Arc::new), ruled: None, seq, changed }
+        let matter = matter.filter(|_| standing.state.is_open()).map(Arc::new);
+        Self { standing, bound, about: Arc::new(about), matter, ruled, seq, changed }
     }
 
     pub fn view(&self) -> View {
@@ -53,6 +55,7 @@ impl Entry {
 
 #[derive(Debug, Default)]
 pub struct Book {
+    purses: Arc<Purses>,
     entries: HashMap<HoldId, Entry>,
     held: usize,
 }
@@ -65,6 +68,21 @@ pub enum Full {
 }
 
 impl Book {
+    pub fn new(purses: Arc<Purses>) -> Self {
+        Self { purses, ..Self::default() }
+    }
+
+    /// An approval to go over a limit is looked for by whoever sends a statement of its shape, and by nobody else.
+    fn tell_purse(purses: &Purses, entry: &Entry) {
+        let (hold, about) = (entry.standing.id.number(), &entry.about);
+        let Some(over) = about.over else { return };
+        let purse = purses.of(about.agent_id);
+        match entry.standing.state {
+            State::Approved => purse.raise(hold, about.shape.0, over),
+            State::Waiting | State::Reserved | State::Spent | State::Denied | State::Expired | State::Withdrawn => purse.lower(hold),
+        }
+    }
+
     pub fn get(&self, id: HoldId) -> Option<&Entry> {
         self.entries.get(&id)
     }
@@ -83,6 +101,7 @@ impl Book {
 
     pub fn insert(&mut self, entry: Entry) {
         self.held = self.held.saturating_add(entry.matter.as_deref().map_or(0, Matter::size));
+        Self::tell_purse(&self.purses, &entry);
         self.entries.insert(entry.standing.id, entry);
     }
 
@@ -90,6 +109,7 @@ impl Book {
     pub fn change<T>(&mut self, id: HoldId, change: impl FnOnce(&mut Entry) -> T) -> Option<T> {
         let entry = self.entries.get_mut(&id)?;
         let outcome = change(entry);
+        Self::tell_purse(&self.purses, entry);
         if !entry.standing.state.is_open()
             && let Some(matter) = entry.matter.take()
         {
@@ -122,6 +142,13 @@ impl Book {
     pub fn of_agent(&self, agent_id: i64) -> Vec<HoldId> {
         let of_agent = self.entries.values().filter(|entry| entry.is_pending() && entry.about.agent_id == agent_id);
         of_agent.map(|entry| entry.standing.id).collect()
+    }
+
+    /// Agents with open holds, each once.
+    pub fn agents(&self) -> Vec<(i64, Arc<str>)> {
+        let pending = self.entries.values().filter(|entry| entry.is_pending());
+        let agents: HashMap<i64, Arc<str>> = pending.map(|entry| (entry.about.agent_id, Arc::from(&*entry.about.agent))).collect();
+        agents.into_iter().collect()
     }
 
     /// Newest first.

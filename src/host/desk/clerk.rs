@@ -1,14 +1,18 @@
 //! The one who keeps the book: takes one step after the other, each on the record before it counts. It waits for nobody: what must not be told
 //! before it is on disk bears the number of its record.
 
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 
 use super::book::{Entry, Full};
 use super::matter::Matter;
+use super::recover::{self, Recovered};
+use super::store::Store;
 use super::view::{About, NotDecided, Ruled, View};
-use super::{LONGEST_REASON, Shared, binding};
+use super::{DeskError, LONGEST_REASON, Shared, binding};
 use crate::audit::event::{Decided, Decision, Held, Returned, Spent, Words};
 use crate::audit::{Digest, Event};
 use crate::gate::Subject;
@@ -16,7 +20,7 @@ use crate::gate::hold::words::{self, Told};
 use crate::gate::hold::{Decider, HoldId, Standing, State, Unfit, Verdict, may_decide};
 use crate::host::journal::Unwritable;
 use crate::host::when;
-use crate::session::asking::{Message, Petition, Reply, Waiting};
+use crate::session::asking::{Message, Petition, Purpose, Reply, Waiting};
 use crate::wire::report::Report;
 
 /// An answer, and the record that must be on disk before it is given.
@@ -29,14 +33,100 @@ pub struct Answer<T> {
 #[derive(Debug)]
 pub struct Clerk {
     shared: Arc<Shared>,
+    store: Store,
     random: SystemRandom,
     /// Time does not go back here, whatever the clock does: what has expired stays so.
     now: u64,
+    /// What the database does not have yet.
+    unsaved: BTreeSet<HoldId>,
 }
 
 impl Clerk {
-    pub fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, random: SystemRandom::new(), now: 0 }
+    /// Takes the book up where the record says it was left. Whatever is in doubt is withdrawn.
+    pub fn open(shared: Arc<Shared>, store: Store, folder: &Path) -> Result<Self, DeskError> {
+        let journal = Arc::clone(&shared.journal);
+        let last = journal.health().last_seq;
+        let kept = store.load()?;
+        let cursor = store.cursor(journal.id())?.filter(|cursor| *cursor <= last);
+        let followed = match cursor {
+            Some(cursor) => recover::follow(folder, cursor, kept),
+            // Nothing was kept, so nothing is to be followed.
+            None if kept.is_empty() => Some(Recovered::default()),
+            None => None,
+        };
+        let trusted = followed.is_some();
+        let Recovered { kept, lost } = match followed {
+            Some(recovered) => recovered,
+            None => Recovered { kept: store.load()?.into_iter().map(|kept| (kept.standing.id, kept)).collect(), lost: Vec::new() },
+        };
+        let mut clerk = Self { shared, store, random: SystemRandom::new(), now: when::now(), unsaved: BTreeSet::new() };
+        let mut unrecorded = Vec::new();
+        let mut gone = lost;
+        for (id, mut kept) in kept {
+            let standing = &mut kept.standing;
+            if standing.state == State::Reserved {
+                // The record has it as spent, and what it was used for may have been committed.
+                standing.settle(true).ok();
+            }
+            let open = standing.state.is_open();
+            let sound = trusted && kept.seq <= last && kept.about.is_some() && kept.matter.is_some();
+            if kept.seq == 0 {
+                unrecorded.push(id);
+            } else if open && !sound {
+                gone.push(id);
+            }
+            let Some(about) = kept.about.filter(|_| kept.seq > 0 && (sound || !open)) else {
+                unrecorded.push(id);
+                continue;
+            };
+            clerk.shared.book().insert(Entry::kept(kept.standing, kept.bound, about, kept.matter, kept.ruled, kept.seq));
+            clerk.unsaved.insert(id);
+        }
+        for id in gone {
+            clerk.record(ended(id, Decision::Withdrawn))?;
+        }
+        clerk.store.delete(&unrecorded)?;
+        clerk.look_at_the_clock()?;
+        clerk.save();
+        clerk.move_cursor();
+        Ok(clerk)
+    }
+
+    /// Brings the database up to date with what is on disk of the journal: it must never be ahead. Where that fails it is tried again; what
+    /// is lost is made up from the journal.
+    pub fn save(&mut self) {
+        if self.unsaved.is_empty() {
+            return;
+        }
+        let synced = self.shared.journal.health().synced_seq;
+        let book = self.shared.book();
+        let ready: Vec<_> = self.unsaved.iter().filter_map(|id| book.get(*id)).filter(|entry| entry.seq <= synced).collect();
+        let saved = self.store.update(&ready);
+        self.unsaved.retain(|id| book.get(*id).is_some_and(|entry| entry.seq > synced || saved.is_err()));
+        if let Err(error) = saved {
+            tracing::error!(%error, "the state database does not have the last steps of holds yet; the journal has them");
+        }
+    }
+
+    /// What is on disk of the journal by now need not be looked through again.
+    pub fn move_cursor(&mut self) {
+        let synced = self.shared.journal.health().synced_seq;
+        if self.unsaved.is_empty()
+            && let Err(error) = self.store.move_cursor(self.shared.journal.id(), synced)
+        {
+            tracing::error!(%error, "how far the holds have followed the journal could not be kept");
+        }
+    }
+
+    /// When something is due.
+    pub fn now(&self) -> u64 {
+        self.now
+    }
+
+    /// Every change of a hold goes through here.
+    fn change<T>(&mut self, hold: HoldId, change: impl FnOnce(&mut Entry) -> T) -> Option<T> {
+        self.unsaved.insert(hold);
+        self.shared.book().change(hold, change)
     }
 
     fn record(&self, event: impl Into<Event>) -> Result<u64, Unwritable> {
@@ -50,17 +140,20 @@ impl Clerk {
         for id in over {
             self.close(id, Decision::Expired)?;
         }
-        self.shared.book().forget(self.now);
+        let forgotten = self.shared.book().forget(self.now);
+        if !forgotten.is_empty()
+            && let Err(error) = self.store.delete(&forgotten)
+        {
+            tracing::error!(%error, "holds that are long closed are still in the state database");
+        }
         Ok(next)
     }
 
     /// A hold ends with nobody's decision.
     fn close(&mut self, hold: HoldId, decision: Decision) -> Result<(), Unwritable> {
-        let (now, number) = (self.now, hold.number());
-        let ended =
-            Decided { hold: number, decision, by: None, groups: Vec::new(), through: None, single_person: None, until: None, body: None };
-        let seq = self.record(ended)?;
-        self.shared.book().change(hold, |entry| {
+        let now = self.now;
+        let seq = self.record(ended(hold, decision))?;
+        self.change(hold, |entry| {
             // One that cannot end so has ended otherwise.
             if decision == Decision::Withdrawn {
                 entry.standing.withdraw().ok()
@@ -78,37 +171,38 @@ impl Clerk {
         self.look_at_the_clock()?;
         let bound = self.shared.digester.digest(&binding::bytes(subject, petition));
         let met = self.shared.book().bound(bound, self.now).map(|entry| (entry.standing, entry.seq));
-        match met {
-            Some((standing, _)) if standing.state == State::Approved => self.spend(standing.id, petition),
-            Some((standing, behind)) if standing.state == State::Denied => {
+        match (met, petition.purpose) {
+            (Some((standing, _)), Purpose::Run | Purpose::Redeem) if standing.state == State::Approved => self.spend(standing, petition),
+            (_, Purpose::Redeem) => Ok(Answer { said: Reply::Nothing, behind: 0 }),
+            (Some((standing, behind)), Purpose::Run | Purpose::Ticket) if standing.state == State::Denied => {
                 Ok(Answer { said: Reply::Refused(self.shared.closing_words(standing.id)), behind })
             }
-            Some((standing, _)) => Ok(self.waiting(standing.id)),
-            None => {
-                if let Some(awaited) = awaited
-                    && let Some(behind) =
-                        self.shared.book().get(awaited).filter(|entry| entry.bound == bound && ended_unused(entry)).map(|entry| entry.seq)
-                {
+            (Some((standing, _)), Purpose::Run | Purpose::Ticket) => Ok(self.waiting(standing.id)),
+            (None, Purpose::Run | Purpose::Ticket) => {
+                let ended = awaited.and_then(|awaited| {
+                    let book = self.shared.book();
+                    let entry = book.get(awaited).filter(|entry| entry.bound == bound && ended_unused(entry))?;
+                    Some((awaited, entry.seq))
+                });
+                if let Some((awaited, behind)) = ended {
                     return Ok(Answer { said: Reply::Refused(self.shared.closing_words(awaited)), behind });
                 }
-                self.open(subject, petition, bound)
+                self.hold(subject, petition, bound)
             }
         }
     }
 
-    fn spend(&mut self, hold: HoldId, petition: &Petition) -> Result<Answer<Reply>, Unwritable> {
-        let now = self.now;
-        let Petition { open_work, over, .. } = *petition;
+    fn spend(&mut self, mut standing: Standing, petition: &Petition) -> Result<Answer<Reply>, Unwritable> {
+        let (hold, now, over) = (standing.id, self.now, petition.over);
         let (session, number) = (petition.statement.session, petition.statement.number);
-        // Whatever becomes of the grant from here on, the approval is used up.
-        let granted = self.shared.book().change(hold, |entry| entry.standing.spend(now, open_work, over));
-        let Some(Ok(grant)) = granted else { return Ok(Answer { said: Reply::Refused(words::unknown(hold)), behind: 0 }) };
-        let behind = self.record(Spent { hold: hold.number(), session, number, grant: None, reserved: open_work.then_some(true) })?;
-        self.shared.book().change(hold, |entry| entry.seq = behind);
+        let Ok(grant) = standing.spend(now, over) else { return Ok(self.waiting(hold)) };
+        // Where this fails nothing is granted; whatever becomes of the grant behind it, the approval is used up.
+        let behind = self.record(Spent { hold: hold.number(), session, number, grant: None })?;
+        self.change(hold, |entry| (entry.standing, entry.seq) = (standing, behind));
         Ok(Answer { said: Reply::Granted(grant), behind })
     }
 
-    fn open(&mut self, subject: &Subject, petition: &Petition, bound: Digest) -> Result<Answer<Reply>, Unwritable> {
+    fn hold(&mut self, subject: &Subject, petition: &Petition, bound: Digest) -> Result<Answer<Reply>, Unwritable> {
         let options = self.shared.options();
         let matter = Matter::of(petition);
         let room = self.shared.book().room(subject.agent_id, options.max_open_per_agent, matter.size());
@@ -122,9 +216,15 @@ impl Clerk {
         let about = about(subject, petition, self.now);
         let mut statement = petition.statement.clone();
         statement.hold = Some(id.number());
+        let standing = Standing::open(id, until);
+        if let Err(error) = self.store.insert(standing, bound, &about, &matter) {
+            tracing::error!(%error, "a statement cannot be held");
+            return Ok(Answer { said: Reply::Refused(words::not_kept()), behind: 0 });
+        }
         let body = Some(Box::new(Words { text: about.reason.to_string() }));
         let seq = self.record(Held { hold: id.number(), statement, bound, until, body })?;
-        self.shared.book().insert(Entry::new(Standing::open(id, until), bound, about, Some(matter), seq));
+        self.shared.book().insert(Entry::kept(standing, bound, about, Some(matter), None, seq));
+        self.unsaved.insert(id);
         Ok(self.waiting(id))
     }
 
@@ -167,7 +267,7 @@ impl Clerk {
             let entry = book.get(hold).ok_or(NotDecided::Unknown)?;
             (entry.standing, Arc::clone(&entry.about), entry.view())
         };
-        let own = may_decide(decider, &about.owner, &about.groups, options.single_person)?;
+        may_decide(decider, &about.owner, &about.groups, options.single_person)?;
         standing.decide(verdict, now, usable).map_err(|unfit| match unfit {
             Unfit::Expired => NotDecided::Expired,
             Unfit::State => NotDecided::Already(Box::new(view)),
@@ -179,12 +279,13 @@ impl Clerk {
             by: Some(decider.name.to_string()),
             groups: decider.groups.iter().map(ToString::to_string).collect(),
             through: Some(through.into()),
-            single_person: own.then_some(true),
+            single_person: options.single_person.then_some(true),
             until: approves.then_some(standing.until),
             body: reason.map(|reason| Box::new(Words { text: reason.to_owned() })),
         })?;
-        let ruled = Ruled { verdict, by: decider.name.clone(), at: now, reason: reason.map(Into::into), single_person: own };
-        let view = self.shared.book().change(hold, |entry| {
+        let ruled =
+            Ruled { verdict, by: decider.name.clone(), at: now, reason: reason.map(Into::into), single_person: options.single_person };
+        let view = self.change(hold, |entry| {
             (entry.standing, entry.ruled, entry.seq) = (standing, Some(ruled), behind);
             // As it was when it was decided.
             entry.view()
@@ -201,7 +302,7 @@ impl Clerk {
             }
             // On the record it is spent already.
             let seq = if used { None } else { Some(self.record(Returned { hold: hold.number() })?) };
-            self.shared.book().change(*hold, |entry| {
+            self.change(*hold, |entry| {
                 entry.standing.settle(used).ok();
                 entry.seq = seq.unwrap_or(entry.seq);
             });
@@ -262,6 +363,11 @@ impl Shared {
     }
 }
 
+fn ended(hold: HoldId, decision: Decision) -> Decided {
+    let hold = hold.number();
+    Decided { hold, decision, by: None, groups: Vec::new(), through: None, single_person: None, until: None, body: None }
+}
+
 fn about(subject: &Subject, petition: &Petition, now: u64) -> About {
     let grounds = &petition.grounds;
     About {
@@ -276,9 +382,10 @@ fn about(subject: &Subject, petition: &Petition, now: u64) -> About {
         effects: grounds.effects,
         rule: grounds.rule.as_ref().into(),
         reason: grounds.reason.clone(),
-        groups: Vec::new(),
+        groups: grounds.groups.to_vec(),
         in_transaction: petition.open_work,
         over: petition.over,
+        shape: petition.statement.shape,
     }
 }
 

@@ -1,11 +1,21 @@
 //! The desk: where held statements wait for people. It keeps holds, tells sessions what became of them, and puts each step on the record
 //! before it counts. What may become of a hold is decided in `gate::hold`.
+//!
+//! One thread takes every step (the clerk), so that no two steps meet; sessions and pages only look into the book. The journal is the truth:
+//! an approval is used up when its `spent` record is on disk, and the state database follows the journal, at the latest at the next start.
 
 mod binding;
 mod book;
 mod clerk;
+mod kept;
 mod matter;
 mod options;
+mod recover;
+mod seal;
+mod store;
+#[cfg(test)]
+mod tests;
+mod thread;
 mod view;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,11 +24,15 @@ use crate::audit::Digester;
 use crate::gate::Subject;
 pub use crate::gate::hold::{Decider, HoldId, State, Verdict};
 use crate::host::journal::{Journal, Unwritable};
+use crate::host::purses::Purses;
+use crate::host::state::{self, StateError};
 use crate::session::asking::{Message, Petition, Reply};
 use crate::wire::report::Report;
 
-use book::Book;
+use book::{Book, Entry};
 use clerk::{Answer, Clerk};
+use store::{Store, StoreError};
+use thread::{Delivery, Thread};
 
 pub use options::Options;
 pub use view::{About, NotDecided, Parameter, Ruled, Sight, View, Which, Written};
@@ -26,10 +40,22 @@ pub use view::{About, NotDecided, Parameter, Ruled, Sight, View, Which, Written}
 /// Bytes of what a reviewer gives as the reason.
 pub const LONGEST_REASON: usize = 4096;
 
+#[derive(Debug, thiserror::Error)]
+pub enum DeskError {
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error("what is kept of holds: {0}")]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Unwritable(#[from] Unwritable),
+    #[error("the system gave no thread: {0}")]
+    Thread(std::io::Error),
+}
+
 #[derive(Debug)]
 pub struct Desk {
     shared: Arc<Shared>,
-    clerk: Mutex<Clerk>,
+    thread: Thread,
 }
 
 /// What the clerk and those who look share.
@@ -56,60 +82,73 @@ impl Shared {
 }
 
 impl Desk {
-    pub fn new(journal: Arc<Journal>, digester: Digester, options: Options) -> Self {
-        let shared = Arc::new(Shared { journal, digester, options: Mutex::new(Arc::new(options)), book: Mutex::default() });
-        Self { clerk: Mutex::new(Clerk::new(Arc::clone(&shared))), shared }
+    /// Takes up what was left, as the journal says.
+    pub fn open(
+        state: &state::State,
+        journal: Arc<Journal>,
+        digester: Digester,
+        options: Options,
+        purses: Arc<Purses>,
+    ) -> Result<Self, DeskError> {
+        let shared = Arc::new(Shared { journal, digester, options: Mutex::new(Arc::new(options)), book: Mutex::new(Book::new(purses)) });
+        let clerk = Clerk::open(Arc::clone(&shared), Store::open(state)?, state.folder())?;
+        Ok(Self { shared, thread: Thread::start(clerk).map_err(DeskError::Thread)? })
     }
 
-    fn clerk(&self) -> MutexGuard<'_, Clerk> {
-        self.clerk.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Takes no more steps; what was taken is kept.
+    pub fn close(&self) {
+        self.thread.stop();
     }
 
-    /// Keeps the desk otherwise from here on; holds that are open keep their times.
+    /// Keeps the desk otherwise from here on; holds that are open keep their times. Whether one person may be all people is fixed at the
+    /// start.
     pub fn keep(&self, options: Options) {
+        let options = Options { single_person: self.shared.options().single_person, ..options };
         *self.shared.options.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(options);
-    }
-
-    async fn told<T>(&self, answer: Answer<T>) -> Result<T, Unwritable> {
-        self.shared.journal.durable(answer.behind).await?;
-        Ok(answer.said)
     }
 
     /// A statement is held: an approval of this very statement is spent on it, or it joins the hold that is open, or a new one is opened.
     /// `awaited` is the hold that this session waited for until now.
-    pub async fn petition(&self, subject: &Subject, petition: Petition, awaited: Option<HoldId>) -> Reply {
-        let answer = self.clerk().petition(subject, &petition, awaited);
-        let told = match answer {
-            Ok(answer) => self.told(answer).await,
-            Err(why) => Err(why),
+    pub async fn petition(&self, subject: &Arc<Subject>, petition: Petition, awaited: Option<HoldId>) -> Reply {
+        let (subject, in_transaction) = (Arc::clone(subject), petition.open_work);
+        let undelivered = self.thread.undelivered();
+        let ask = move |clerk: &mut Clerk| clerk.petition(&subject, &petition, awaited).map(|answer| Delivery::new(answer, undelivered));
+        let told = async {
+            let delivery = self.thread.ask(ask).await.unwrap_or(Err(Unwritable::Broken))?;
+            self.shared.journal.durable(delivery.behind()).await?;
+            Ok::<_, Unwritable>(delivery.deliver(in_transaction))
         };
-        told.unwrap_or_else(|why| Reply::Refused(why.report()))
+        told.await.unwrap_or_else(|why| Reply::Refused(why.report()))
     }
 
     /// The message of a hold of this agent, to be judged as if it had sent it now.
-    pub async fn stored(&self, subject: &Subject, hold: HoldId) -> Result<Message, Report> {
-        self.clerk().stored(subject, hold)
+    pub async fn stored(&self, subject: &Arc<Subject>, hold: HoldId) -> Result<Message, Report> {
+        let subject = Arc::clone(subject);
+        let stored = self.thread.ask(move |clerk| clerk.stored(&subject, hold)).await;
+        stored.unwrap_or_else(|| Err(Unwritable::Broken.report()))
     }
 
     /// Returns when the hold no longer waits.
     pub async fn decided(&self, hold: HoldId) {
-        let Some(mut changed) = self.shared.book().get(hold).map(book::Entry::watch) else { return };
+        let Some(mut changed) = self.shared.book().get(hold).map(Entry::watch) else { return };
         // An entry that is gone no longer waits either.
         changed.wait_for(|state| *state != State::Waiting).await.ok();
     }
 
-    /// The transaction that these approvals were used in has ended; `used` is false where all of it was rolled back for certain.
+    /// What these approvals were used in has come to its end; `used` is false where all of it was rolled back for certain.
     pub fn settle(&self, holds: &[HoldId], used: bool) {
-        if let Err(error) = self.clerk().settle(holds, used) {
-            tracing::error!(%error, "approvals that were rolled back count as used: their return could not be recorded");
-        }
+        let holds = holds.to_vec();
+        self.thread.tell(move |clerk| clerk.settle(&holds, used));
     }
 
     /// The agent was revoked: nothing that it asked for is decided any more.
     pub fn withdraw(&self, agent_id: i64) {
-        if let Err(error) = self.clerk().withdraw(agent_id) {
-            tracing::error!(%error, "holds of an agent that was revoked could not be withdrawn yet");
-        }
+        self.thread.tell(move |clerk| clerk.withdraw(agent_id));
+    }
+
+    /// Agents, by id and name, that have something to be decided or used.
+    pub fn agents(&self) -> Vec<(i64, Arc<str>)> {
+        self.shared.book().agents()
     }
 
     /// Newest first.
@@ -118,7 +157,7 @@ impl Desk {
     }
 
     pub fn view(&self, hold: HoldId) -> Option<View> {
-        self.shared.book().get(hold).map(book::Entry::view)
+        self.shared.book().get(hold).map(Entry::view)
     }
 
     /// The page of a hold.
@@ -126,7 +165,7 @@ impl Desk {
         self.shared.link(hold)
     }
 
-    /// A person decides; `through` is a word for the record: web, terminal, API.
+    /// A person decides; `through` is a word for the record: web, terminal, API. It counts when this returns, and is on disk.
     pub async fn decide(
         &self,
         hold: HoldId,
@@ -135,7 +174,10 @@ impl Desk {
         reason: Option<&str>,
         through: &'static str,
     ) -> Result<View, NotDecided> {
-        let answer = self.clerk().decide(hold, decider, verdict, reason, through)?;
-        Ok(self.told(answer).await?)
+        let (decider, reason) = (decider.clone(), reason.map(str::to_owned));
+        let decided = self.thread.ask(move |clerk| clerk.decide(hold, &decider, verdict, reason.as_deref(), through)).await;
+        let Answer { said, behind } = decided.ok_or(Unwritable::Broken)??;
+        self.shared.journal.durable(behind).await?;
+        Ok(said)
     }
 }

@@ -2,6 +2,7 @@
 //! it: whoever shows it makes them harmless.
 
 use super::matter::Matter;
+use crate::audit::Digest;
 use crate::audit::event::Tag;
 use crate::gate::catalog::{Estimate, Relation};
 use crate::gate::hold::{Barred, HoldId, Over, Standing, State, Verdict};
@@ -41,6 +42,7 @@ pub struct About {
     /// A transaction was open, or may have been.
     pub in_transaction: bool,
     pub over: Option<Over>,
+    pub shape: Digest,
 }
 
 /// A person's decision.
@@ -51,7 +53,7 @@ pub struct Ruled {
     /// Microseconds since 1970.
     pub at: u64,
     pub reason: Option<Box<str>>,
-    /// It was their own agent, in the single-person mode.
+    /// In the single-person mode, in which it may have been their own agent.
     pub single_person: bool,
 }
 
@@ -89,7 +91,7 @@ impl std::fmt::Debug for Sight {
 }
 
 /// A parameter's type, where the client or the server named one, and its value.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parameter {
     /// 0 where nobody said.
     pub oid: u32,
@@ -103,6 +105,12 @@ pub enum Written {
     Text(Box<str>),
     /// It is no text in UTF-8, and nothing that is known how to write as one.
     Bytes(Box<[u8]>),
+}
+
+impl std::fmt::Debug for Written {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Written")
+    }
 }
 
 impl Written {

@@ -64,6 +64,7 @@ pub const AGENT: usize = 4;
 pub const SHAPE: usize = 5;
 pub const FLAGS: usize = 6;
 pub const EFFECTS: usize = 7;
+pub const RULE: usize = 8;
 pub const HOLD: usize = 9;
 pub const CODE: usize = 10;
 pub const DURATION: usize = 11;

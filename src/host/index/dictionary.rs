@@ -92,19 +92,33 @@ impl Dictionary {
         Ok(())
     }
 
-    /// A statement of the shape names these relations: returns what its row has to say of that.
-    pub fn relations(&mut self, db: &Connection, digest: Digest, names: &[String]) -> Result<u64, Trouble> {
-        let set = self.set(db, names)?;
-        if set == 0 {
-            return Ok(NO_RELATIONS);
-        }
+    /// A statement names these relations on its own: returns what its row has to say of that.
+    pub fn relations(&mut self, db: &Connection, names: &[String]) -> Result<u64, Trouble> {
+        Ok(self.set(db, names)?.saturating_add(1))
+    }
+
+    /// The statements of a shape name these relations. Returns the set that is used once more, zero where none is.
+    pub fn shape_names(&mut self, db: &Connection, digest: Digest, names: &[String]) -> Result<u64, Trouble> {
         let shape = self.shape(db, digest)?;
-        if shape.relations == 0 {
-            db.prepare_cached("UPDATE shapes SET relations = ?2 WHERE id = ?1")?.execute([to_sql(shape.id), to_sql(set)])?;
-            self.put(digest, Shape { relations: set, ..shape });
+        if names.is_empty() || shape.relations > 0 {
             return Ok(0);
         }
-        Ok(if shape.relations == set { 0 } else { set.saturating_add(1) })
+        let set = self.set(db, names)?;
+        self.set_relations(db, digest, shape, set)?;
+        Ok(set)
+    }
+
+    /// What a shape's statements name is to be known no more. Returns the shape as it was.
+    pub fn forget_names(&mut self, db: &Connection, digest: Digest) -> Result<Shape, Trouble> {
+        let shape = self.shape(db, digest)?;
+        self.set_relations(db, digest, shape, 0)?;
+        Ok(shape)
+    }
+
+    fn set_relations(&mut self, db: &Connection, digest: Digest, shape: Shape, set: u64) -> Result<(), Trouble> {
+        db.prepare_cached("UPDATE shapes SET relations = ?2 WHERE id = ?1")?.execute([to_sql(shape.id), to_sql(set)])?;
+        self.put(digest, Shape { relations: set, ..shape });
+        Ok(())
     }
 
     fn set(&mut self, db: &Connection, names: &[String]) -> Result<u64, Trouble> {

@@ -4,7 +4,9 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{Trouble, to_sql, words};
 use crate::audit::Event;
-use crate::audit::event::{Kind, Words};
+use crate::audit::event::{Kind, Statement, Words};
+use crate::gate::hold::HoldId;
+use crate::sql::effect::EffectSet;
 
 /// One of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,6 +24,13 @@ fn text(body: Option<&Words>) -> Option<String> {
 
 fn or_nobody(by: Option<&str>) -> &str {
     by.unwrap_or("nobody")
+}
+
+/// What a held statement does, and which rule held it.
+fn why(statement: &Statement) -> String {
+    let effects = statement.effects.map(|bits| format!(": {}", EffectSet::from_bits(bits))).unwrap_or_default();
+    let rule = statement.rule.as_ref().map(|rule| format!(", rule {rule}")).unwrap_or_default();
+    effects + &rule
 }
 
 impl Told {
@@ -74,23 +83,40 @@ impl Told {
                 session: Some(event.statement.session),
                 hold: Some(event.hold),
                 words: text(event.body.as_deref()),
-                ..about(format!("hold {}", event.hold))
+                ..about(format!("hold {}{}", HoldId::of(event.hold), why(&event.statement)))
             },
             Event::Decided(event) => Self {
                 hold: Some(event.hold),
                 words: text(event.body.as_deref()),
-                ..about(format!("hold {} {:?} by {}", event.hold, event.decision, or_nobody(event.by.as_deref())).to_lowercase())
+                ..about(
+                    format!("hold {} {:?} by {}", HoldId::of(event.hold), event.decision, or_nobody(event.by.as_deref())).to_lowercase(),
+                )
             },
-            Event::Spent(event) => Self { session: Some(event.session), hold: Some(event.hold), ..about(format!("hold {}", event.hold)) },
-            Event::Returned(event) => Self { hold: Some(event.hold), ..about(format!("hold {}", event.hold)) },
-            Event::Revealed(event) => {
-                Self { hold: Some(event.hold), words: text(event.body.as_deref()), ..about(format!("hold {} by {}", event.hold, event.by)) }
+            Event::Spent(event) => {
+                Self { session: Some(event.session), hold: Some(event.hold), ..about(format!("hold {}", HoldId::of(event.hold))) }
             }
+            Event::Returned(event) => Self { hold: Some(event.hold), ..about(format!("hold {}", HoldId::of(event.hold))) },
+            Event::Revealed(event) => Self {
+                hold: Some(event.hold),
+                words: text(event.body.as_deref()),
+                ..about(format!("hold {} by {}", HoldId::of(event.hold), event.by))
+            },
             Event::Granted(event) => Self { words: text(event.body.as_deref()), ..about(format!("grant {} by {}", event.grant, event.by)) },
             Event::GrantEnded(event) => {
                 Self { words: text(event.body.as_deref()), ..about(format!("grant {} by {}", event.grant, or_nobody(event.by.as_deref()))) }
             }
             Event::SealingKey(event) => about(format!("to {}", event.to)),
+            Event::PersonSignedIn(event) => {
+                about(format!("{} by {} from {}", event.person, event.through, event.address.as_deref().unwrap_or("here")))
+            }
+            Event::PersonDenied(event) => Self {
+                words: text(event.body.as_deref()),
+                ..about(format!("by {} from {}", event.through, event.address.as_deref().unwrap_or("here")))
+            },
+            Event::PersonSignedOut(event) => about(format!("{} by {}", event.person, event.through)),
+            Event::HoldRead(event) => {
+                Self { hold: Some(event.hold), ..about(format!("hold {} by {} by {}", HoldId::of(event.hold), event.by, event.through)) }
+            }
         })
     }
 

@@ -16,6 +16,8 @@ pub struct Filter {
     /// The number of its bit in the record.
     pub effect: Option<u32>,
     pub verdict: Option<Verdict>,
+    /// By the name of the rule that decided.
+    pub rule: Option<String>,
     pub hold: Option<u64>,
     /// Microseconds since 1970; what began then or later.
     pub since: Option<u64>,
@@ -48,6 +50,7 @@ impl Filter {
         self.table.is_none()
             && self.effect.is_none()
             && self.verdict.is_none()
+            && self.rule.is_none()
             && !self.errors
             && self.slow.is_none()
             && self.masked.is_none()

@@ -129,6 +129,8 @@ impl Indexer {
             Event::ShapeMet(met) => {
                 if let Some(body) = &met.body {
                     self.dictionary.text(&self.db, met.shape, &body.text)?;
+                    let set = self.dictionary.shape_names(&self.db, met.shape, &body.relations)?;
+                    self.tally.set(set, 1);
                 }
             }
             Event::SignedIn(who) => self.session(item.seq, who, who.body.as_ref().and_then(|body| body.application.as_deref()))?,
@@ -175,9 +177,13 @@ impl Indexer {
 
     fn statement(&mut self, item: &Item, statement: &Statement, body: Option<&Sent>, kind: u64, code: Option<&str>) -> Result<(), Trouble> {
         let relations = body.map_or(&[][..], |body| &body.relations);
-        let relations =
-            if relations.is_empty() { NO_RELATIONS } else { self.dictionary.relations(&self.db, statement.shape, relations)? };
         let shape = self.dictionary.shape(&self.db, statement.shape)?;
+        let relations = match (relations, shape.relations) {
+            // What the shape is heard to name later is not listed under this one.
+            ([], 0) => NO_RELATIONS,
+            ([], _) => 0,
+            (own, _) => self.dictionary.relations(&self.db, own)?,
+        };
         let row = Row {
             seq: item.seq,
             time: item.time,
@@ -198,8 +204,7 @@ impl Indexer {
             relations,
             ..Row::default()
         };
-        let set = relations.checked_sub(1).unwrap_or(shape.relations);
-        self.tally.came(&row, set);
+        self.tally.came(&row);
         self.blocks.push(row);
         if kind != flags::REFUSED {
             self.open.began(statement.session, statement.number, item.seq, kind == flags::PREPARED);
@@ -240,11 +245,18 @@ impl Indexer {
         let clear = "UPDATE sessions SET application = NULL WHERE session = ?1";
         #[allow(clippy::wildcard_enum_match_arm, reason = "whatever else has a body has it in words")]
         match event {
-            Event::ShapeMet(met) => self.dictionary.forget_text(&self.db, met.shape)?,
+            Event::ShapeMet(met) => {
+                self.dictionary.forget_text(&self.db, met.shape)?;
+                self.blocks.flush(&self.db)?;
+                let set = forget::relations(&self.db, &mut self.dictionary, met.shape)?;
+                self.tally.set(set, -1);
+                self.blocks = Blocks::load(&self.db)?;
+            }
             Event::Begun(_) | Event::Prepared(_) | Event::Refused(_) => {
-                if let Some((before, _)) = self.blocks.change(&self.db, seq, |row| row.relations = NO_RELATIONS)? {
-                    let set = self.dictionary.set_of(&self.db, before.shape, before.relations)?;
-                    self.tally.set(set, -1);
+                // What the shape names stays with the shape.
+                let forget = |row: &mut Row| row.relations = row.relations.min(NO_RELATIONS);
+                if let Some((before, _)) = self.blocks.change(&self.db, seq, forget)? {
+                    self.tally.set(before.relations.saturating_sub(1), -1);
                 }
             }
             Event::Continued(more) => drop(self.db.execute(clear, [to_sql(more.session)])?),

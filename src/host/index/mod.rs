@@ -37,7 +37,7 @@ pub use words::of as words_of;
 
 const FILE: &str = "index.db";
 /// An index of another version is built again.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 const SCHEMA: &str = include_str!("schema.sql");
 /// Only one process writes, and readers of a write-ahead log wait for nobody.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

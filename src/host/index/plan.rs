@@ -41,6 +41,7 @@ pub struct Plan {
     tables: Option<Tables>,
     verdict: Option<u64>,
     effect: Option<u32>,
+    rule: Option<u64>,
     hold: Option<u64>,
     errors: bool,
     slow: Option<u64>,
@@ -51,6 +52,10 @@ fn ids(db: &Connection, sql: &str, given: impl rusqlite::Params) -> Result<Vec<u
     let mut statement = db.prepare_cached(sql)?;
     let found = statement.query_map(given, |row| row.get(0).map(from_sql))?.collect::<Result<_, _>>()?;
     Ok(found)
+}
+
+fn name(db: &Connection, name: &str) -> Result<Option<u64>, Trouble> {
+    Ok(ids(db, "SELECT id FROM names WHERE name = ?1", [name])?.first().copied())
 }
 
 fn bitmap(ids: &[u64]) -> Bits {
@@ -66,8 +71,15 @@ impl Plan {
         let masked = match &filter.masked {
             None => None,
             Some(Masked::Any) => Some(0),
-            Some(Masked::Kind(kind)) => match ids(db, "SELECT id FROM names WHERE name = ?1", [kind])?.first() {
-                Some(id) => Some(*id),
+            Some(Masked::Kind(kind)) => match name(db, kind)? {
+                Some(id) => Some(id),
+                None => return Ok(None),
+            },
+        };
+        let rule = match &filter.rule {
+            None => None,
+            Some(rule) => match name(db, rule)? {
+                Some(id) => Some(id),
                 None => return Ok(None),
             },
         };
@@ -85,6 +97,7 @@ impl Plan {
             tables,
             verdict: filter.verdict.map(|verdict| verdict as u64),
             effect: filter.effect,
+            rule,
             hold: filter.hold.map(|hold| hold.saturating_add(1)),
             errors: filter.errors,
             slow: filter.slow,
@@ -164,6 +177,7 @@ impl Plan {
         let passes = self.agents.as_ref().is_none_or(|agents| agents.contains(&get(block::AGENT)))
             && self.session.is_none_or(|session| get(block::SESSION) == session)
             && self.verdict.is_none_or(|verdict| block::verdict(flags) == verdict)
+            && self.rule.is_none_or(|rule| get(block::RULE) == rule)
             && self.hold.is_none_or(|hold| get(block::HOLD) == hold)
             && self.effect.is_none_or(|bit| get(block::EFFECTS).checked_sub(1).is_some_and(|effects| effects >> bit & 1 == 1))
             && (!self.errors || is_error(flags, get(block::CODE)))
@@ -180,6 +194,7 @@ impl Plan {
         let mut groups = Vec::new();
         let mut one = |facet, id: Option<u64>| groups.extend(id.map(|id| vec![(facet, id)]));
         one(Facet::Session, self.session);
+        one(Facet::Rule, self.rule);
         one(Facet::Hold, self.hold);
         one(Facet::Verdict, self.verdict);
         one(Facet::Effect, self.effect.map(u64::from));

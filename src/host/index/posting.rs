@@ -19,6 +19,7 @@ pub enum Facet {
     Duration = 8,
     Masked = 9,
     Hold = 10,
+    Rule = 11,
 }
 
 const ID_BITS: u32 = 38;

@@ -36,6 +36,9 @@ fn facets(row: &Row, relations: &[u64], mut add: impl FnMut(Facet, u64)) {
     if row.hold > 0 {
         add(Facet::Hold, row.hold);
     }
+    if row.rule > 0 {
+        add(Facet::Rule, row.rule);
+    }
     end_facets(row, add);
 }
 

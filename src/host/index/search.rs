@@ -35,6 +35,7 @@ pub struct Found {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub words: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "crate::audit::event::some_hold_id")]
     pub hold: Option<u64>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub statement: Option<Box<Statement>>,
@@ -164,7 +165,8 @@ fn name(db: &Connection, id: u64) -> Result<Option<String>, Trouble> {
     Ok(if id == 0 { None } else { db.prepare_cached(sql)?.query_row([to_sql(id)], |row| row.get(0)).optional()? })
 }
 
-fn relations(db: &Connection, set: u64) -> Result<Vec<String>, Trouble> {
+/// The names of the relations of a set.
+pub(super) fn relations(db: &Connection, set: u64) -> Result<Vec<String>, Trouble> {
     let sql = "SELECT members FROM relation_sets WHERE id = ?1";
     let members: Option<String> =
         if set == 0 { None } else { db.prepare_cached(sql)?.query_row([to_sql(set)], |row| row.get(0)).optional()? };

@@ -57,15 +57,15 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// A row comes, with its set of relations.
-    pub fn came(&mut self, row: &Row, set: u64) {
+    /// A row comes, with its own set of relations if it has one.
+    pub fn came(&mut self, row: &Row) {
         self.add(row, 1);
-        self.set(set, 1);
+        self.set(row.relations.saturating_sub(1), 1);
     }
 
-    pub fn went(&mut self, row: &Row, set: u64) {
+    pub fn went(&mut self, row: &Row) {
         self.add(row, -1);
-        self.set(set, -1);
+        self.set(row.relations.saturating_sub(1), -1);
     }
 
     /// A row is another one now, of the same shape.
@@ -74,6 +74,7 @@ impl Tally {
         self.add(after, 1);
     }
 
+    /// A set of relations is used by one more row or shape, or one less.
     pub fn set(&mut self, set: u64, by: i64) {
         if set > 0 {
             let uses = self.sets.entry(set).or_default();

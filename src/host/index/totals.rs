@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::block::{self, Block, flags};
 use super::filter::{Filter, is_error};
 use super::plan::Plan;
-use super::{Index, IndexError, Trouble, from_sql, size, source, to_sql};
+use super::{Index, IndexError, Trouble, from_sql, search, size, source, to_sql};
 use crate::audit::Digest;
 
 /// What shapes are put in order by.
@@ -26,6 +26,8 @@ pub struct Top {
     pub shape: Digest,
     /// Missing where it was erased.
     pub text: Option<String>,
+    /// What its statements name.
+    pub relations: Vec<String>,
     pub count: u64,
     pub errors: u64,
     /// Microseconds.
@@ -90,13 +92,14 @@ impl Index {
             By::Masked => "masked",
         };
         let sql = format!(
-            "SELECT digest, text, count, errors, duration, rows, bytes, masked, last FROM shape_totals JOIN shapes USING (id) WHERE {column} > 0 ORDER BY {column} DESC, id LIMIT ?1"
+            "SELECT digest, text, count, errors, duration, rows, bytes, masked, last, relations FROM shape_totals JOIN shapes USING (id) WHERE {column} > 0 ORDER BY {column} DESC, id LIMIT ?1"
         );
         let mut statement = self.db.prepare(&sql)?;
         let found = statement.query_map([to_sql(size(limit))], |row| {
-            Ok(Top {
+            let top = Top {
                 shape: Digest(row.get(0)?),
                 text: row.get(1)?,
+                relations: Vec::new(),
                 count: from_sql(row.get(2)?),
                 errors: from_sql(row.get(3)?),
                 duration: from_sql(row.get(4)?),
@@ -104,9 +107,15 @@ impl Index {
                 bytes: from_sql(row.get(6)?),
                 masked: from_sql(row.get(7)?),
                 last: from_sql(row.get(8)?),
-            })
+            };
+            Ok((top, from_sql(row.get(9)?)))
         })?;
-        Ok(found.collect::<Result<_, _>>()?)
+        let mut all = Vec::new();
+        for found in found {
+            let (top, set) = found?;
+            all.push(Top { relations: search::relations(&self.db, set)?, ..top });
+        }
+        Ok(all)
     }
 
     /// Looks through all that began between the two.
@@ -142,10 +151,12 @@ impl Index {
         let mut found: Vec<_> = shapes.into_iter().filter(|(_, top)| measure(top) > 0).collect();
         found.sort_unstable_by_key(|(id, top)| (std::cmp::Reverse(measure(top)), *id));
         found.truncate(limit);
-        let mut statement = self.db.prepare("SELECT digest, text FROM shapes WHERE id = ?1")?;
+        let mut statement = self.db.prepare("SELECT digest, text, relations FROM shapes WHERE id = ?1")?;
         for (id, top) in &mut found {
-            let known = statement.query_row([to_sql(*id)], |row| Ok((Digest(row.get(0)?), row.get(1)?))).optional()?;
-            (top.shape, top.text) = known.unwrap_or_default();
+            let known = statement.query_row([to_sql(*id)], |row| Ok((Digest(row.get(0)?), row.get(1)?, row.get(2)?))).optional()?;
+            let set: i64;
+            (top.shape, top.text, set) = known.unwrap_or_default();
+            top.relations = search::relations(&self.db, from_sql(set))?;
         }
         Ok(found.into_iter().map(|(_, top)| top).collect())
     }

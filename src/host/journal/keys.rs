@@ -25,6 +25,9 @@ const SIGNING: &str = "signing.key";
 /// A signing key that the journal may name already and that is not in its place yet.
 const NEXT: &str = "signing.key.next";
 const DIGEST: &str = "digest.key";
+/// Seals what is kept of held statements, so that it is in no copy of the database that is not also a copy of this. No backup has it:
+/// nothing that was held before a restore counts after it.
+const HOLDS: &str = "hold.key";
 /// What the keys lie in, in the state folder.
 pub const FILES: [&str; 2] = [SIGNING, DIGEST];
 const SEED: usize = 32;
@@ -45,6 +48,11 @@ impl Keys {
         let digest = seed(&files, state, DIGEST)?;
         Ok(Self { signing: signing(&files, state)?, digester: Digester::new(&digest) })
     }
+}
+
+/// The key that held statements are sealed with; it is made where it is missing.
+pub fn holds(state: &Path) -> io::Result<Zeroizing<[u8; SEED]>> {
+    seed(&Files::default(), state, HOLDS)
 }
 
 /// The key that checkpoints are signed with; it is made where it is missing.

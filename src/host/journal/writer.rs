@@ -275,7 +275,10 @@ impl Writer {
             return Ok(());
         }
         self.draft.shapes.push(shape.digest);
-        let body = Some(Box::new(ShapeText { text: shape.text.to_string() }));
+        let body = Some(Box::new(ShapeText {
+            text: shape.text.to_string(),
+            relations: shape.relations.iter().map(ToString::to_string).collect(),
+        }));
         self.add(&ShapeMet { shape: shape.digest, body }.into())
     }
 

@@ -34,7 +34,7 @@ pub struct ServerError {
 }
 
 impl ServerError {
-    pub(super) fn read(fields: Fields<'_>) -> Self {
+    pub fn read(fields: Fields<'_>) -> Self {
         let text = |kind| fields.get(kind).map(|text| String::from_utf8_lossy(text).into_owned());
         Self { code: text(b'C').unwrap_or_default(), message: text(b'M').unwrap_or_default(), detail: text(b'D'), hint: text(b'H') }
     }

@@ -39,6 +39,8 @@ pub struct Account {
 #[derive(Debug, Clone)]
 pub struct Visitor {
     pub name: String,
+    /// Who the operating system says they are.
+    pub os_user: String,
     pub role: Role,
     pub groups: Vec<String>,
 }
@@ -166,7 +168,7 @@ impl AccountStore {
     /// Signs in; the token is in nobody's keeping but the visitor's. `None` where the account was changed since it was read.
     pub fn begin(&mut self, account: &Account, through: &str, lifetime: Lifetime, now: SystemTime) -> Result<Option<Secret>, PeopleError> {
         let random = zeroize::Zeroizing::new(scram::random::<TOKEN>().map_err(|_| StateError::Random)?);
-        let token = Secret::new(URL_SAFE_NO_PAD.encode(&*random));
+        let token = Secret::new(URL_SAFE_NO_PAD.encode(*random));
         let at = milliseconds(now)?;
         let mut unchanged = false;
         self.write(|transaction| {
@@ -193,17 +195,19 @@ impl AccountStore {
     pub fn visitor(&self, token: &str, through: &str, lifetime: Lifetime, now: SystemTime) -> Result<Option<Visitor>, PeopleError> {
         let (at, token) = (milliseconds(now)?, hashed(&Secret::new(token)));
         let found = self.read(|connection| {
-            let sql = "SELECT people.id, people.name, role, seen FROM visits
+            let sql = "SELECT people.id, people.name, role, seen, os_user FROM visits
                        JOIN people ON people.id = visits.person JOIN accounts ON accounts.person = people.id
                        WHERE token = ?1 AND through = ?2 AND seen >= ?3 AND began >= ?4 AND seen <= ?5 AND removed IS NULL";
             let (idle, longest) = (at.saturating_sub(whole(lifetime.idle)), at.saturating_sub(whole(lifetime.longest)));
-            let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get::<_, String>(2)?, row.get::<_, i64>(3)?));
+            let read = |row: &rusqlite::Row<'_>| {
+                Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get::<_, String>(2)?, row.get::<_, i64>(3)?, row.get(4)?))
+            };
             let found = connection.query_row(sql, params![token, through, idle, longest, at.saturating_add(AHEAD)], read).optional()?;
-            let Some((person, name, role, seen)) = found else { return Ok(None) };
+            let Some((person, name, role, seen, os_user)) = found else { return Ok(None) };
             if seen.saturating_add(whole(SEEN_EVERY)) <= at {
                 connection.execute("UPDATE visits SET seen = ?2 WHERE token = ?1", params![token, at])?;
             }
-            Ok(Some(Visitor { name, role: super::store::role(&role), groups: groups(connection, person)? }))
+            Ok(Some(Visitor { name, os_user, role: super::store::role(&role), groups: groups(connection, person)? }))
         });
         Ok(found?)
     }

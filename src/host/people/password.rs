@@ -29,7 +29,7 @@ fn argon2() -> Argon2<'static> {
 /// One that nobody knows. It is shown once.
 pub fn generated() -> Result<Secret, PeopleError> {
     let random = Zeroizing::new(random::<GENERATED>()?);
-    Ok(Secret::new(URL_SAFE_NO_PAD.encode(&*random)))
+    Ok(Secret::new(URL_SAFE_NO_PAD.encode(*random)))
 }
 
 /// The verifier of a password that is fit to be one.

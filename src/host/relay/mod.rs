@@ -13,9 +13,10 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
 use tokio::time::Sleep;
 
+use crate::audit::{Event, Note};
 use crate::gate::Judge;
 use crate::gate::hold::HoldId;
 use crate::gate::judge::{Knowledge, Learned, Need};
@@ -23,6 +24,7 @@ use crate::host::journal::{Scribe, Unwritable};
 use crate::session::asking::{Message, Petition, Reply};
 use crate::session::output::{Demand, Lane, Output};
 use crate::session::{LinkReport, Session};
+use crate::sql::effect::{Effect, EffectSet};
 use crate::wire::report::{Report, Severity};
 
 use received::Received;
@@ -50,6 +52,9 @@ pub trait Server {
 pub trait Counsel {
     /// Tells the judge what is new: the policy, the catalog, the time. Asked at each wake-up, so it must cost next to nothing.
     fn refresh(&self, _judge: &mut Judge) {}
+
+    /// Something was sent, or has come to its end, after which names may mean something else.
+    fn changed(&self) {}
 
     fn learn(&self, _need: Need, _message: Message) -> impl Future<Output = Found> + 'static {
         std::future::ready(Found { knowledge: None, learned: Learned::default() })
@@ -116,6 +121,13 @@ pub enum Control {
     End(Box<Report>),
 }
 
+/// Whether after this statement the names of others may stand for something else.
+fn changes_names(note: &Note) -> bool {
+    const CHANGING: EffectSet = EffectSet::of(&[Effect::Ddl, Effect::Privilege, Effect::Code, Effect::Admin, Effect::Opaque]);
+    let Event::Begun(begun) = &note.event else { return false };
+    begun.statement.effects.is_none_or(|effects| !EffectSet::from_bits(effects).and(CHANGING).is_empty())
+}
+
 /// How long, and how much, a client may still send after it was told that it is over.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_READS: usize = 64;
@@ -142,12 +154,16 @@ pub struct Relay<C, S: Server> {
     client: Side<C>,
     link: Link<S>,
     asking: Option<Asking>,
+    /// Closed when the server has taken a cancel of the session's own.
+    stopping: Option<Receiver<()>>,
     output: Output,
     sleep: Option<Pin<Box<Sleep>>>,
     /// The client's lane ended with the end of a message when it was last empty.
     whole: bool,
     /// Whoever asked for the cancel that is about to be carried out.
     cancelled: Option<Cancelled>,
+    /// Something was sent that may change what names mean, and its transaction has not ended.
+    changing: bool,
     /// The end of the time for last words, once the session is over.
     over_since: Option<Instant>,
 }
@@ -251,10 +267,12 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
             client: Side::new(client, received),
             link: Link::None,
             asking: None,
+            stopping: None,
             output,
             sleep: None,
             whole: true,
             cancelled: None,
+            changing: false,
             over_since: None,
         }
     }
@@ -296,6 +314,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
             let mut moved = self.hear_control(now, context);
             moved |= self.poll_link(now, context);
             moved |= self.poll_asking(now, context);
+            moved |= self.poll_stopping(now, context);
             moved |= self.poll_client(now, context);
             moved |= self.poll_upstream(now, context);
             self.record();
@@ -311,6 +330,10 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
             } else {
                 moved |= self.poll_deadline(now, context);
                 self.record();
+            }
+            if self.changing && !self.session.is_open() {
+                self.changing = false;
+                self.server.changed();
             }
             if !moved {
                 return Poll::Pending;
@@ -376,6 +399,21 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
             Answer::Decided => self.session.decided(now, &mut self.output),
         }
         self.client.fresh = true;
+        // The end of a run that was stopped waits for its ticket.
+        if let Link::Up(side, _) = &mut self.link {
+            side.fresh = true;
+        }
+        true
+    }
+
+    fn poll_stopping(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
+        let Some(stopping) = &mut self.stopping else { return false };
+        if stopping.poll_recv(context).is_pending() {
+            return false;
+        }
+        self.stopping = None;
+        self.session.stopped(now, &mut self.output);
+        self.client.fresh = true;
         true
     }
 
@@ -437,6 +475,10 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
 
     /// Puts on the record what the machine noted. Nothing of this step leaves before that, and nothing at all if it cannot be done.
     fn record(&mut self) {
+        if self.output.notes.iter().any(changes_names) {
+            self.changing = true;
+            self.server.changed();
+        }
         self.scribe.refused(std::mem::take(&mut self.output.unrecorded));
         let Err(trouble) = self.scribe.write(&self.output.notes) else { return drop(self.output.take_notes()) };
         self.output.to_client.clear();
@@ -456,11 +498,20 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
     /// True when something was asked: only when it was polled will it wake us.
     fn carry_out_demands(&mut self) -> bool {
         let asked = self.asking.is_some();
+        let mut stops = false;
         for demand in self.output.demands.drain(..) {
             match (demand, &self.link) {
                 (Demand::Link, _) => self.link = Link::Connecting(Box::pin(self.server.connect())),
                 (Demand::Cancel, Link::Up(_, canceller)) => self.server.cancel(canceller, self.cancelled.take()),
                 (Demand::Cancel, Link::None | Link::Connecting(_)) => {}
+                (Demand::Stop, link) => {
+                    let (done, stopping) = tokio::sync::mpsc::channel(1);
+                    if let Link::Up(_, canceller) = link {
+                        self.server.cancel(canceller, Some(done));
+                    }
+                    self.stopping = Some(stopping);
+                    stops = true;
+                }
                 (Demand::Learn(need, message), _) => {
                     let asked = self.server.learn(need, message);
                     self.asking = Some(Box::pin(async { Answer::Found(asked.await) }));
@@ -485,7 +536,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
         }
         // Nothing ran, so there was nothing to cancel.
         self.cancelled = None;
-        !asked && self.asking.is_some()
+        stops || !asked && self.asking.is_some()
     }
 
     /// Sends both lanes as far as the streams take them. True when a lane became empty: what waited for that is nobody else's to wake.

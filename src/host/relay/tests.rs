@@ -72,6 +72,7 @@ fn relay() -> (Relay<DuplexStream, OneLink>, DuplexStream, DuplexStream) {
         session: 1,
         unrecordable: None,
         manner: Default::default(),
+        purse: std::sync::Arc::default(),
     };
     let (client, ours) = duplex(NARROW);
     let (server, link) = duplex(NARROW);

@@ -107,6 +107,7 @@ impl Gatherer {
                     self.gaps.without_an_end = self.gaps.without_an_end.saturating_add(left);
                 }
             }
+            Event::ShapeMet(event) => self.volumes.shape(event),
             Event::Begun(event) => {
                 self.sessions.begun(event.statement.session);
                 if within {
@@ -196,8 +197,11 @@ impl Gatherer {
             Event::GrantEnded(_) if within => self.holds.grant_ended(),
             // They carry the record itself, count elsewhere, or are not of the period.
             Event::Checkpointed(_)
-            | Event::ShapeMet(_)
             | Event::SignedOff(_)
+            | Event::PersonSignedIn(_)
+            | Event::PersonDenied(_)
+            | Event::PersonSignedOut(_)
+            | Event::HoldRead(_)
             | Event::Recovered(_)
             | Event::Resumed(_)
             | Event::KeyChanged(_)

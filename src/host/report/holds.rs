@@ -1,6 +1,6 @@
 //! Holds: what was stopped for people to decide, who decided, why, how fast, and what was done with the approval.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use serde::Serialize;
 
@@ -12,6 +12,8 @@ use crate::audit::event::{Decided, Decision, Granted, Held, Spent, Words};
 
 /// Holds followed at once. An approval that is never used is followed to the end.
 const MOST_OPEN: usize = 100_000;
+/// Approvals that were spent and may still be returned by a rollback: more than there are transactions at once.
+const MOST_LATELY: usize = 10_000;
 /// Decisions of one hold that are shown.
 const MOST_DECISIONS: usize = 32;
 /// Times to a decision that median and percentile are taken of: 8 MB of them.
@@ -97,6 +99,9 @@ pub struct Holds {
     pub rows: List<HoldRow>,
     #[serde(skip)]
     open: HashMap<u64, HoldRow>,
+    /// Those that were spent last.
+    #[serde(skip)]
+    lately: VecDeque<u64>,
     #[serde(skip)]
     times: Vec<u64>,
 }
@@ -193,8 +198,13 @@ impl Holds {
         row.touched |= within;
         row.state = HoldState::Spent;
         row.spent_at = Some(At(time));
-        if event.reserved != Some(true) {
-            self.close(event.hold);
+        // It may be returned.
+        self.lately.push_back(event.hold);
+        if self.lately.len() > MOST_LATELY
+            && let Some(hold) = self.lately.pop_front()
+            && self.open.get(&hold).is_some_and(|row| row.state == HoldState::Spent)
+        {
+            self.close(hold);
         }
         approved
     }

@@ -297,7 +297,7 @@ fn volumes(report: &Report) -> Markup {
         h3 { "By what they were" }
         div.columns {
             (counts("Verdict", &volumes.by_verdict)) (counts("Effect", &volumes.by_effect)) (counts("Way", &volumes.by_way))
-            (counts("Command", &volumes.by_command)) (counts("SQLSTATE", &volumes.by_code)) (counts("Rule", &volumes.by_rule))
+            (counts("Command", &volumes.by_command)) (counts("SQLSTATE", &volumes.by_code)) (counts("Rule", &volumes.by_rule)) (counts("Table", &volumes.by_table))
             (counts("Masked", &volumes.masked_by_kind))
         }
     }

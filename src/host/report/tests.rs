@@ -174,7 +174,7 @@ fn decided(hold: u64, decision: Decision, by: Option<&str>) -> Decided {
 }
 
 fn spent(hold: u64) -> Spent {
-    Spent { hold, session: 1, number: hold, grant: None, reserved: None }
+    Spent { hold, session: 1, number: hold, grant: None }
 }
 
 /// Numbers that look like chance and are the same each time.
@@ -222,7 +222,10 @@ fn event(kind: Kind, session: u64, number: u64, dice: &mut Dice) -> Event {
         Kind::Denied => {
             Denied { address: Some("10.0.0.9".to_owned()), code: "28P01".into(), agent: Some("etl".to_owned()), body: words("etl") }.into()
         }
-        Kind::ShapeMet => ShapeMet { shape: digest, body: Some(Box::new(ShapeText { text: "select ?".to_owned() })) }.into(),
+        Kind::ShapeMet => {
+            ShapeMet { shape: digest, body: Some(Box::new(ShapeText { text: "select ?".to_owned(), relations: vec!["t".to_owned()] })) }
+                .into()
+        }
         Kind::Begun => Begun { statement: any, body: None }.into(),
         Kind::Ended => {
             let outcome = dice.one_of(&[Outcome::Completed, Outcome::Suspended, Outcome::Failed, Outcome::Cancelled, Outcome::Unknown]);

@@ -1,9 +1,12 @@
 //! How much happened: sign-ins, executions and what became of them, by agent, by day and by what they were.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
 use super::bounded::Tally;
-use crate::audit::event::{Denied, Ended, Outcome, Statement, Verdict, Way};
+use crate::audit::Digest;
+use crate::audit::event::{Denied, Ended, Outcome, ShapeMet, Statement, Verdict, Way};
 use crate::host::when;
 use crate::sql::effect::Effect;
 
@@ -43,6 +46,8 @@ pub struct Volumes {
     pub by_verdict: Tally<u64>,
     pub by_effect: Tally<u64>,
     pub by_way: Tally<u64>,
+    /// Executions of what names it, as it is written there.
+    pub by_table: Tally<u64>,
     /// The last command of each execution that ended.
     pub by_command: Tally<u64>,
     /// SQLSTATE of those that failed, and of refusals.
@@ -54,6 +59,9 @@ pub struct Volumes {
     /// By the name of an agent that there is.
     pub denied_by_agent: Tally<u64>,
     pub denied_by_address: Tally<u64>,
+    /// What the statements of a shape name.
+    #[serde(skip)]
+    tables: HashMap<Digest, Vec<String>>,
 }
 
 fn verdict_word(verdict: Verdict) -> &'static str {
@@ -91,7 +99,17 @@ pub(super) fn effect_words(effects: Option<u32>) -> Vec<String> {
     (0..u32::BITS).filter(|bit| effects >> bit & 1 == 1).map(name).collect()
 }
 
+/// Shapes whose tables are kept at once; of more, what is executed counts for no table until it is recorded again.
+const SHAPES: usize = 100_000;
+
 impl Volumes {
+    pub(super) fn shape(&mut self, met: &ShapeMet) {
+        let named = met.body.as_ref().filter(|body| !body.relations.is_empty());
+        if let Some(body) = named.filter(|_| self.tables.len() < SHAPES) {
+            self.tables.entry(met.shape).or_insert_with(|| body.relations.clone());
+        }
+    }
+
     fn each(&mut self, agent: &str, time: u64, count: impl Fn(&mut Work)) {
         count(&mut self.total);
         count(self.by_agent.of(agent));
@@ -119,6 +137,9 @@ impl Volumes {
 
     pub(super) fn begun(&mut self, agent: &str, time: u64, statement: &Statement) {
         self.each(agent, time, |work| work.executions += 1);
+        for table in self.tables.get(&statement.shape).into_iter().flatten() {
+            self.by_table.add(table, 1);
+        }
         self.statement(statement);
         for effect in effect_words(statement.effects) {
             self.by_effect.add(&effect, 1);

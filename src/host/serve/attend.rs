@@ -13,18 +13,19 @@ use super::house::{House, Running};
 use super::upstreams::Upstreams;
 use crate::audit::Digest;
 use crate::audit::event::{Claims, Denied, SignedIn, Word, Words};
-use crate::gate::judge::Knowledge;
+use crate::gate::judge::{Knowledge, Memory};
 use crate::gate::settings::{self, StartupSettings};
 use crate::gate::{Judge, Subject};
 use crate::host::agents::Agent;
 use crate::host::arrival::{Admitted, Arrival, Departure, Keeper, Offered, arrive};
+use crate::host::catalog::Seat;
 use crate::host::greetings::{Manner, Reported};
 use crate::host::registry::{LONG_SECRET, Registration, SHORT_SECRET};
 use crate::host::relay::Relay;
 use crate::host::stream::{Socket, Stream};
 use crate::session::recording::Recorder;
 use crate::session::{self, Session, Terms, Timeouts};
-use crate::sql::{Cache, tags};
+use crate::sql::tags;
 use crate::wire::backend::{TransactionStatus, tag};
 use crate::wire::report::{Report, Severity};
 use crate::wire::startup::CancelKey;
@@ -70,7 +71,7 @@ impl Keeper for AgentKeeper<'_> {
 #[derive(Debug, Clone)]
 pub struct Shared {
     pub recorder: Rc<Recorder>,
-    pub cache: Rc<RefCell<Cache>>,
+    pub memory: Rc<RefCell<Memory>>,
 }
 
 pub async fn attend(house: Arc<House>, shared: Shared, stream: TcpStream) {
@@ -137,24 +138,14 @@ pub async fn attend(house: Arc<House>, shared: Shared, stream: TcpStream) {
     }
 }
 
-/// Digits in a name that nobody has: `worker-12` is one, and most passwords have more or other signs.
-const MOST_DIGITS: usize = 2;
-
 /// Nobody is let in, so nothing hangs on its being recorded.
 fn record_denial(house: &House, name: &str, from: Option<IpAddr>, met: Option<&Arc<Agent>>, code: Word) {
     let known = met.is_some_and(|agent| agent.name == name);
-    let body = Some(Box::new(Words { text: if known { name } else { tried(name) }.to_owned() }));
+    let body = Some(Box::new(Words { text: if known { name } else { tags::tried(name) }.to_owned() }));
     let denied = Denied { address: from.map(|from| from.to_string()), code, agent: met.map(|agent| agent.name.clone()), body };
     if let Err(error) = house.journal.record(denied) {
         tracing::error!(%error, "a denied sign-in is not on the record");
     }
-}
-
-/// A name that nobody has, as far as it looks like one: a password in its place is not for the record.
-fn tried(name: &str) -> &str {
-    let ordinary = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-' | '.');
-    let like_a_name = name.chars().all(ordinary) && name.chars().filter(char::is_ascii_digit).count() <= MOST_DIGITS;
-    if like_a_name && tags::screened(name) == name { name } else { tags::SCREENED }
 }
 
 /// Who begins a session, for the record.
@@ -233,7 +224,17 @@ fn receive(
         manner.settings.retain(|(name, _)| name != session::BELT);
         manner.settings.push((session::BELT.to_owned(), "on".to_owned()));
     }
-    Ok(Upstreams { house: Arc::clone(house), running: Arc::clone(running), agent, subject, credential, manner, task, read_only })
+    Ok(Upstreams {
+        house: Arc::clone(house),
+        running: Arc::clone(running),
+        agent,
+        subject,
+        credential,
+        manner,
+        seat: Seat::default(),
+        task,
+        read_only,
+    })
 }
 
 /// The database that is meant. A client that names none sends its own name or nothing, as libpq does.
@@ -262,7 +263,7 @@ struct Guest<'a> {
 
 /// Greets the client and runs its session. A client that cannot be greeted is given back with the reason.
 async fn begin(house: &Arc<House>, running: &Arc<Running>, upstreams: Upstreams, guest: Guest<'_>) -> Result<(), (Report, Stream)> {
-    let Guest { shared: Shared { recorder, cache }, from, minor, stream, buffered } = guest;
+    let Guest { shared: Shared { recorder, memory }, from, minor, stream, buffered } = guest;
     let no_key = |_| Report::fatal("58000", "no random bytes could be had for a cancel key");
     let secret_length = if minor >= 2 { LONG_SECRET } else { SHORT_SECRET };
     let (registration, control) = match house.registry.register(upstreams.agent.id, &upstreams.agent.name, secret_length).map_err(no_key) {
@@ -287,7 +288,7 @@ async fn begin(house: &Arc<House>, running: &Arc<Running>, upstreams: Upstreams,
         Err(trouble) => return Err((Report { severity: Severity::Fatal, ..trouble.report() }, stream)),
     };
     let terms = Terms {
-        judge: Judge::new(Arc::clone(&upstreams.subject), house.policy.get(), Knowledge::Textual, cache),
+        judge: Judge::new(Arc::clone(&upstreams.subject), house.policy.get(), Knowledge::Missing, memory),
         frontend: running.config.limits.client,
         backend: running.config.limits.server,
         timeouts: Timeouts {
@@ -304,6 +305,7 @@ async fn begin(house: &Arc<House>, running: &Arc<Running>, upstreams: Upstreams,
             task: upstreams.task.clone(),
             read_only: upstreams.read_only,
         },
+        purse: house.purses.of(upstreams.agent.id),
     };
     tracing::debug!(agent = upstreams.agent.name, database = ?upstreams.manner.database, "session begins");
     let session = Session::new(terms, reported, Instant::now());
@@ -339,19 +341,4 @@ fn reserved_name(random: [u8; 16]) -> Rc<[u8]> {
         name.extend_from_slice(format!("{byte:02x}").as_bytes());
     }
     name.into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_password_typed_as_a_name_is_not_recorded() {
-        for name in ["postgres", "etl_nightly", "worker-12", "Admin"] {
-            assert_eq!(tried(name), name);
-        }
-        for secret in ["hunter2!", "Tr0ub4dor&3", "correct horse", "pa\u{1b}[2Jss", "4111111111111111", "x9k2m4", "ann@example.org"] {
-            assert_eq!(tried(secret), tags::SCREENED, "{secret}");
-        }
-    }
 }

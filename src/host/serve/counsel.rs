@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::upstreams::Upstreams;
 use crate::gate::Judge;
 use crate::gate::hold::HoldId;
-use crate::gate::judge::{Learned, Moment, Need};
+use crate::gate::judge::{Knowledge, Moment, Need};
 use crate::host::relay::{Counsel, Found};
 use crate::session::asking::{Message, Petition, Reply};
 use crate::wire::report::Report;
@@ -14,10 +14,21 @@ impl Counsel for Upstreams {
     fn refresh(&self, judge: &mut Judge) {
         self.house.policy.refresh(judge);
         judge.moment = Moment(crate::host::when::now() / 1_000_000);
+        if !matches!(judge.knowledge, Knowledge::Textual) {
+            judge.knowledge = self.catalog().knowledge().unwrap_or(Knowledge::Missing);
+        }
     }
 
-    fn learn(&self, _need: Need, _message: Message) -> impl Future<Output = Found> + 'static {
-        async { Found { knowledge: None, learned: Learned::default() } }
+    fn learn(&self, need: Need, message: Message) -> impl Future<Output = Found> + 'static {
+        let learnt = self.catalog().learn(need, message);
+        async move {
+            let (knowledge, learned) = learnt.await;
+            Found { knowledge, learned }
+        }
+    }
+
+    fn changed(&self) {
+        self.running.catalogs.changed();
     }
 
     fn petition(&self, petition: Petition) -> impl Future<Output = Reply> + 'static {

@@ -12,7 +12,8 @@ use crate::audit::event::{ConfigChanged, PolicyChanged, Started};
 use crate::audit::{Digest, Digester};
 use crate::host::agents::AgentDirectory;
 use crate::host::arrival::Door;
-use crate::host::config::{ClientTls, Config, KeepSql, Sources};
+use crate::host::catalog::Catalogs;
+use crate::host::config::{ClientTls, Config, KeepSql, PublicUrl, Sources};
 use crate::host::desk::{Desk, Options};
 use crate::host::greetings::Greetings;
 use crate::host::journal::keys::Keys;
@@ -21,6 +22,7 @@ use crate::host::limits::{Bounds, Limits};
 use crate::host::link::{Connector, Minor, Spare};
 use crate::host::log::LogHandle;
 use crate::host::pool::Pool;
+use crate::host::purses::Purses;
 use crate::host::registry::Registry;
 use crate::host::state::State;
 use crate::host::stream::Keepalive;
@@ -29,12 +31,16 @@ use crate::host::tls::{Acceptor, TlsError};
 
 /// Sessions that may wait for a link at once; each holds what its client sent.
 const WAITING: usize = 4096;
+/// Of one agent: the queue has room for those of others.
+const WAITING_PER_AGENT: usize = WAITING / 8;
 /// "No limit" as a time: nothing here lives longer.
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 #[derive(Debug)]
 pub struct House {
     running: RwLock<Arc<Running>>,
+    /// Where people decide, for links. The pages are where they were at the start.
+    public_url: Option<String>,
     sources: Sources,
     log: LogHandle,
     pub journal: Arc<Journal>,
@@ -44,6 +50,7 @@ pub struct House {
     pub registry: Arc<Registry>,
     pub errands: Errands,
     pub arrivals: Arc<Arrivals>,
+    pub purses: Arc<Purses>,
     pub desk: Arc<Desk>,
     /// Also for sessions that began under another.
     pub policy: InForce,
@@ -59,6 +66,7 @@ pub struct Running {
     /// Links between two sessions.
     pub pool: Pool<Spare>,
     pub keepalive: Keepalive,
+    pub catalogs: Catalogs,
     /// What servers reported under this configuration.
     pub greetings: Greetings,
 }
@@ -85,22 +93,48 @@ impl Running {
             per_database: bound(config.capacity.links_per_database),
             per_agent: bound(config.capacity.links_per_agent),
             waiting: WAITING,
+            waiting_per_agent: WAITING_PER_AGENT,
             patience: config.capacity.wait.unwrap_or(FOREVER),
         });
         let pool = Pool::new(config.capacity.idle);
-        Ok(Self { config, door, connector, limits, pool, keepalive, greetings: Greetings::default() })
+        Ok(Self { config, door, connector, limits, pool, keepalive, catalogs: Catalogs::default(), greetings: Greetings::default() })
+    }
+}
+
+fn desk_options(config: &Config, public_url: Option<&str>) -> Options {
+    let hold = config.hold;
+    let standard = Options::default();
+    Options {
+        wait_for: hold.wait_for.unwrap_or_default(),
+        expires: hold.expires,
+        approval_expires: hold.approval_expires,
+        max_open_per_agent: usize::try_from(hold.max_open_per_agent.get()).unwrap_or(usize::MAX),
+        public_url: public_url.map_or(standard.public_url, str::to_owned),
+        single_person: config.people.single_person,
     }
 }
 
 impl House {
-    pub fn open(config: Config, sources: Sources, state: &State, log: LogHandle, journal: Arc<Journal>) -> Result<Self, ServeError> {
+    pub fn open(
+        config: Config,
+        sources: Sources,
+        state: &State,
+        log: LogHandle,
+        journal: Arc<Journal>,
+        public_url: Option<&str>,
+    ) -> Result<Self, ServeError> {
+        let public_url = public_url.or_else(|| config.web.public_url.as_ref().map(PublicUrl::as_str)).map(str::to_owned);
+        let options = desk_options(&config, public_url.as_deref());
         let digester = Keys::load(state.folder())?.digester;
+        let purses = Arc::<Purses>::default();
         Ok(Self {
-            desk: Arc::new(Desk::new(Arc::clone(&journal), digester.clone(), Options::default())),
+            desk: Arc::new(Desk::open(state, Arc::clone(&journal), digester.clone(), options, Arc::clone(&purses))?),
+            purses,
             digester,
             journal,
             policy: InForce::new(Arc::clone(&config.policy)),
             running: RwLock::new(Arc::new(Running::make(config)?)),
+            public_url,
             sources,
             log,
             directory: AgentDirectory::open(state)?,
@@ -167,6 +201,7 @@ impl House {
                     tracing::warn!(%error, "the log level stays as it was");
                 }
                 self.policy.put(Arc::clone(&new.config.policy));
+                self.desk.keep(desk_options(&new.config, self.public_url.as_deref()));
                 *self.running.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
                 // What they were made by is no longer in force.
                 self.close_links(running.pool.close());

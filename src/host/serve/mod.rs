@@ -21,6 +21,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use super::config::{ClientTls, Config, Sources};
+use super::desk::DeskError;
 use super::health::{self, JournalVitals, SinkVitals, Vitals};
 use super::index;
 use super::journal::{Journal, JournalError, Unwritable};
@@ -29,6 +30,7 @@ use super::log::LogHandle;
 use super::sinks::{SinkError, Sinks, Standing};
 use super::state::{ListenerRecord, State, StateError};
 use super::tls::TlsError;
+use super::web::{Office, Parts, Place, Web, WebError};
 use crate::wire::report::Report;
 
 use house::House;
@@ -60,20 +62,46 @@ pub enum ServeError {
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     #[error(transparent)]
+    Desk(#[from] DeskError),
+    #[error(transparent)]
     Sinks(#[from] SinkError),
+    #[error(transparent)]
+    Web(#[from] WebError),
     #[error("the system gave no thread, event loop or signal handler: {0}")]
     System(#[from] io::Error),
 }
 
+/// What can be reached now.
+#[derive(Debug, Clone, Copy)]
+pub enum Ready<'a> {
+    /// What the links of people begin with.
+    People(&'a str),
+    /// An address that takes connections of agents.
+    Agents(SocketAddr),
+}
+
 /// Runs until it is told to stop. `sources` are asked again on SIGHUP; `ready` is told each address that takes connections.
-pub fn run(config: Config, sources: Sources, state: State, log: LogHandle, ready: impl Fn(SocketAddr)) -> Result<(), ServeError> {
+pub fn run(config: Config, sources: Sources, state: State, log: LogHandle, ready: impl Fn(Ready<'_>)) -> Result<(), ServeError> {
     let workers = config.workers;
     let journal = open_journal(&state, &config)?;
-    let house = Arc::new(House::open(config, sources, &state, log, journal)?);
+    let (place, settings, people) = (Place::take(&config.web)?, config.web.clone(), config.people.clone());
+    let public_url = place.as_ref().map(|place| place.public_url.clone());
+    let house = Arc::new(House::open(config, sources, &state, log, journal, public_url.as_deref())?);
     house.record_start()?;
     let keeper = Keeper::start(Ledger::open(&state)?, Arc::clone(&house.journal))?;
     let sinks = Sinks::start(&house.running().config.audit, &state, house.journal.on_disk())?;
     let index = index::keep::follow(state.folder(), house.journal.on_disk())?;
+    let web = place.map(|place| {
+        let parts = Parts {
+            desk: Arc::clone(&house.desk),
+            journal: Arc::clone(&house.journal),
+            state: state.clone(),
+            single_person: people.single_person,
+        };
+        let office = Office::open(&place, &settings, parts)?;
+        Web::start(place, office)
+    });
+    let web = web.transpose()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         if let Some(address) = house.running().config.health_listen {
@@ -81,12 +109,17 @@ pub fn run(config: Config, sources: Sources, state: State, log: LogHandle, ready
             tokio::spawn(health::serve(listener, vitals(&house, sinks.standings(), index.passed())));
         }
         let workers = Workers::start(workers, &house)?;
-        serve(&house, &state, &workers, ready).await?;
+        if let Some(url) = &public_url {
+            ready(Ready::People(url));
+        }
+        serve(&house, &state, &workers, public_url.as_deref(), ready).await?;
         workers.finish().await;
         Ok::<_, ServeError>(())
     })?;
+    drop(web);
     // What commands did until now is to be recorded before the journal closes, and all of it is to be found and sent elsewhere.
     drop(keeper);
+    house.desk.close();
     house.journal.close()?;
     // It takes in what is left.
     drop(index);
@@ -126,7 +159,13 @@ fn vitals(house: &Arc<House>, sinks: watch::Receiver<Vec<Standing>>, index: watc
     })
 }
 
-async fn serve(house: &Arc<House>, state: &State, workers: &Workers, ready: impl Fn(SocketAddr)) -> Result<(), ServeError> {
+async fn serve(
+    house: &Arc<House>,
+    state: &State,
+    workers: &Workers,
+    web: Option<&str>,
+    ready: impl Fn(Ready<'_>),
+) -> Result<(), ServeError> {
     // Before anybody is told that we are here, so that no signal meets a program that does not listen to it.
     let mut hangup = signal(SignalKind::hangup())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -152,10 +191,11 @@ async fn serve(house: &Arc<House>, state: &State, workers: &Workers, ready: impl
                 port: bound.port(),
                 tls_required: matches!(running.config.listener.tls, ClientTls::Required(_)),
                 database: Some(running.config.server.upstream.database.clone()),
+                web: web.map(str::to_owned),
             })?;
         }
         acceptors.spawn(accept(listener, connections.clone()));
-        ready(bound);
+        ready(Ready::Agents(bound));
     }
     drop(running);
     let mut watch = tokio::time::interval(WATCH);
@@ -243,7 +283,9 @@ async fn accept(listener: TcpListener, connections: mpsc::Sender<TcpStream>) {
 }
 
 fn end_revoked(house: &House) {
-    let gone = house.directory.gone(house.registry.agents()).unwrap_or_else(|error| {
+    let mut agents = house.registry.agents();
+    agents.extend(house.desk.agents());
+    let gone = house.directory.gone(agents).unwrap_or_else(|error| {
         tracing::error!(%error, "whether agents were revoked cannot be read; sign-ins are refused until it can");
         Vec::new()
     });
@@ -251,5 +293,7 @@ fn end_revoked(house: &House) {
         tracing::info!(agent = &*name, "agent revoked: its sessions end");
         let report = Report::fatal("57P01", format!("the access of agent \"{name}\" was revoked"));
         house.registry.end_agent(agent, &report);
+        house.desk.withdraw(agent);
+        house.purses.forget(agent);
     }
 }

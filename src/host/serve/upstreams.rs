@@ -9,6 +9,7 @@ use std::time::Instant;
 use super::house::{House, Running};
 use crate::gate::Subject;
 use crate::host::agents::Agent;
+use crate::host::catalog::{Seat, View};
 use crate::host::greetings::Manner;
 use crate::host::limits::Place;
 use crate::host::link::{Canceller, Link, LinkError, Request, Spare};
@@ -30,6 +31,7 @@ pub struct Upstreams {
     pub subject: Arc<Subject>,
     pub credential: Credential,
     pub manner: Manner,
+    pub seat: Seat,
     /// What the agent said that it is working on when it signed in.
     pub task: Option<Box<str>>,
     /// Its links begin read-only.
@@ -111,6 +113,12 @@ impl Server for Upstreams {
 }
 
 impl Upstreams {
+    /// What is known of the catalog of its database.
+    pub fn catalog(&self) -> View<'_> {
+        let Running { catalogs, connector, .. } = &*self.running;
+        View { catalogs, seat: &self.seat, connector, credential: &self.credential, database: &self.manner.database }
+    }
+
     pub async fn take(&self) -> Result<Taken<Stream, Hold>, Report> {
         let place = self.running.limits.place(&self.agent.name, &self.manner.database).await?;
         if let Some((spare, born)) = self.reuse().await {

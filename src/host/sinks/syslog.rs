@@ -196,7 +196,7 @@ fn machine() -> String {
 fn severity(kind: Kind) -> u8 {
     match kind {
         Kind::Recovered | Kind::Resumed | Kind::EpochBegan => 3,
-        Kind::Refused | Kind::Denied | Kind::Held => 4,
+        Kind::Refused | Kind::Denied | Kind::PersonDenied | Kind::Held => 4,
         Kind::ConfigChanged
         | Kind::PolicyChanged
         | Kind::AgentChanged

@@ -26,3 +26,6 @@ CREATE TABLE visits (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX visits_person ON visits (person);
+
+-- Where people find the pages of the server that ran last.
+ALTER TABLE listener ADD COLUMN web TEXT;

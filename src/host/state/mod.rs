@@ -17,8 +17,14 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const LOCK_TRIES: u32 = 500;
 const FILE: &str = "state.db";
 /// Each entry lifts `user_version` by one; an entry that was released is never changed.
-const MIGRATIONS: [&str; 5] =
-    [include_str!("001.sql"), include_str!("002.sql"), include_str!("003.sql"), include_str!("004.sql"), include_str!("006.sql")];
+const MIGRATIONS: [&str; 6] = [
+    include_str!("001.sql"),
+    include_str!("002.sql"),
+    include_str!("003.sql"),
+    include_str!("004.sql"),
+    include_str!("005.sql"),
+    include_str!("006.sql"),
+];
 
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
@@ -54,6 +60,8 @@ pub struct ListenerRecord {
     pub tls_required: bool,
     /// The database of agents that have none of their own.
     pub database: Option<String>,
+    /// What the links of people begin with.
+    pub web: Option<String>,
 }
 
 impl State {
@@ -173,10 +181,11 @@ impl State {
     }
 
     pub fn record_listener(&self, listener: &ListenerRecord) -> Result<(), StateError> {
-        let sql = "INSERT INTO listener (one, address, port, tls_required, database) VALUES (1, ?1, ?2, ?3, ?4)
+        let sql = "INSERT INTO listener (one, address, port, tls_required, database, web) VALUES (1, ?1, ?2, ?3, ?4, ?5)
                    ON CONFLICT (one) DO UPDATE SET address = excluded.address, port = excluded.port,
-                   tls_required = excluded.tls_required, database = excluded.database";
-        let row = (listener.address.to_string(), listener.port, listener.tls_required, &listener.database);
+                   tls_required = excluded.tls_required, database = excluded.database,
+                   web = excluded.web";
+        let row = (listener.address.to_string(), listener.port, listener.tls_required, &listener.database, &listener.web);
         self.connect()?.execute(sql, row).map_err(|error| self.error(error))?;
         Ok(())
     }
@@ -185,13 +194,13 @@ impl State {
     pub fn listener(&self) -> Result<Option<ListenerRecord>, StateError> {
         let row = self
             .connect()?
-            .query_row("SELECT address, port, tls_required, database FROM listener", (), |row| {
-                Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            .query_row("SELECT address, port, tls_required, database, web FROM listener", (), |row| {
+                Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
             })
             .optional()
             .map_err(|error| self.error(error))?;
-        Ok(row.and_then(|(address, port, tls_required, database)| {
-            Some(ListenerRecord { address: address.parse().ok()?, port, tls_required, database })
+        Ok(row.and_then(|(address, port, tls_required, database, web)| {
+            Some(ListenerRecord { address: address.parse().ok()?, port, tls_required, database, web })
         }))
     }
 }
@@ -239,7 +248,7 @@ mod tests {
         let folder = scratch.path().join("a/b");
         let state = State::open(&folder).unwrap();
         let connection = state.connect().unwrap();
-        connection.execute("INSERT INTO listener VALUES (1, '::1', 1, 0, NULL)", ()).unwrap();
+        connection.execute("INSERT INTO listener VALUES (1, '::1', 1, 0, NULL, NULL)", ()).unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&folder), 0o700);
         for name in ["state.db", "state.db-wal", "state.db-shm"] {
@@ -253,7 +262,7 @@ mod tests {
         let state = State::open(scratch.path()).unwrap();
         assert_eq!(state.listener().unwrap(), None);
         for (address, port, database) in [("127.0.0.1", 6432, None), ("::1", 7000, Some("d".to_owned()))] {
-            let record = ListenerRecord { address: address.parse().unwrap(), port, tls_required: port == 7000, database };
+            let record = ListenerRecord { address: address.parse().unwrap(), port, tls_required: port == 7000, database, web: None };
             state.record_listener(&record).unwrap();
             assert_eq!(State::open(scratch.path()).unwrap().listener().unwrap(), Some(record));
         }
@@ -266,7 +275,7 @@ mod tests {
             return;
         }
         let connection = State::open(scratch.path()).unwrap().connect().unwrap();
-        connection.execute("INSERT INTO listener VALUES (1, '::1', 1, 0, NULL)", ()).unwrap();
+        connection.execute("INSERT INTO listener VALUES (1, '::1', 1, 0, NULL, NULL)", ()).unwrap();
         for entry in fs::read_dir(scratch.path()).unwrap() {
             let entry = entry.unwrap();
             assert_eq!(entry.metadata().unwrap().uid(), 12_345, "{entry:?}");

@@ -77,3 +77,29 @@ fn channel_binding(certificate: &[u8]) -> Option<ScramServerAuth> {
     scram.configure_certificate(pem.as_bytes()).ok()?;
     Some(scram)
 }
+
+/// What is needed to take browsers and commands over TLS.
+#[derive(Clone)]
+pub struct WebAcceptor(TlsAcceptor);
+
+impl fmt::Debug for WebAcceptor {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("WebAcceptor")
+    }
+}
+
+impl WebAcceptor {
+    pub fn load(certificate: &Path, private_key: &Path) -> Result<Self, TlsError> {
+        let mut config = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(certificates("certificate", certificate)?, key(private_key)?)
+            .map_err(|error| TlsError::Pair { certificate: certificate.into(), key: private_key.into(), error })?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self(TlsAcceptor::from(Arc::new(config))))
+    }
+
+    pub async fn accept<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> std::io::Result<TlsStream<S>> {
+        self.0.accept(stream).await
+    }
+}

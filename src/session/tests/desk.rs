@@ -20,6 +20,8 @@ pub struct Hold {
 #[derive(Debug, Default)]
 pub struct Desk {
     pub holds: BTreeMap<HoldId, Hold>,
+    /// Somebody sits there.
+    pub open: bool,
     pub patience: Option<Duration>,
     /// What is still to be answered.
     pub asked: Vec<Demand>,
@@ -42,7 +44,13 @@ impl Desk {
         });
         if let Some((_, hold)) = found {
             match hold.standing.state {
-                State::Approved => return Reply::Granted(hold.standing.spend(0, petition.open_work, None).unwrap()),
+                State::Approved => {
+                    let grant = hold.standing.spend(0, None).unwrap();
+                    if !petition.open_work {
+                        hold.standing.settle(true).unwrap();
+                    }
+                    return Reply::Granted(grant);
+                }
                 State::Denied => return Reply::Refused(Report::error("PS002", "denied")),
                 _ => {
                     let id = hold.standing.id;

@@ -4,24 +4,27 @@
 
 mod desk;
 mod held;
+mod limits;
 mod made_in_sql;
 mod refusal;
 mod server;
 mod transparency;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::audit::{Digester, Event, Note, event};
+use crate::gate::hold::{HoldId, Over};
 use crate::gate::{Judge, Policy};
 use crate::wire::backend::{Backend, tag as backend};
 use crate::wire::frame;
 use crate::wire::frontend::tag;
 use crate::wire::limits::{ClientLimits, ServerLimits};
-use crate::wire::report::Report;
+use crate::wire::report::{Report, Severity};
 use crate::wire::write::message;
 
+use super::asking::{Petition, Reply, Waiting};
 use super::output::{Demand, Output};
 use super::recording::Recorder;
 use super::{LinkReport, Session, Terms, Timeouts};
@@ -161,6 +164,7 @@ pub fn terms(policy: Policy) -> Terms {
         session: 1,
         unrecordable: None,
         manner: Default::default(),
+        purse: std::sync::Arc::default(),
     }
 }
 
@@ -187,6 +191,13 @@ pub struct Bench {
     from_client: Vec<u8>,
     from_server: Vec<u8>,
     unsent: Vec<u8>,
+    /// A cancel of the session's own is on its way to the server.
+    stopping: bool,
+    /// What the desk was asked and has not answered.
+    /// What it was asked, in order.
+    pub petitions: Vec<Petition>,
+    /// What it answers; a ticket otherwise.
+    pub replies: VecDeque<Reply>,
     now: Instant,
     pub outcome: Outcome,
     ledger: Ledger,
@@ -227,7 +238,10 @@ impl Ledger {
         for (number, outcomes) in &self.begun {
             assert!(!over || !outcomes.is_empty(), "execution {number} has no end");
             let (_, before) = outcomes.split_last().unwrap_or((&event::Outcome::Completed, &[]));
-            assert!(before.iter().all(|outcome| *outcome == event::Outcome::Completed), "execution {number}: {outcomes:?}");
+            assert!(
+                before.iter().all(|outcome| matches!(outcome, event::Outcome::Completed | event::Outcome::Stopped)),
+                "execution {number}: {outcomes:?}"
+            );
         }
         assert_eq!(self.signed_out, usize::from(over));
     }
@@ -243,6 +257,9 @@ impl Bench {
             from_client: Vec::new(),
             from_server: Vec::new(),
             unsent: Vec::new(),
+            stopping: false,
+            petitions: Vec::new(),
+            replies: VecDeque::new(),
             now,
             outcome: Outcome::default(),
             ledger: Ledger::default(),
@@ -252,7 +269,7 @@ impl Bench {
 
     /// The same with a desk, and clients that wait this long.
     pub fn with_desk(policy: Policy, patience: Option<Duration>) -> Self {
-        Self { desk: Desk { patience, ..Desk::default() }, ..Self::new(policy) }
+        Self { desk: Desk { patience, open: true, ..Desk::default() }, ..Self::new(policy) }
     }
 
     /// The host answers what it was asked, but for people's decisions.
@@ -261,12 +278,22 @@ impl Bench {
         if !self.session.awaits_host() {
             self.desk.asked.clear();
         }
+        let mut moved = self.stopping;
+        if std::mem::take(&mut self.stopping) {
+            self.server.cancel();
+            self.session.stopped(self.now, &mut self.out);
+            self.carry(&[], &[]);
+        }
         let asked: Vec<_> = self.desk.asked.drain(..).collect();
-        let mut moved = false;
         for demand in asked {
             match demand {
                 Demand::Petition(petition) => {
-                    let reply = self.desk.petition(*petition);
+                    self.petitions.push((*petition).clone());
+                    let reply = match self.replies.pop_front() {
+                        Some(reply) => reply,
+                        None if self.desk.open => self.desk.petition(*petition),
+                        None => ticket(),
+                    };
                     self.session.answered(reply, self.now, &mut self.out);
                 }
                 Demand::Fetch(hold) => {
@@ -423,6 +450,7 @@ impl Bench {
         for demand in self.out.demands.drain(..) {
             match demand {
                 Demand::Link => link = true,
+                Demand::Stop => self.stopping = true,
                 Demand::Cancel => {}
                 Demand::Settle(holds, used) => self.desk.settle(&holds, used),
                 // One thing at a time is asked.
@@ -438,6 +466,13 @@ impl Bench {
         }
         moved
     }
+}
+
+/// What the desk answers to whoever may not run yet.
+pub fn ticket() -> Reply {
+    let said = |severity| Report::new(severity, "PS004", "a ticket");
+    let (notice, ticket) = (said(Severity::Notice), said(Severity::Error));
+    Reply::Waiting(Waiting { hold: HoldId::of(7), notice, ticket, patience: None })
 }
 
 /// Messages among these that make a server run something.

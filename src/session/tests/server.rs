@@ -21,6 +21,8 @@ pub struct Server {
     status: Status,
     skipping: bool,
     copy: Option<CopyIn>,
+    /// It runs something that only a cancel ends; true in a simple query.
+    stuck: Option<bool>,
     uncommitted: Vec<String>,
     /// What was committed, in order.
     pub committed: Vec<String>,
@@ -54,6 +56,17 @@ impl Server {
         }
     }
 
+    /// A cancel hits what runs now, and nothing where nothing does.
+    pub fn cancel(&mut self) {
+        let Some(simple) = self.stuck.take() else { return };
+        self.fail("57014");
+        if simple {
+            self.skipping = false;
+            self.end_implicit();
+            self.ready();
+        }
+    }
+
     pub fn take_output(&mut self, at_most: usize) -> Vec<u8> {
         let count = at_most.min(self.outbox.len());
         self.outbox.drain(..count).collect()
@@ -68,6 +81,7 @@ impl Server {
         let inbox = std::mem::take(&mut self.inbox);
         let mut rest = inbox.as_slice();
         while !self.closed
+            && self.stuck.is_none()
             && let Ok(Some(head)) = frame::head(rest, &ClientLimits::default())
             && let Some((whole, after)) = rest.split_at_checked(head.total())
         {
@@ -146,6 +160,11 @@ impl Server {
                     self.portals.insert(execute.portal.to_vec(), (sql, sent + limit));
                     return self.say(tag::PORTAL_SUSPENDED);
                 }
+                if let Some(first) = number(&sql, "stuck") {
+                    self.rows(0..first);
+                    self.stuck = Some(false);
+                    return;
+                }
                 if let Some(total) = number(&sql, "rows") {
                     self.rows(sent..total);
                     return self.complete(&format!("SELECT {}", total - sent));
@@ -209,9 +228,15 @@ impl Server {
                 self.complete(&format!("SELECT {total}"));
                 continue;
             }
+            if let Some(first) = number(&command, "stuck") {
+                self.describe(&command);
+                self.rows(0..first);
+                self.stuck = Some(true);
+                return;
+            }
             let rest: Vec<String> = commands.clone().collect();
             if !self.command(&command, Some(rest)) {
-                if self.copy.is_some() || self.closed {
+                if self.copy.is_some() || self.closed || self.stuck.is_some() {
                     return;
                 }
                 self.skipping = false;
@@ -250,6 +275,14 @@ impl Server {
                 if sql == "copyin-early" {
                     self.copy_error("P0001");
                 }
+                return false;
+            }
+            "copystuck" => {
+                message_with(&mut self.outbox, tag::COPY_OUT_RESPONSE, &[0, 0, 1, 0, 0]);
+                for row in 0..30 {
+                    message_with(&mut self.outbox, tag::COPY_DATA, format!("row {row}\n").as_bytes());
+                }
+                self.stuck = Some(rest.is_some());
                 return false;
             }
             "copyout" => {
@@ -322,7 +355,7 @@ impl Server {
     }
 
     fn describe(&mut self, sql: &str) {
-        if number(sql, "rows").is_none() {
+        if number(sql, "rows").or(number(sql, "stuck")).is_none() {
             return self.say(tag::NO_DATA);
         }
         message(&mut self.outbox, tag::ROW_DESCRIPTION, |body| {

@@ -129,6 +129,7 @@ impl Run {
             session: 1,
             unrecordable: None,
             manner: Default::default(),
+            purse: Arc::default(),
         };
         Self {
             session: Session::new(terms, Arc::from([]), now),

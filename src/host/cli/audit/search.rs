@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{Desk, Place, Span, reindex};
 use crate::audit::event::{Outcome, Verdict};
+use crate::gate::hold::HoldId;
 use crate::host::cli::{Failure, terminal};
 use crate::host::index::Filter;
 use crate::host::index::filter::Masked;
@@ -20,7 +21,7 @@ const WIDTH: usize = 160;
 /// Of the columns before the last one.
 const COLUMNS: [&str; 7] = ["TIME", "SEQ", "AGENT", "OUTCOME", "TIME TAKEN", "ROWS", "WHAT"];
 /// Of a CSV file.
-const CELLS: [&str; 20] = [
+const CELLS: [&str; 21] = [
     "time",
     "seq",
     "kind",
@@ -38,6 +39,7 @@ const CELLS: [&str; 20] = [
     "bytes",
     "effects",
     "relations",
+    "rule",
     "hold",
     "shape",
     "text",
@@ -69,9 +71,12 @@ pub(in crate::host::cli) struct Search {
     /// Only what was decided so
     #[arg(long, value_enum)]
     decision: Option<Decision>,
+    /// Only what this rule of the policy decided
+    #[arg(long, value_name = "RULE")]
+    rule: Option<String>,
     /// Only what belongs to this hold
     #[arg(long, value_name = "ID")]
-    hold: Option<u64>,
+    hold: Option<HoldId>,
     /// Only of this session, by the number of its record
     #[arg(long, value_name = "SEQ")]
     session: Option<u64>,
@@ -166,7 +171,8 @@ impl Search {
                 Decision::Approved => Verdict::Approved,
                 Decision::Observed => Verdict::Observed,
             }),
-            hold: self.hold,
+            rule: self.rule.clone(),
+            hold: self.hold.map(HoldId::number),
             since: (since > 0).then_some(since),
             until: (until < u64::MAX).then_some(until),
             errors: self.errors,
@@ -240,7 +246,8 @@ fn csv(found: &Found) -> String {
         number(said.map(|said| said.bytes)),
         said.and_then(|said| said.effects.as_ref()).map(|effects| effects.join(" ")).unwrap_or_default(),
         said.map(|said| said.relations.join(" ")).unwrap_or_default(),
-        number(found.hold),
+        of(|said| said.rule.as_deref()),
+        found.hold.map(|hold| HoldId::of(hold).to_string()).unwrap_or_default(),
         said.map(|said| said.shape.to_string()).unwrap_or_default(),
         what(found),
     ];
@@ -367,12 +374,12 @@ mod tests {
         let line = csv(&found);
         assert!(
             line.starts_with(
-                "2023-11-14T22:13:20.000Z,7,begun,bot,'@ann,2,shop,,held,failed 42P01,42P01,1234567,3,,9,read write,public.a,,"
+                "2023-11-14T22:13:20.000Z,7,begun,bot,'@ann,2,shop,,held,failed 42P01,42P01,1234567,3,,9,read write,public.a,,,"
             ),
             "{line}"
         );
         assert!(line.ends_with("\"'=1+1\x1b[2J\n, \"\"x\"\"\""), "{line}");
-        assert_eq!(CELLS.len(), 20);
+        assert_eq!(CELLS.len(), 21);
         assert_eq!(json(&found).unwrap()["at"], "2023-11-14T22:13:20.000Z");
     }
 

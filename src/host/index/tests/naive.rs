@@ -17,6 +17,8 @@ struct Line {
     kind: Kind,
     statement: Statement,
     relations: Vec<String>,
+    /// It named them itself, not its shape.
+    own: bool,
     code: Option<String>,
     end: Option<Ended>,
 }
@@ -26,20 +28,26 @@ pub struct Naive {
     told: Vec<(u64, u64, Kind, Told)>,
     agents: HashMap<u64, String>,
     texts: HashMap<Digest, String>,
+    tables: HashMap<Digest, Vec<String>>,
 }
 
 impl Naive {
     pub fn of(items: &[Item]) -> Self {
-        let mut naive = Self { lines: Vec::new(), told: Vec::new(), agents: HashMap::new(), texts: HashMap::new() };
+        let mut naive = Self { lines: Vec::new(), told: Vec::new(), agents: HashMap::new(), texts: HashMap::new(), tables: HashMap::new() };
         let mut begun: HashMap<(u64, u64), u64> = HashMap::new();
         for item in items {
             let event = item.event.clone().unwrap();
+            let tables = naive.tables.clone();
             let line = |statement: &Statement, body: &Option<Box<Sent>>, code: Option<String>| Line {
                 seq: item.seq,
                 time: item.time,
                 kind: item.kind,
                 statement: statement.clone(),
-                relations: body.as_ref().map(|body| body.relations.clone()).unwrap_or_default(),
+                own: body.as_ref().is_some_and(|body| !body.relations.is_empty()),
+                relations: match body {
+                    Some(body) if !body.relations.is_empty() => body.relations.clone(),
+                    _ => tables.get(&statement.shape).cloned().unwrap_or_default(),
+                },
                 code,
                 end: None,
             };
@@ -56,7 +64,10 @@ impl Naive {
                         line.code = end.code.as_ref().map(ToString::to_string);
                     }
                 }
-                Event::ShapeMet(ShapeMet { shape, body: Some(body) }) => drop(naive.texts.insert(*shape, body.text.clone())),
+                Event::ShapeMet(ShapeMet { shape, body: Some(body) }) => {
+                    naive.texts.insert(*shape, body.text.clone());
+                    naive.tables.entry(*shape).or_insert_with(|| body.relations.clone());
+                }
                 Event::SignedIn(who) => drop(naive.agents.insert(item.seq, who.agent.clone())),
                 Event::Pruned(pruned) => {
                     naive.told.retain(|told| told.0 > pruned.seq);
@@ -66,12 +77,16 @@ impl Naive {
                     let has = |lines: &[Line], shape| lines.iter().any(|line: &Line| line.statement.shape == shape);
                     let gone: Vec<Line> = gone;
                     naive.texts.retain(|shape, _| !has(&gone, *shape) || has(&naive.lines, *shape));
+                    naive.tables.retain(|shape, _| !has(&gone, *shape) || has(&naive.lines, *shape));
                 }
                 Event::Erased(erased) => {
                     if let Some(Event::ShapeMet(met)) = &item.erases {
                         naive.texts.remove(&met.shape);
+                        naive.tables.remove(&met.shape);
+                        let of_shape = |line: &&mut Line| line.statement.shape == met.shape && !line.own;
+                        naive.lines.iter_mut().filter(of_shape).for_each(|line| line.relations.clear());
                     }
-                    for line in naive.lines.iter_mut().filter(|line| line.seq == erased.seq) {
+                    for line in naive.lines.iter_mut().filter(|line| line.seq == erased.seq && line.own) {
                         line.relations.clear();
                     }
                     for told in naive.told.iter_mut().filter(|told| told.0 == erased.seq) {
@@ -122,6 +137,7 @@ impl Naive {
             && filter.table.as_ref().is_none_or(|table| line.relations.iter().any(|relation| filter::is_table(table, relation)))
             && filter.effect.is_none_or(|bit| statement.effects.is_some_and(|effects| effects & 1 << bit != 0))
             && filter.verdict.is_none_or(|verdict| statement.verdict == verdict)
+            && filter.rule.as_ref().is_none_or(|rule| statement.rule.as_ref() == Some(rule))
             && filter.hold.is_none_or(|hold| statement.hold == Some(hold))
             && filter.since.is_none_or(|since| line.time >= since)
             && filter.until.is_none_or(|until| line.time < until)

@@ -45,6 +45,11 @@ pub fn tables(shape: u64) -> Vec<String> {
     (0..shape % 3).map(|at| all[((shape / 3 + at * 2) % 6) as usize].to_owned()).collect()
 }
 
+/// Those that the shape itself is recorded with.
+pub fn shape_tables(shape: u64) -> Vec<String> {
+    if shape.is_multiple_of(2) { tables(shape) } else { Vec::new() }
+}
+
 pub fn text(shape: u64) -> String {
     format!("SELECT column_{}, Name FROM {} WHERE shape{shape} = $1", shape % 7, tables(shape).join(", "))
 }
@@ -187,7 +192,8 @@ impl World {
     fn sent(&mut self, session: u64, random: &mut Random) -> Event {
         let statement = self.statement(session, random);
         let shape = u64::from_be_bytes(statement.shape.0[..8].try_into().unwrap());
-        let mut relations = tables(shape);
+        // Most are named by the shape alone.
+        let mut relations = if shape_tables(shape).is_empty() { tables(shape) } else { Vec::new() };
         if random.one_in(30) {
             relations.push("items".to_owned());
             relations.dedup();
@@ -233,7 +239,10 @@ impl World {
         let prunes = random.one_in(2);
         for shape in 0..SHAPES {
             if !shape.is_multiple_of(10) {
-                let met = ShapeMet { shape: digest(shape), body: Some(Box::new(ShapeText { text: text(shape) })) };
+                let met = ShapeMet {
+                    shape: digest(shape),
+                    body: Some(Box::new(ShapeText { text: text(shape), relations: shape_tables(shape) })),
+                };
                 items.push(self.item(random, met.into(), None));
             }
         }
@@ -282,6 +291,7 @@ impl World {
             agent: random.some(4, |random| format!("agent-{}", random.below(8))),
             table: random.some(4, |random| tables[random.below(6) as usize].to_owned()),
             effect: random.some(6, |random| random.below(12) as u32),
+            rule: random.some(12, |random| format!("rule {}", random.below(6))),
             verdict: random.some(6, |random| verdicts[random.below(3) as usize]),
             hold: random.some(12, |random| random.below(50)),
             since: random.some(4, time),
@@ -338,8 +348,11 @@ impl Live {
     }
 
     fn say(&mut self, session: u64, shape: Option<Digest>, event: Event) {
-        let text = |digest: Digest| text(u64::from_be_bytes(digest.0[..8].try_into().unwrap())).into_boxed_str();
-        let shape = shape.map(|digest| Arc::new(Shape { digest, text: text(digest) }));
+        let shape = shape.map(|digest| {
+            let number = u64::from_be_bytes(digest.0[..8].try_into().unwrap());
+            let relations = shape_tables(number).into_iter().map(Into::into).collect();
+            Arc::new(Shape { digest, text: text(number).into(), relations })
+        });
         self.scribes.get_mut(&session).unwrap().write(&[Note { event, shape, original: None }]).unwrap();
     }
 }

@@ -247,7 +247,11 @@ fn what_never_left_is_not_owed() {
     let mut scribe = journal.session(who()).unwrap();
     let session = scribe.session();
     let long = |number, length: usize| {
-        let shape = Arc::new(Shape { digest: Digest([u8::try_from(number).unwrap(); 16]), text: "x".repeat(length).into() });
+        let shape = Arc::new(Shape {
+            digest: Digest([u8::try_from(number).unwrap(); 16]),
+            text: "x".repeat(length).into(),
+            relations: Box::default(),
+        });
         begun(session, number, &shape)
     };
     let notes = vec![long(11, 9000), long(12, 9000), long(13, 17_000), long(14, 10)];

@@ -118,7 +118,11 @@ fn who() -> SignedIn {
 }
 
 fn shape(number: u8) -> Arc<Shape> {
-    Arc::new(Shape { digest: Digest([number; 16]), text: format!("SELECT a FROM t{number} WHERE id = $1").into() })
+    Arc::new(Shape {
+        digest: Digest([number; 16]),
+        text: format!("SELECT a FROM t{number} WHERE id = $1").into(),
+        relations: Box::default(),
+    })
 }
 
 fn begun(session: u64, number: u64, shape: &Arc<Shape>) -> Note {

@@ -1,0 +1,142 @@
+//! What the journal says of the holds that were kept: at the start, whatever was lost in between. What is in doubt is over; an approval that
+//! was being used is used up.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::store::Kept;
+use super::view::Ruled;
+use crate::audit::Event;
+use crate::audit::event::{Decided, Decision, Held, Returned, Spent};
+use crate::gate::hold::{HoldId, State, Verdict};
+use crate::host::journal::reader::{ReadError, Reader};
+
+/// Holds as they stand by the record.
+#[derive(Debug, Default)]
+pub struct Recovered {
+    pub kept: HashMap<HoldId, Kept>,
+    /// On the record and not kept, and not closed: nobody can decide them any more.
+    pub lost: Vec<HoldId>,
+}
+
+/// Follows the record behind `cursor`. `None` where not all of it is there, or not all of it can be read.
+pub fn follow(folder: &Path, cursor: u64, kept: Vec<Kept>) -> Option<Recovered> {
+    match read(folder, cursor, kept) {
+        Ok(recovered) => recovered,
+        Err(error) => {
+            tracing::error!(%error, "what became of holds cannot be read from the journal: all of them are over");
+            None
+        }
+    }
+}
+
+fn read(folder: &Path, cursor: u64, kept: Vec<Kept>) -> Result<Option<Recovered>, ReadError> {
+    let mut recovered = Recovered { kept: kept.into_iter().map(|kept| (kept.standing.id, kept)).collect(), lost: Vec::new() };
+    let mut reader = Reader::open(folder, cursor.saturating_add(1));
+    let mut expected = cursor.saturating_add(1);
+    while let Some(entry) = reader.next()? {
+        if std::mem::replace(&mut expected, entry.seq.saturating_add(1)) != entry.seq {
+            // Something between was removed, and nobody knows what it said.
+            return Ok(None);
+        }
+        if let Ok(Some(event)) = entry.event() {
+            recovered.apply(entry.seq, entry.time, &event);
+        }
+    }
+    Ok(Some(recovered))
+}
+
+impl Recovered {
+    fn apply(&mut self, seq: u64, time: u64, event: &Event) {
+        let Some(step) = Step::of(event) else { return };
+        let id = step.hold();
+        let Some(kept) = self.kept.get_mut(&id) else {
+            match step {
+                Step::Held(_) => self.lost.push(id),
+                Step::Decided(event) if !closes(event.decision) => {}
+                Step::Decided(_) | Step::Spent(_) => self.lost.retain(|lost| *lost != id),
+                Step::Returned(_) => {}
+            }
+            return;
+        };
+        if kept.seq >= seq {
+            return;
+        }
+        kept.seq = seq;
+        match step {
+            Step::Held(_) => {}
+            Step::Decided(event) => decided(kept, time, event),
+            // Until the record says that it was returned.
+            Step::Spent(_) => kept.standing.state = State::Reserved,
+            Step::Returned(_) if kept.standing.state == State::Reserved => kept.standing.state = State::Approved,
+            Step::Returned(_) => {}
+        }
+    }
+}
+
+/// The events that are steps of holds.
+enum Step<'a> {
+    Held(&'a Held),
+    Decided(&'a Decided),
+    Spent(&'a Spent),
+    Returned(&'a Returned),
+}
+
+impl<'a> Step<'a> {
+    fn of(event: &'a Event) -> Option<Self> {
+        if let Event::Held(event) = event {
+            Some(Self::Held(event))
+        } else if let Event::Decided(event) = event {
+            Some(Self::Decided(event))
+        } else if let Event::Spent(event) = event {
+            Some(Self::Spent(event))
+        } else if let Event::Returned(event) = event {
+            Some(Self::Returned(event))
+        } else {
+            None
+        }
+    }
+
+    fn hold(&self) -> HoldId {
+        HoldId::of(match self {
+            Self::Held(event) => event.hold,
+            Self::Decided(event) => event.hold,
+            Self::Spent(event) => event.hold,
+            Self::Returned(event) => event.hold,
+        })
+    }
+}
+
+fn closes(decision: Decision) -> bool {
+    match decision {
+        Decision::Denied | Decision::Expired | Decision::Withdrawn => true,
+        Decision::Approved | Decision::ApprovedUnmasked | Decision::Asked | Decision::PassedOn => false,
+    }
+}
+
+fn decided(kept: &mut Kept, time: u64, event: &Decided) {
+    let standing = &mut kept.standing;
+    let mut ruled = |verdict| {
+        kept.ruled = Some(Ruled {
+            verdict,
+            by: event.by.as_deref().unwrap_or_default().into(),
+            at: time,
+            reason: event.body.as_ref().map(|words| words.text.as_str().into()),
+            single_person: event.single_person == Some(true),
+        });
+    };
+    match (event.decision, standing.state) {
+        (Decision::Approved | Decision::ApprovedUnmasked, State::Waiting) => {
+            // Without a time it is over already.
+            (standing.state, standing.until) = (State::Approved, event.until.unwrap_or(0));
+            ruled(Verdict::Approve);
+        }
+        (Decision::Denied, State::Waiting) => {
+            standing.state = State::Denied;
+            ruled(Verdict::Deny);
+        }
+        (Decision::Expired, State::Waiting | State::Approved) => standing.state = State::Expired,
+        (Decision::Withdrawn, State::Waiting | State::Approved) => standing.state = State::Withdrawn,
+        (_, _) => {}
+    }
+}

@@ -1,0 +1,201 @@
+//! The calls that commands make: JSON in and out, a token instead of a cookie. A browser has no token, so that no page of another site can make a
+//! call in somebody's name.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::Router;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Extension, FromRequestParts, Path, Query, State};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde::{Deserialize, Serialize};
+
+use super::entry::Peer;
+use super::office::{NoEntry, Office, Through, Undecided};
+use super::shown::{Listed, Shown};
+use crate::gate::hold::{HoldId, Verdict};
+use crate::host::desk::{NotDecided, Which};
+use crate::host::journal::Unwritable;
+use crate::host::people::Visitor;
+use crate::host::secret::Secret;
+
+pub fn routes() -> Router<Arc<Office>> {
+    Router::new()
+        .route("/sign-in", post(sign_in))
+        .route("/sign-out", post(sign_out))
+        .route("/holds", get(list))
+        .route("/holds/{id}", get(one))
+        .route("/holds/{id}/approve", post(approve))
+        .route("/holds/{id}/deny", post(deny))
+        .fallback(async || Trouble::new(StatusCode::NOT_FOUND, "unknown-call", "there is no such call"))
+}
+
+/// What a call is answered that did not do what it was for.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Said {
+    /// A word that programs can tell apart.
+    pub error: String,
+    pub message: String,
+    /// The hold as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Box<Shown>>,
+}
+
+struct Trouble(StatusCode, Said);
+
+impl Trouble {
+    fn new(status: StatusCode, error: &str, message: impl ToString) -> Self {
+        Self(status, Said { error: error.to_owned(), message: message.to_string(), hold: None })
+    }
+}
+
+impl IntoResponse for Trouble {
+    fn into_response(self) -> Response {
+        (self.0, Json(self.1)).into_response()
+    }
+}
+
+impl From<NoEntry> for Trouble {
+    fn from(error: NoEntry) -> Self {
+        match error {
+            NoEntry::Wrong => Self::new(StatusCode::UNAUTHORIZED, "wrong", error),
+            NoEntry::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", error),
+            NoEntry::Unrecordable(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "unrecordable", error),
+            NoEntry::State => Self::new(StatusCode::SERVICE_UNAVAILABLE, "state", error),
+        }
+    }
+}
+
+impl From<Unwritable> for Trouble {
+    fn from(error: Unwritable) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unrecordable", format!("{error}: nothing is shown that is not recorded"))
+    }
+}
+
+impl From<Undecided> for Trouble {
+    fn from(error: Undecided) -> Self {
+        let message = error.to_string();
+        let (status, word, hold) = match error {
+            Undecided::Changed => (StatusCode::CONFLICT, "changed", None),
+            Undecided::NoReason => (StatusCode::UNPROCESSABLE_ENTITY, "no-reason", None),
+            Undecided::Desk(error) => match error {
+                NotDecided::Unknown => (StatusCode::NOT_FOUND, "unknown", None),
+                NotDecided::Already(view) => (StatusCode::CONFLICT, "decided", Some(Box::new(Shown::of(&view)))),
+                NotDecided::Expired => (StatusCode::GONE, "expired", None),
+                NotDecided::Role => (StatusCode::FORBIDDEN, "role", None),
+                NotDecided::OwnAgent => (StatusCode::FORBIDDEN, "own-agent", None),
+                NotDecided::Group => (StatusCode::FORBIDDEN, "group", None),
+                NotDecided::TooLong => (StatusCode::UNPROCESSABLE_ENTITY, "too-long", None),
+                NotDecided::Unrecordable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unrecordable", None),
+            },
+        };
+        Self(status, Said { error: word.to_owned(), message, hold })
+    }
+}
+
+impl From<JsonRejection> for Trouble {
+    fn from(error: JsonRejection) -> Self {
+        Self::new(error.status(), "malformed", error.body_text())
+    }
+}
+
+/// A person whose command calls.
+struct Caller(Visitor, Secret);
+
+impl FromRequestParts<Arc<Office>> for Caller {
+    type Rejection = Trouble;
+
+    async fn from_request_parts(parts: &mut Parts, office: &Arc<Office>) -> Result<Self, Trouble> {
+        match office.caller(&parts.headers)? {
+            Some((visitor, token)) => Ok(Self(visitor, token)),
+            None => Err(Trouble::new(StatusCode::UNAUTHORIZED, "signed-out", "sign in first: POST /api/sign-in")),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Credential {
+    name: String,
+    password: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Token {
+    pub token: String,
+}
+
+async fn sign_in(
+    State(office): State<Arc<Office>>,
+    Extension(peer): Extension<Peer>,
+    credential: Result<Json<Credential>, JsonRejection>,
+) -> Result<Json<Token>, Trouble> {
+    let Json(Credential { name, password }) = credential?;
+    let token = office.sign_in(peer, &name, Secret::new(password), Through::Api).await?;
+    Ok(Json(Token { token: token.expose().to_owned() }))
+}
+
+async fn sign_out(State(office): State<Arc<Office>>, Caller(visitor, token): Caller) -> Result<StatusCode, Trouble> {
+    office.sign_out(&visitor, &token, Through::Api)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize)]
+struct Asked {
+    /// Those that are closed too.
+    #[serde(default)]
+    all: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Holds {
+    pub holds: Vec<Listed>,
+    /// How many there are beside these.
+    pub more: usize,
+}
+
+async fn list(State(office): State<Arc<Office>>, Caller(..): Caller, Query(asked): Query<Asked>) -> Json<Holds> {
+    let (holds, more) = office.list(if asked.all { Which::All } else { Which::Open });
+    Json(Holds { holds, more })
+}
+
+async fn one(State(office): State<Arc<Office>>, Caller(visitor, _): Caller, Path(id): Path<String>) -> Result<Json<Shown>, Trouble> {
+    match office.read(hold(&id)?, &visitor, Through::Api)? {
+        Some((shown, _)) => Ok(Json(shown)),
+        None => Err(Undecided::from(NotDecided::Unknown).into()),
+    }
+}
+
+fn hold(id: &str) -> Result<HoldId, Trouble> {
+    id.parse().map_err(|_| Undecided::from(NotDecided::Unknown).into())
+}
+
+#[derive(Deserialize)]
+struct Ruling {
+    digest: String,
+    #[serde(default)]
+    reason: String,
+}
+
+async fn approve(state: State<Arc<Office>>, caller: Caller, id: Path<String>, ruling: RulingGiven) -> Result<Json<Shown>, Trouble> {
+    decide(state, caller, id, ruling, Verdict::Approve).await
+}
+
+async fn deny(state: State<Arc<Office>>, caller: Caller, id: Path<String>, ruling: RulingGiven) -> Result<Json<Shown>, Trouble> {
+    decide(state, caller, id, ruling, Verdict::Deny).await
+}
+
+type RulingGiven = Result<Json<Ruling>, JsonRejection>;
+
+async fn decide(
+    State(office): State<Arc<Office>>,
+    Caller(visitor, _): Caller,
+    Path(id): Path<String>,
+    ruling: RulingGiven,
+    verdict: Verdict,
+) -> Result<Json<Shown>, Trouble> {
+    let Json(Ruling { digest, reason }) = ruling?;
+    Ok(Json(office.decide(hold(&id)?, &visitor, verdict, &reason, &digest, Through::Api).await?))
+}

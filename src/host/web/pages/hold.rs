@@ -1,0 +1,243 @@
+//! One hold: everything that is needed to decide, and the form that decides.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use super::text::{lines, moment, sent, value, words};
+use super::{Guest, answer, go, hold_id, layout, malformed, not_ours, plain};
+use crate::gate::hold::{Barred, HoldId, Verdict};
+use crate::host::desk::{LONGEST_REASON, NotDecided};
+use crate::host::visible::deceives;
+use crate::host::web::office::{May, Office, Through, Undecided};
+use crate::host::web::shown::{Shown, Statement, Text, number, size};
+
+fn unknown() -> Response {
+    plain(
+        StatusCode::NOT_FOUND,
+        "No such hold",
+        "No hold has this number, or it was closed long ago: what became of it is on the record (pgsluice audit search).",
+    )
+}
+
+fn unrecordable() -> Response {
+    plain(StatusCode::SERVICE_UNAVAILABLE, "Not now", "The record cannot be written, and nothing is shown or decided that is not on it.")
+}
+
+fn purpose(id: HoldId) -> String {
+    format!("decide {id}")
+}
+
+pub(super) async fn page(State(office): State<Arc<Office>>, guest: Guest, Path(id): Path<String>) -> Response {
+    let Some(id) = hold_id(&id) else { return unknown() };
+    show(&office, &guest, id, StatusCode::OK, None, "")
+}
+
+/// The page, with what is said above it.
+fn show(office: &Office, guest: &Guest, id: HoldId, status: StatusCode, said: Option<&str>, reason: &str) -> Response {
+    let read = match office.read(id, &guest.visitor, Through::Web) {
+        Ok(read) => read,
+        Err(_) => return unrecordable(),
+    };
+    let Some((hold, may)) = read else { return unknown() };
+    let token = guest.token(&purpose(id));
+    let title = format!("Hold {}", hold.id);
+    answer(status, &layout(&title, Some(guest), &draw(&hold, may, &token, said, reason)))
+}
+
+#[derive(Deserialize)]
+pub(super) struct Ruling {
+    verdict: String,
+    #[serde(default)]
+    reason: String,
+    digest: String,
+    token: String,
+}
+
+pub(super) async fn decide(
+    State(office): State<Arc<Office>>,
+    guest: Guest,
+    Path(id): Path<String>,
+    form: Result<axum::Form<Ruling>, FormRejection>,
+) -> Response {
+    let axum::Form(ruling) = match form {
+        Ok(form) => form,
+        Err(error) => return malformed(&error),
+    };
+    let Some(id) = hold_id(&id) else { return unknown() };
+    if !guest.owns(&purpose(id), &ruling.token) {
+        return not_ours();
+    }
+    let verdict = match ruling.verdict.as_str() {
+        "approve" => Verdict::Approve,
+        "deny" => Verdict::Deny,
+        _ => return plain(StatusCode::UNPROCESSABLE_ENTITY, "Not understood", "Approve or deny: nothing was done."),
+    };
+    // A browser writes the ends of lines as no text does.
+    let reason = ruling.reason.replace("\r\n", "\n");
+    let outcome = office.decide(id, &guest.visitor, verdict, &reason, &ruling.digest, Through::Web).await;
+    let again = |status, said: &str| show(&office, &guest, id, status, Some(said), &reason);
+    match outcome {
+        Ok(_) => go(&format!("/holds/{id}")),
+        Err(Undecided::Desk(NotDecided::Unknown)) => unknown(),
+        Err(Undecided::Desk(NotDecided::Unrecordable(_))) => unrecordable(),
+        Err(error) => {
+            let status = match &error {
+                Undecided::Changed | Undecided::Desk(NotDecided::Already(_)) => StatusCode::CONFLICT,
+                Undecided::Desk(NotDecided::Expired) => StatusCode::GONE,
+                Undecided::Desk(NotDecided::Role | NotDecided::OwnAgent | NotDecided::Group) => StatusCode::FORBIDDEN,
+                Undecided::NoReason | Undecided::Desk(NotDecided::TooLong | NotDecided::Unknown | NotDecided::Unrecordable(_)) => {
+                    StatusCode::UNPROCESSABLE_ENTITY
+                }
+            };
+            again(status, &format!("Nothing was decided now: {error}."))
+        }
+    }
+}
+
+fn draw(hold: &Shown, may: May, token: &str, said: Option<&str>, reason: &str) -> Markup {
+    let about = &hold.about;
+    html! {
+        p.top { span class={ "state " (hold.state) } { (hold.state) } " " span.soft { "hold " code { (hold.id) } } }
+        h1 { (words(&about.agent)) " wants to run this" }
+        @if let Some(said) = said { p.bad role="alert" { (said) } }
+        (standing(hold))
+        @match &about.statement {
+            Some(statement) => (matter(statement)),
+            None => p.soft { "The statement was erased when the hold closed. What may be kept of it is on the record." },
+        }
+        h2 { "Why it is held" }
+        dl {
+            dt { "Rule" } dd { code { (words(&about.rule)) } }
+            dt { "Reason" } dd { (words(&about.reason)) }
+            dt { "Effects" } dd { @for effect in &about.effects { span.effect { (effect) } " " } }
+            @if let Some(over) = &about.over { dt { "Limit" } dd { (over) } }
+            @if let Some(statement) = &about.statement { @if !statement.findings.is_empty() {
+                dt { "Found out" } dd { ul { @for finding in &statement.findings { li { (words(finding)) } } } }
+            } }
+        }
+        @if let Some(statement) = &about.statement { (impact(statement)) }
+        h2 { "Who and where" }
+        dl {
+            dt { "Agent" } dd { (words(&about.agent)) }
+            dt { "Owner" } dd { (words(&about.owner)) }
+            dt { "Database" } dd { (words(&about.database)) @if let Some(environment) = &about.environment { " (" (words(environment)) ")" } }
+            dt { "Role at the server" } dd { (words(&about.role)) }
+            dt { "Transaction" } dd { @if about.in_transaction { "It is part of an open transaction." } @else { "It stands alone." } }
+            dt { "Session" } dd { (about.session) }
+            dt { "Opened" } dd { (moment(&about.opened)) }
+        }
+        @if hold.is_waiting() { (form(hold, may, token, reason)) }
+    }
+}
+
+fn standing(hold: &Shown) -> Markup {
+    let by = |verb: &str| {
+        html! {
+            @match &hold.decided {
+                Some(decided) => {
+                    p { (verb) " by " strong { (words(&decided.by)) } " at " (moment(&decided.at)) "."
+                        @if decided.single_person { " It is their own agent: the record says so." } }
+                    @if let Some(reason) = &decided.reason { blockquote { (lines(reason)) } }
+                }
+                None => p { (verb) "." },
+            }
+        }
+    };
+    html! {
+        div.standing {
+            @match hold.state.as_str() {
+                "waiting" => p { "Nothing of it ran. It waits for a decision until " strong { (moment(&hold.until)) } "." },
+                "approved" => { (by("Approved")) p { "The agent can run it once, until " strong { (moment(&hold.until)) } "." } },
+                "reserved" => { (by("Approved")) p { "It ran inside a transaction that has not ended." } },
+                "spent" => { (by("Approved")) p { "It was run; the approval is used up." } },
+                "denied" => (by("Denied")),
+                "expired" => { @if hold.decided.is_some() { (by("Approved")) } p { "Its time is over. Nothing runs by it; sent again, it is held anew." } },
+                "withdrawn" => p { "It was withdrawn: nothing runs by it." },
+                other => p { (other) },
+            }
+        }
+    }
+}
+
+fn matter(statement: &Statement) -> Markup {
+    let hidden = matches!(&statement.sql, Text::Text(text) if deceives(text));
+    html! {
+        section aria-label="The statement" {
+            @if hidden {
+                p.warn { "Characters in it cannot be seen or look like others. They are shown as code points: "
+                    span.hidden { "U+202E" } }
+            }
+            (sent(&statement.sql))
+            @if !statement.parameters.is_empty() {
+                h2 { "Parameters" }
+                table {
+                    thead { tr { th scope="col" { "" } th scope="col" { "Value" } th scope="col" { "Type" } } }
+                    tbody { @for (number, parameter) in statement.parameters.iter().enumerate() {
+                        tr { th scope="row" { "$" (number + 1) } td { (value(&parameter.value)) }
+                             td { @if parameter.oid == 0 { "–" } @else { "OID " (parameter.oid) } } }
+                    } }
+                }
+            }
+        }
+        @if !statement.claims.is_empty() {
+            section.claim {
+                h2 { "What the agent says" }
+                p.soft { "Its own claims: nobody has checked them." }
+                dl { @for claim in &statement.claims { dt { (words(&claim.name)) } dd { (words(&claim.value)) } } }
+            }
+        }
+    }
+}
+
+fn impact(statement: &Statement) -> Markup {
+    html! {
+        @if !statement.relations.is_empty() {
+            h2 { "What it touches" }
+            table {
+                thead { tr { th scope="col" { "Relation" } th scope="col" { "Kind" } th.n scope="col" { "Rows, about" } th.n scope="col" { "Size" } } }
+                tbody { @for relation in &statement.relations {
+                    tr { td { code { (words(&relation.name)) } } td { (relation.kind) }
+                         td.n { (relation.rows.map_or_else(|| "unknown".to_owned(), number)) } td.n { (size(relation.bytes)) } }
+                } }
+            }
+        }
+        @if let Some(estimate) = &statement.estimate {
+            p { "The planner expects about " (format!("{:.0}", estimate.rows)) " rows back, " (format!("{:.0}", estimate.widest)) " at the widest step." }
+        }
+    }
+}
+
+fn form(hold: &Shown, may: May, token: &str, reason: &str) -> Markup {
+    let refused = match may {
+        Err(Barred::Role) => Some("Your role reads; reviewers and administrators decide."),
+        Err(Barred::Owner) => Some("You own this agent, so somebody else has to decide."),
+        Err(Barred::Group) => Some("The rule wants somebody of another group to decide."),
+        Ok(_) => None,
+    };
+    html! {
+        h2 id="decide" { "Decide" }
+        @if !hold.about.groups.is_empty() { p.soft { "For " (words(&hold.about.groups.join(", "))) "." } }
+        @match refused {
+            Some(refused) => p.warn { (refused) },
+            None => {
+                @if may == Ok(true) { p.warn { "You own this agent. In the single-person mode you may decide all the same; the record says so." } }
+                form.card method="post" action=(format!("/holds/{}", hold.id)) {
+                    input type="hidden" name="token" value=(token);
+                    input type="hidden" name="digest" value=(hold.digest);
+                    label for="reason" { "Reason " span.soft { "(the agent reads it; a denial needs one)" } }
+                    textarea id="reason" name="reason" rows="3" maxlength=(LONGEST_REASON) { (reason) }
+                    div.buttons {
+                        button.approve type="submit" name="verdict" value="approve" { "Approve, once" }
+                        button.deny type="submit" name="verdict" value="deny" { "Deny" }
+                    }
+                }
+            }
+        }
+    }
+}

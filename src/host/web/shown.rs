@@ -1,0 +1,290 @@
+//! A hold as it is shown to people and to their commands: one form for pages, for JSON, and for the digest by which a decision says what it was
+//! about. Text is as the agent sent it; whoever draws it makes it harmless.
+
+use ring::digest::{SHA256, digest};
+use serde::{Deserialize, Serialize};
+
+use crate::gate::hold::{State, Verdict};
+use crate::host::desk::{Ruled, Sight, View, Written};
+use crate::host::when;
+use crate::sql::effect::{Effect, EffectSet};
+use crate::sql::shape;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Shown {
+    pub id: String,
+    /// waiting, approved, reserved, spent, denied, expired, withdrawn
+    pub state: String,
+    pub about: About,
+    /// RFC 3339. When it ends by itself.
+    pub until: String,
+    pub decided: Option<Decided>,
+    /// Of all that is under `about`: a decision gives it back.
+    pub digest: String,
+}
+
+/// A hold in a list: nothing that an agent sent as a value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Listed {
+    pub id: String,
+    pub state: String,
+    pub agent: String,
+    pub owner: String,
+    pub database: String,
+    pub environment: Option<String>,
+    pub opened: String,
+    pub until: String,
+    pub effects: Vec<String>,
+    pub rule: String,
+    pub in_transaction: bool,
+    /// The statement without its literals, cut.
+    pub shape: Option<String>,
+    pub decided: Option<Decided>,
+}
+
+/// Letters of a shape in a list.
+const MOST_SHAPE: usize = 160;
+
+impl Listed {
+    pub fn of(view: &View) -> Self {
+        let about = &view.about;
+        let shape = view.matter.as_ref().map(|sight| {
+            let mut shape = String::new();
+            match &sight.sql {
+                Written::Text(text) => shape::write(text.as_bytes(), &mut shape),
+                Written::Bytes(bytes) => shape::write(bytes, &mut shape),
+                Written::Null => {}
+            }
+            shape.chars().take(MOST_SHAPE).collect()
+        });
+        Self {
+            id: view.id.to_string(),
+            state: view.state.word().to_owned(),
+            agent: about.agent.to_string(),
+            owner: about.owner.to_string(),
+            database: about.database.to_string(),
+            environment: about.environment.as_deref().map(str::to_owned),
+            opened: when::show(about.opened),
+            until: when::show(view.until),
+            effects: effects(about.effects),
+            rule: about.rule.to_string(),
+            in_transaction: about.in_transaction,
+            shape,
+            decided: view.decided.as_ref().map(Decided::of),
+        }
+    }
+}
+
+fn effects(set: EffectSet) -> Vec<String> {
+    Effect::ALL.into_iter().filter(|effect| set.has(*effect)).map(|effect| effect.word().to_owned()).collect()
+}
+
+/// What a decision is about. It stays the same as long as the hold waits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct About {
+    pub agent: String,
+    pub owner: String,
+    pub database: String,
+    pub role: String,
+    pub environment: Option<String>,
+    pub session: u64,
+    /// RFC 3339.
+    pub opened: String,
+    pub effects: Vec<String>,
+    pub rule: String,
+    pub reason: String,
+    /// Who may decide it; everybody who decides at all where there are none.
+    pub groups: Vec<String>,
+    pub in_transaction: bool,
+    /// The limit that was reached, in words.
+    pub over: Option<String>,
+    /// Erased when the hold closes.
+    pub statement: Option<Statement>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Statement {
+    pub sql: Text,
+    pub parameters: Vec<Parameter>,
+    /// The agent's own claims, unproven.
+    pub claims: Vec<Claim>,
+    pub findings: Vec<String>,
+    pub relations: Vec<Relation>,
+    pub estimate: Option<Estimate>,
+}
+
+/// What was sent, without loss: as text, or in hexadecimal digits where it is none.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Text {
+    Text(String),
+    Hex(String),
+    Null,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Parameter {
+    /// The type's number; 0 where nobody named one.
+    pub oid: u32,
+    pub value: Text,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Claim {
+    pub name: String,
+    pub value: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Relation {
+    pub name: String,
+    pub kind: String,
+    pub oid: u32,
+    pub rows: Option<u64>,
+    pub bytes: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    pub rows: f64,
+    pub widest: f64,
+    pub cost: f64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Decided {
+    pub approved: bool,
+    pub by: String,
+    /// RFC 3339.
+    pub at: String,
+    pub reason: Option<String>,
+    /// It was their own agent, in the single-person mode.
+    pub single_person: bool,
+}
+
+impl Shown {
+    pub fn of(view: &View) -> Self {
+        let about = About::of(view);
+        // Everything in it is plain data: it always has a form in JSON, and none would match nothing.
+        let bytes = serde_json::to_vec(&(view.id.number(), &about)).unwrap_or_default();
+        let hash = digest(&SHA256, &bytes);
+        Self {
+            id: view.id.to_string(),
+            state: view.state.word().to_owned(),
+            until: when::show(view.until),
+            decided: view.decided.as_ref().map(Decided::of),
+            digest: hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect(),
+            about,
+        }
+    }
+
+    pub fn is_waiting(&self) -> bool {
+        self.state == State::Waiting.word()
+    }
+}
+
+impl Decided {
+    fn of(ruled: &Ruled) -> Self {
+        Self {
+            approved: ruled.verdict == Verdict::Approve,
+            by: ruled.by.to_string(),
+            at: when::show(ruled.at),
+            reason: ruled.reason.as_deref().map(str::to_owned),
+            single_person: ruled.single_person,
+        }
+    }
+}
+
+impl About {
+    fn of(view: &View) -> Self {
+        let about = &view.about;
+        Self {
+            agent: about.agent.to_string(),
+            owner: about.owner.to_string(),
+            database: about.database.to_string(),
+            role: about.role.to_string(),
+            environment: about.environment.as_deref().map(str::to_owned),
+            session: about.session,
+            opened: when::show(about.opened),
+            effects: effects(about.effects),
+            rule: about.rule.to_string(),
+            reason: about.reason.to_string(),
+            groups: about.groups.iter().map(ToString::to_string).collect(),
+            in_transaction: about.in_transaction,
+            over: about
+                .over
+                .map(|over| format!("reached {} {}; an approval raises the limit to {}", over.limit, over.quantity.word(), over.raised)),
+            statement: view.matter.as_ref().map(Statement::of),
+        }
+    }
+}
+
+impl Statement {
+    fn of(sight: &Sight) -> Self {
+        let task = sight.task.as_deref().map(|task| Claim { name: "task".to_owned(), value: task.to_owned() });
+        let tags = sight.tags.iter().map(|tag| Claim { name: tag.name.clone(), value: tag.value.clone() });
+        let relation = |relation: &crate::gate::catalog::Relation| Relation {
+            name: format!("{}.{}", relation.schema, relation.name),
+            kind: relation.kind.to_owned(),
+            oid: relation.oid,
+            rows: relation.rows,
+            bytes: relation.bytes,
+        };
+        Self {
+            sql: Text::of(&sight.sql),
+            parameters: sight.parameters.iter().map(|one| Parameter { oid: one.oid, value: Text::of(&one.value) }).collect(),
+            claims: task.into_iter().chain(tags).collect(),
+            findings: sight.findings.iter().map(ToString::to_string).collect(),
+            relations: sight.relations.iter().map(relation).collect(),
+            estimate: sight.estimate.map(|estimate| Estimate { rows: estimate.rows, widest: estimate.widest, cost: estimate.cost }),
+        }
+    }
+}
+
+impl Text {
+    fn of(written: &Written) -> Self {
+        match written {
+            Written::Null => Self::Null,
+            Written::Text(text) => Self::Text(text.to_string()),
+            Written::Bytes(bytes) => Self::Hex(bytes.iter().map(|byte| format!("{byte:02x}")).collect()),
+        }
+    }
+}
+
+/// A size for people.
+pub fn size(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+    let mut value = bytes;
+    let mut unit = 0;
+    while value >= 10 * 1024 && unit + 1 < UNITS.len() {
+        value /= 1024;
+        unit += 1;
+    }
+    format!("{} {}", number(value), UNITS.get(unit).copied().unwrap_or_default())
+}
+
+/// A number with its thousands apart.
+pub fn number(value: u64) -> String {
+    let digits = value.to_string();
+    let mut out = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_numbers_for_people() {
+        for (bytes, shown) in [(0, "0 bytes"), (8192, "8,192 bytes"), (16384, "16 KiB"), (3 << 30, "3,072 MiB"), (30 << 30, "30 GiB")] {
+            assert_eq!(size(bytes), shown);
+        }
+        assert_eq!(number(1_234_567), "1,234,567");
+    }
+}

@@ -1,0 +1,123 @@
+//! The whole way: an agent's statement is held by the running program, a reviewer decides by page, phone or command, and the agent goes on.
+
+use std::process::{Child, Command, Stdio};
+
+use crate::http::{Browser, Server};
+use crate::support::{Cluster, Database, Proxy, tests_folder};
+
+const PASSWORD: &str = "four words will do it";
+
+struct Stage<'c> {
+    database: Database<'c>,
+    proxy: Proxy,
+}
+
+impl<'c> Stage<'c> {
+    fn new(cluster: &'c Cluster) -> Self {
+        let database = cluster.database("people");
+        database.sql("CREATE TABLE held_orders (id int); CREATE TABLE held_people (id int)");
+        let proxy = Proxy::start_with(&database.url(), &["--policy", "default"], &["billing-bot", "--owner", "ann"]);
+        let mut add = Command::new(env!("CARGO_BIN_EXE_pgsluice"));
+        add.args(["reviewer", "add", "rita", "--password-stdin", "--state"]).arg(proxy.state()).stdin(Stdio::piped());
+        let mut add = add.spawn().unwrap();
+        std::io::Write::write_all(&mut add.stdin.take().unwrap(), PASSWORD.as_bytes()).unwrap();
+        assert!(add.wait().unwrap().success());
+        Self { database, proxy }
+    }
+
+    fn server(&self) -> Server {
+        Server::plain(self.proxy.people.strip_prefix("http://").unwrap().parse().unwrap())
+    }
+
+    /// An agent that sends this and waits for what becomes of it.
+    fn agent(&self, sql: &str) -> Child {
+        let url = self.proxy.url(&self.database.name);
+        let mut psql = Command::new("psql");
+        psql.args(["-X", "-v", "VERBOSITY=verbose", "-d", &url, "-c", sql]);
+        psql.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    fn reviewer(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pgsluice"));
+        command.args(arguments).args(["--as", "rita", "--state"]).arg(self.proxy.state()).env("PGSLUICE_REVIEWER_PASSWORD", PASSWORD);
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The hold that was opened for the only waiting statement, once it is there.
+    fn waiting(&self, mut agent: impl FnMut() -> bool) -> String {
+        loop {
+            let listed: serde_json::Value = serde_json::from_str(&self.reviewer(&["holds", "--json"])).unwrap();
+            let found = listed["holds"].as_array().unwrap().iter().find(|hold| hold["state"] == "waiting");
+            if let Some(hold) = found {
+                return hold["id"].as_str().unwrap().to_owned();
+            }
+            assert!(agent(), "the agent ended, and nothing is held");
+        }
+    }
+
+    fn there(&self, table: &str) -> bool {
+        self.database.sql(&format!("SELECT to_regclass('{table}') IS NOT NULL")) == "t"
+    }
+}
+
+fn ended(agent: Child) -> (bool, String) {
+    let output = agent.wait_with_output().unwrap();
+    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    (output.status.success(), said)
+}
+
+#[test]
+fn a_statement_waits_is_approved_by_command_and_runs_and_another_is_denied_by_page() {
+    let cluster = Cluster::get(15);
+    let stage = Stage::new(&cluster);
+    let mut agent = stage.agent("/* ticket='T-7' */ DROP TABLE held_orders");
+    let hold = stage.waiting(|| agent.try_wait().unwrap().is_none());
+    assert!(stage.there("held_orders"));
+    let shown = stage.reviewer(&["show", &hold]);
+    assert!(shown.contains("DROP TABLE held_orders") && shown.contains("billing-bot, owner ann"), "{shown}");
+    stage.reviewer(&["approve", &hold, "--yes", "--reason", "as planned"]);
+    let (ran, said) = ended(agent);
+    assert!(ran && said.contains(&format!("{}/holds/{hold}", stage.proxy.people)), "{said}");
+    assert!(!stage.there("held_orders"));
+
+    let mut agent = stage.agent("DROP TABLE held_people");
+    let hold = stage.waiting(|| agent.try_wait().unwrap().is_none());
+    let mut rita = Browser::new(&stage.server());
+    rita.sign_in("rita", PASSWORD);
+    assert_eq!(rita.decide(&hold, "deny", "people stay").status, 303);
+    let (ran, said) = ended(agent);
+    assert!(!ran && said.contains("PS002") && said.contains("people stay"), "{said}");
+    assert!(stage.there("held_people"));
+    let record = stage.proxy.command(&["audit", "search"], &["hold-read", "--json"]);
+    assert!(record.contains("rita"), "{record}");
+}
+
+/// Where Debian puts it, and others do.
+fn chromium() -> Option<String> {
+    let places = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+    places.into_iter().find(|place| std::path::Path::new(place).exists()).map(str::to_owned)
+}
+
+#[test]
+fn a_reviewer_with_a_phone_and_no_javascript_approves() {
+    let chromium = chromium().expect("a browser: tests/setup installs one");
+    let cluster = Cluster::get(15);
+    let stage = Stage::new(&cluster);
+    let mut agent = stage.agent("DROP TABLE held_orders -- a\u{202e}b <script>alert(1)</script>");
+    let hold = stage.waiting(|| agent.try_wait().unwrap().is_none());
+    let mut node = Command::new("node");
+    node.arg(tests_folder().join("browser/reviewer.mjs")).args([&chromium, &stage.proxy.people, &hold, "rita"]);
+    let flow = node.env("PGSLUICE_REVIEWER_PASSWORD", PASSWORD).stdin(Stdio::null()).output().unwrap();
+    let said = [flow.stdout, flow.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    assert!(flow.status.success() && said.trim_end().ends_with("done"), "{said}");
+    // It may have given up waiting; then it is sent again.
+    let (ran, said) = ended(agent);
+    if !ran {
+        assert!(said.contains("PS001"), "{said}");
+        let (ran, said) = ended(stage.agent("DROP TABLE held_orders"));
+        assert!(ran, "{said}");
+    }
+    assert!(!stage.there("held_orders"));
+}
