@@ -201,6 +201,8 @@ pub struct Passage {
     pub grant: Option<Grant>,
     /// What it was judged by, for when it is judged again.
     pub learned: Learned,
+    /// The wait that went before.
+    pub before: Option<Wait>,
 }
 
 #[derive(Debug)]

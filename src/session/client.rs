@@ -63,6 +63,7 @@ impl Linked {
             // Whatever was found out was for this message alone.
             self.inquiry = Inquiry::None;
             self.stored = None;
+            self.unraised = false;
             *taken = range.end;
         }
     }

@@ -114,8 +114,9 @@ impl Statement {
 
 impl Portal {
     pub fn plain(statement: Option<Rc<Statement>>, text: &Text, given: Given) -> Self {
+        let whole = statement.as_ref().map(|statement| Arc::clone(&statement.facts)).unwrap_or_default();
         Self {
-            whole: statement.as_ref().map(|statement| Arc::clone(&statement.facts)).unwrap_or_default(),
+            whole,
             statement,
             text: text.clone(),
             formats: ResultFormats::All(0),

@@ -39,7 +39,7 @@ impl Linked {
             Inquiry::Learned(learned) => (Some(learned), None),
             Inquiry::Granted(grant, grounds) => {
                 let learned = Learned { estimate: grounds.estimate };
-                return Course::Pass(Passage { permit: grant.permit(), grounds: Some(grounds), grant: Some(grant), learned });
+                return Course::Pass(Passage { permit: grant.permit(), grounds: Some(grounds), grant: Some(grant), learned, before: None });
             }
             Inquiry::Refused { report, hold, grounds } => return Course::Refuse(Refusal { report, grounds, hold }),
             open @ (Inquiry::Learning | Inquiry::Fetching | Inquiry::Petitioned(_) | Inquiry::Waiting { .. }) => {
@@ -56,7 +56,7 @@ impl Linked {
         };
         match terms.judge.judge(&placed(facts, &paths), &circumstances) {
             Ruling::Allow(permit, grounds) => {
-                Course::Pass(Passage { permit, grounds: Some(grounds), grant: None, learned: learned.unwrap_or_default() })
+                Course::Pass(Passage { permit, grounds: Some(grounds), grant: None, learned: learned.unwrap_or_default(), before })
             }
             Ruling::Deny(grounds) => Course::Refuse(Refusal { report: Box::new(denied(&grounds)), grounds: Some(grounds), hold: None }),
             Ruling::Learn(need) => {
@@ -97,14 +97,14 @@ impl Linked {
         }
         if let Some(grant) = portal.and_then(|portal| portal.grant.as_ref()) {
             let learned = Learned::default();
-            return Course::Pass(Passage { permit: grant.permit(), grounds: None, grant: None, learned });
+            return Course::Pass(Passage { permit: grant.permit(), grounds: None, grant: None, learned, before: None });
         }
         let learned = portal.map(|portal| portal.learned.clone()).unwrap_or_default();
         let paths = portal.map(|portal| std::rc::Rc::clone(&portal.paths)).unwrap_or_default();
         let circumstances =
             Circumstances { paths: &paths, open_work: self.has_open_work(), temporary: self.settings.temporary(), learned: Some(&learned) };
         match terms.judge.judge(&placed(facts, &paths), &circumstances) {
-            Ruling::Allow(permit, grounds) => Course::Pass(Passage { permit, grounds: Some(grounds), grant: None, learned }),
+            Ruling::Allow(permit, grounds) => Course::Pass(Passage { permit, grounds: Some(grounds), grant: None, learned, before: None }),
             Ruling::Learn(_) => Course::Refuse(Refusal::plain(changed())),
             Ruling::Hold(grounds) if facts.opaque == Some(Opaque::Prepared) => {
                 Course::Refuse(Refusal { report: Box::new(unknown("34000", "portal")), grounds: Some(grounds), hold: None })

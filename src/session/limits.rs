@@ -175,7 +175,8 @@ impl Linked {
     ) -> Course {
         let Subject { text, given, whole, .. } = subject;
         let facts = &whole.facts;
-        let Course::Pass(Passage { grounds: Some(grounds), grant: None, .. }) = &course else { return course };
+        let Course::Pass(Passage { grounds: Some(grounds), grant: None, before, .. }) = &course else { return course };
+        let before = *before;
         let refused = std::mem::take(&mut self.unraised);
         let raised = terms.purse.raised_for(text.shape().digest.0).filter(|_| !refused);
         let (over, purpose) = match raised {
@@ -190,9 +191,10 @@ impl Linked {
             self.unraised = refused;
             return Course::Pause;
         }
-        let petition = Petition { over: Some(over), purpose, ..self.petition(subject.clone(), message(), Arc::clone(&grounds)) };
+        let awaited = before.map(|wait| wait.hold);
+        let petition = Petition { over: Some(over), purpose, awaited, ..self.petition(subject.clone(), message(), Arc::clone(&grounds)) };
         let open_work = petition.open_work;
-        self.inquiry = Inquiry::Petitioned(Asked { grounds, facts: Arc::clone(facts), open_work, before: None, cancelled: false });
+        self.inquiry = Inquiry::Petitioned(Asked { grounds, facts: Arc::clone(facts), open_work, before, cancelled: false });
         out.demand(Demand::Petition(Box::new(petition)));
         Course::Pause
     }

@@ -334,7 +334,7 @@ impl Linked {
         match course {
             Course::Pass(passage) => {
                 self.ran(&whole.facts, Some(&passage));
-                let Passage { permit, grant, learned, grounds } = passage;
+                let Passage { permit, grant, learned, grounds, .. } = passage;
                 let hold = grant.as_ref().map(Grant::hold);
                 let length = range.len().saturating_add(statement.as_ref().map_or(0, |statement| statement.sql.len()));
                 let run = Run::new(terms, &subject, grounds.as_ref(), grant.as_ref(), length, message);
