@@ -182,13 +182,14 @@ impl Index {
 
 /// What no rule is for waits for people.
 fn unmatched<'a>(depends: Depends) -> Choice<'a> {
-    static NONE: LazyLock<(Arc<str>, Arc<[Box<str>]>)> = LazyLock::new(|| ("no-rule".into(), Arc::default()));
+    static NONE: LazyLock<Arc<str>> = LazyLock::new(|| "no-rule".into());
+    static ANYBODY: LazyLock<Arc<[Box<str>]>> = LazyLock::new(Arc::default);
     Choice {
         action: Action::Hold,
-        rule: &NONE.0,
+        rule: &NONE,
         reason: Cow::Borrowed("no rule of the policy is for it"),
         observed: None,
-        groups: &NONE.1,
+        groups: &ANYBODY,
         depends,
     }
 }
