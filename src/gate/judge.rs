@@ -300,9 +300,10 @@ fn asked(facts: &Facts, resolved: &Resolved, policy: &Policy) -> Option<Asked> {
     }
     let most = policy.allowance().sensitive_rows.unwrap_or(u64::MAX);
     let few = |bound: u64| resolved.most_rows.is_some_and(|rows| rows <= bound);
-    let limited = matches!(statement.bounds.limit, crate::sql::facts::Limit::Rows(rows) if rows <= most)
-        && !statement.bounds.with_ties
-        && !resolved.collects;
+    // The planner does not know of what CASE makes: it expects as many groups as there are rows.
+    let grouped = statement.bounds.groups.is_some_and(|groups| groups <= most);
+    let limited = matches!(statement.bounds.limit, crate::sql::facts::Limit::Rows(rows) if rows <= most) && !statement.bounds.with_ties;
+    let limited = (limited || grouped) && !resolved.collects;
     let reads_much = resolved.sensitive && !limited && !few(most);
     let makes = statement.makes_rows || statement.sources > 1 && !few(FEW_MULTIPLIED);
     let by_rule =
