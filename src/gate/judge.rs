@@ -7,9 +7,10 @@ use std::sync::{Arc, LazyLock};
 
 use super::catalog::{Catalog, Estimate, Resolved, Sight, Trust};
 use super::policy::{Action, Policy, PolicyHash, Situation, View};
-use super::rulings::{Case, Depends, Rulings};
+use super::rulings::{self, Case, Depends, Rulings};
 use super::{Permit, Subject};
 use crate::sql::Cache;
+use crate::sql::cache::Bound;
 use crate::sql::effect::{Effect, EffectSet};
 use crate::sql::facts::{Facts, How};
 
@@ -34,6 +35,21 @@ pub struct Moment(pub u64);
 pub struct Memory {
     cache: Cache,
     rulings: Rulings,
+}
+
+impl Memory {
+    /// Beyond this it forgets.
+    pub const MOST_BYTES: usize = Bound::DEFAULT.bytes + rulings::MOST_BYTES;
+
+    /// Bytes that it takes, about.
+    pub fn bytes(&self) -> usize {
+        self.cache.bytes() + self.rulings.bytes()
+    }
+
+    /// How many rulings are remembered.
+    pub fn rulings(&self) -> usize {
+        self.rulings.len()
+    }
 }
 
 #[derive(Debug)]
