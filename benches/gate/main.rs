@@ -32,7 +32,8 @@ SELECT month, region, category, revenue, customers, revenue / nullif(customers, 
        revenue - lag(revenue) OVER (PARTITION BY region, category ORDER BY month) AS change
   FROM monthly
  WHERE revenue > 1000 ORDER BY month LIMIT 42";
-const TEXTS: [(&str, &str, u64); 3] = [("point query", POINT, 20), ("update of pgbench", PGBENCH, 20), ("analytics of 15 lines", ANALYTICS, 300)];
+const TEXTS: [(&str, &str, u64); 3] =
+    [("point query", POINT, 20), ("update of pgbench", PGBENCH, 20), ("analytics of 15 lines", ANALYTICS, 300)];
 
 /// Runs of each measurement; the middle one counts. Many and short, so that most of them are not interrupted.
 const RUNS: usize = 401;
@@ -196,7 +197,9 @@ fn pgbench(bench: &Bench, policy: &Arc<Policy>) {
             format!("SELECT abalance FROM pgbench_accounts WHERE aid = {account};"),
             format!("UPDATE pgbench_tellers SET tbalance = tbalance + {amount} WHERE tid = {teller};"),
             format!("UPDATE pgbench_branches SET bbalance = bbalance + {amount} WHERE bid = 1;"),
-            format!("INSERT INTO pgbench_history (tid, bid, aid, delta, mtime) VALUES ({teller}, 1, {account}, {amount}, CURRENT_TIMESTAMP);"),
+            format!(
+                "INSERT INTO pgbench_history (tid, bid, aid, delta, mtime) VALUES ({teller}, 1, {account}, {amount}, CURRENT_TIMESTAMP);"
+            ),
             "END;".to_owned(),
         ] {
             let before = memory.borrow().rulings();
@@ -218,5 +221,10 @@ fn filled(bench: &Bench, policy: &Arc<Policy>) {
         let memory = memory.borrow();
         most = (most.0.max(memory.rulings()), most.1.max(memory.bytes()));
     }
-    println!("memory of a thread after 40000 shapes of a point query: at most {} rulings, {} bytes of {}", most.0, most.1, Memory::MOST_BYTES);
+    println!(
+        "memory of a thread after 40000 shapes of a point query: at most {} rulings, {} bytes of {}",
+        most.0,
+        most.1,
+        Memory::MOST_BYTES
+    );
 }

@@ -88,8 +88,14 @@ impl Linked {
         let course = if self.lifted == Lifted::Running {
             Course::Refuse(Refusal::plain(belt::alone()))
         } else {
-            let course =
-                self.decide(terms, &whole.facts, &types, message, |this, message, grounds| this.petition(subject.clone(), message, grounds), out);
+            let course = self.decide(
+                terms,
+                &whole.facts,
+                &types,
+                message,
+                |this, message, grounds| this.petition(subject.clone(), message, grounds),
+                out,
+            );
             self.within_budget(terms, &subject, course, message, out)
         };
         match course {
@@ -330,8 +336,14 @@ impl Linked {
             self.bound(bind, Portal { paths, ..Portal::plain(statement.clone(), text, given) });
             return true;
         } else {
-            let course =
-                self.decide(terms, &whole.facts, &types, message, |this, message, grounds| this.petition(subject.clone(), message, grounds), out);
+            let course = self.decide(
+                terms,
+                &whole.facts,
+                &types,
+                message,
+                |this, message, grounds| this.petition(subject.clone(), message, grounds),
+                out,
+            );
             self.within_budget(terms, &subject, course, message, out)
         };
         match course {
@@ -344,7 +356,10 @@ impl Linked {
                 self.lift_where_needed(terms, grounds.as_deref(), hold, Lifted::Running, out);
                 out.to_upstream.pass_permitted(permit, range);
                 let text = text.clone();
-                self.bound(bind, Portal { run, grant, paths, types, learned, whole: whole.facts, ..Portal::plain(statement, &text, given) });
+                self.bound(
+                    bind,
+                    Portal { run, grant, paths, types, learned, whole: whole.facts, ..Portal::plain(statement, &text, given) },
+                );
             }
             Course::Refuse(refusal) => {
                 let report = self.note_decided(terms, text, Way::Bind, given, refusal, out);
