@@ -57,6 +57,7 @@ impl Linked {
                 return Ok(());
             }
             let range = *taken..taken.saturating_add(head.total());
+            self.flushed = matches!(message, Frontend::Query(_) | Frontend::Sync | Frontend::Flush | Frontend::FunctionCall);
             if !self.message(terms, message, range.clone(), out)? {
                 return Ok(());
             }

@@ -25,6 +25,7 @@ impl Linked {
         &mut self,
         terms: &Terms,
         facts: &Arc<Facts>,
+        types: &[u32],
         message: impl FnOnce() -> Message,
         petition: impl FnOnce(&Self, Message, Arc<Grounds>) -> Petition,
         out: &mut Output,
@@ -52,6 +53,7 @@ impl Linked {
             paths: &paths,
             open_work: self.has_open_work(),
             temporary: self.settings.temporary(),
+            types,
             learned: learned.as_ref(),
         };
         match terms.judge.judge(&placed(facts, &paths), &circumstances) {
@@ -106,8 +108,13 @@ impl Linked {
         }
         let learned = portal.map(|portal| portal.learned.clone()).unwrap_or_default();
         let paths = portal.map(|portal| std::rc::Rc::clone(&portal.paths)).unwrap_or_default();
-        let circumstances =
-            Circumstances { paths: &paths, open_work: self.has_open_work(), temporary: self.settings.temporary(), learned: Some(&learned) };
+        let circumstances = Circumstances {
+            paths: &paths,
+            open_work: self.has_open_work(),
+            temporary: self.settings.temporary(),
+            types: portal.map_or(&[], |portal| &portal.types),
+            learned: Some(&learned),
+        };
         match terms.judge.judge(&placed(facts, &paths), &circumstances) {
             Ruling::Allow(permit, grounds) => Course::Pass(Passage { permit, grounds: Some(grounds), grant: None, learned, before: None }),
             Ruling::Learn(_) => Course::Refuse(Refusal::plain(changed())),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use crate::audit::event::Way;
+use crate::gate::catalog::made;
 use crate::gate::hold::HoldId;
 use crate::gate::{Grant, Grounds};
 use crate::sql::facts::{Facts, Named, Opaque};
@@ -81,13 +82,20 @@ impl Linked {
         let bind = bound.as_ref().and_then(|(types, bind)| Some((*types, read_bind(bind)?)));
         let given = bind.map_or_else(|| text.plain(), |(_, bind)| terms.recorder.given(&text, &bind));
         let whole = self.whole(&facts);
+        let types = whole.types(&bind.map_or_else(Box::default, |(types, _)| made(types.iter().copied())));
         let subject = Subject { text: &text, way: Way::Query, given: given.clone(), whole: &whole };
         let message = || stored.as_deref().cloned().unwrap_or_else(|| Message::Query(Zeroizing::new(sql.to_vec())));
         let course = if self.lifted == Lifted::Running {
             Course::Refuse(Refusal::plain(belt::alone()))
         } else {
-            let course =
-                self.decide(terms, &whole.facts, message, |this, message, grounds| this.petition(subject.clone(), message, grounds), out);
+            let course = self.decide(
+                terms,
+                &whole.facts,
+                &types,
+                message,
+                |this, message, grounds| this.petition(subject.clone(), message, grounds),
+                out,
+            );
             self.within_budget(terms, &subject, course, message, out)
         };
         match course {
@@ -155,8 +163,7 @@ impl Linked {
         bind: Bind<'_>,
         grant: Option<Grant>,
     ) -> Rc<Portal> {
-        let statement = Statement { types: types.into(), ..Statement::plain(facts, sql, text) };
-        let statement = Rc::new(statement);
+        let statement = Rc::new(Statement { types: types.into(), made: made(types.iter().copied()), ..Statement::plain(facts, sql, text) });
         let portal = Rc::new(Portal {
             formats: ResultFormats::of(&bind.result_formats),
             grant,
@@ -289,7 +296,8 @@ impl Linked {
         self.settings.prepared(&facts, sql);
         self.ran(&facts, None);
         let types = if claim.is_some() || stored.is_some() { Box::default() } else { parse.parameter_types().collect() };
-        let statement = Rc::new(Statement { types, stored: stored.clone(), claim, ..Statement::plain(&facts, sql, &text) });
+        let made = made(types.iter().copied());
+        let statement = Rc::new(Statement { types, made, stored: stored.clone(), claim, ..Statement::plain(&facts, sql, &text) });
         self.unnoted(Made::Statement(Rc::clone(&statement)));
         self.statements.sent(parse.statement, Rc::clone(&statement), self.expected.segment());
         self.expected.push(Expected::Parse { name: significant(parse.statement).into(), statement, shown: true });
@@ -313,6 +321,7 @@ impl Linked {
         }
         let given = terms.recorder.given(text, &bind);
         let whole = self.whole(&facts);
+        let types = whole.types(statement.as_ref().map_or(&[], |statement| &statement.made));
         let claims = statement.as_ref().is_some_and(|statement| statement.claim.is_some());
         let paths = self.settings.paths(!self.is_busy(), &whole.facts);
         let subject = Subject { text, way: Way::Bind, given: given.clone(), whole: &whole };
@@ -327,8 +336,14 @@ impl Linked {
             self.bound(bind, Portal { paths, ..Portal::plain(statement.clone(), text, given) });
             return true;
         } else {
-            let course =
-                self.decide(terms, &whole.facts, message, |this, message, grounds| this.petition(subject.clone(), message, grounds), out);
+            let course = self.decide(
+                terms,
+                &whole.facts,
+                &types,
+                message,
+                |this, message, grounds| this.petition(subject.clone(), message, grounds),
+                out,
+            );
             self.within_budget(terms, &subject, course, message, out)
         };
         match course {
@@ -341,7 +356,10 @@ impl Linked {
                 self.lift_where_needed(terms, grounds.as_deref(), hold, Lifted::Running, out);
                 out.to_upstream.pass_permitted(permit, range);
                 let text = text.clone();
-                self.bound(bind, Portal { run, grant, paths, learned, whole: whole.facts, ..Portal::plain(statement, &text, given) });
+                self.bound(
+                    bind,
+                    Portal { run, grant, paths, types, learned, whole: whole.facts, ..Portal::plain(statement, &text, given) },
+                );
             }
             Course::Refuse(refusal) => {
                 let report = self.note_decided(terms, text, Way::Bind, given, refusal, out);
