@@ -84,6 +84,8 @@ pub struct Portal {
     pub learned: Learned,
     /// All that running it does.
     pub whole: Arc<Facts>,
+    /// The prepared statements that it runs by their names.
+    pub prepared: Vec<Rc<Statement>>,
     /// It was declared in SQL, and running it only fetches.
     pub is_cursor: bool,
     /// A cursor that outlives its transaction.
@@ -125,6 +127,7 @@ impl Portal {
             run: Run::unknown(),
             paths: Paths::default(),
             learned: Learned::default(),
+            prepared: Vec::new(),
             is_cursor: false,
             holds: false,
             noted: Cell::default(),
