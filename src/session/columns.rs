@@ -87,6 +87,8 @@ pub struct Portal {
     pub learned: Learned,
     /// All that running it does.
     pub whole: Arc<Facts>,
+    /// The prepared statements that it runs by their names.
+    pub prepared: Vec<Rc<Statement>>,
     /// It was declared in SQL, and running it only fetches.
     pub is_cursor: bool,
     /// A cursor that outlives its transaction.
@@ -130,6 +132,7 @@ impl Portal {
             paths: Paths::default(),
             types: Vec::new(),
             learned: Learned::default(),
+            prepared: Vec::new(),
             is_cursor: false,
             holds: false,
             noted: Cell::default(),

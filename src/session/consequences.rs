@@ -179,6 +179,7 @@ impl Linked {
             whole.effects = whole.effects.without(Effect::Opaque.alone());
             for told in &mut whole.statements {
                 told.effects = told.effects.without(Effect::Opaque.alone());
+                told.without_names = told.without_names.without(Effect::Opaque.alone());
             }
         }
         Whole { facts: Arc::new(whole), prepared }

@@ -60,7 +60,7 @@ impl Linked {
                 return true;
             }
         };
-        if runs_by_name(&facts) && self.sql_names_are_unsure() {
+        if self.runs_unsure_names(&facts) {
             self.settle_in_flight(out);
             return false;
         }
@@ -140,6 +140,18 @@ impl Linked {
             Course::Pause => return false,
         }
         true
+    }
+
+    /// Whether it runs by name what something in flight may still give to another, or not give to it.
+    fn runs_unsure_names(&self, facts: &Facts) -> bool {
+        let (unsure, segment) = (self.sql_names_are_unsure(), self.expected.segment());
+        run_by_name(facts).any(|name| unsure || self.statements.is_undecided(name.as_bytes(), segment))
+    }
+
+    /// Whether a portal that runs statements by name would run those that it was judged with: the server looks them up when it runs.
+    fn runs_as_bound(&self, portal: &Portal, facts: &Arc<Facts>) -> bool {
+        let (now, then) = (self.whole(facts).prepared, &portal.prepared);
+        now.len() == then.len() && now.iter().zip(then).all(|(now, then)| Rc::ptr_eq(now, then))
     }
 
     /// Whether the text names a hold whose message is not here yet.
@@ -315,7 +327,7 @@ impl Linked {
             }
         };
         let facts = statement.as_ref().map_or_else(unknown_facts, |statement| Arc::clone(&statement.facts));
-        if runs_by_name(&facts) && self.sql_names_are_unsure() {
+        if self.runs_unsure_names(&facts) {
             self.settle_in_flight(out);
             return false;
         }
@@ -358,7 +370,16 @@ impl Linked {
                 let text = text.clone();
                 self.bound(
                     bind,
-                    Portal { run, grant, paths, types, learned, whole: whole.facts, ..Portal::plain(statement, &text, given) },
+                    Portal {
+                        run,
+                        grant,
+                        paths,
+                        types,
+                        learned,
+                        whole: whole.facts,
+                        prepared: whole.prepared,
+                        ..Portal::plain(statement, &text, given)
+                    },
                 );
             }
             Course::Refuse(refusal) => {
@@ -400,8 +421,19 @@ impl Linked {
             self.executed = true;
             return true;
         }
+        let own = portal.as_ref().filter(|portal| !portal.is_cursor).and_then(|portal| Some((portal, &portal.statement.as_ref()?.facts)));
+        let mut course = None;
+        if let Some((portal, own)) = own.filter(|(_, own)| run_by_name(own).next().is_some()) {
+            if self.runs_unsure_names(own) {
+                self.settle_in_flight(out);
+                return false;
+            }
+            if !self.runs_as_bound(portal, own) {
+                course = Some(Course::Refuse(Refusal::plain(renamed())));
+            }
+        }
         let facts = portal.as_ref().map_or_else(unknown_facts, |portal| Arc::clone(&portal.whole));
-        match self.decide_bound(terms, portal.as_deref(), &facts) {
+        match course.unwrap_or_else(|| self.decide_bound(terms, portal.as_deref(), &facts)) {
             Course::Pass(passage) => {
                 // What is not known for what it is.
                 self.tainted |= portal.is_none();
@@ -478,9 +510,17 @@ impl Linked {
     }
 }
 
-/// Whether it runs what was prepared under a name.
-fn runs_by_name(facts: &Facts) -> bool {
-    facts.statements.iter().flat_map(|statement| &statement.named).any(|named| matches!(named, Named::Execute(_)))
+/// What it runs that was prepared under a name.
+fn run_by_name(facts: &Facts) -> impl Iterator<Item = &str> {
+    let named = facts.statements.iter().flat_map(|statement| &statement.named);
+    named.filter_map(|named| if let Named::Execute(name) = named { Some(name.as_ref()) } else { None })
+}
+
+/// A portal was bound to run what had another meaning then.
+fn renamed() -> Report {
+    Report::error("42501", "this portal runs a prepared statement by its name, and that name stands for another one since it was bound")
+        .with_detail("Nothing of it ran.")
+        .with_hint("Bind the statement again: it is then judged as it is now.")
 }
 
 /// What is not known for what it is.
