@@ -144,6 +144,20 @@ fn recorded_pass_on(major: u16) {
     assert!(stopped.is_empty(), "{} of {count}:\n{}", stopped.len(), stopped.join("\n"));
 }
 
+/// What psql asks for `\des`, `\deu` and `\dRs` is of tables in which passwords of other servers lie, and a person decides.
+#[test]
+fn servers_behind_this_one_are_not_looked_at() {
+    let cluster = Cluster::get(15);
+    let url = cluster.url("postgres");
+    let (user, password) = url.split_once("://").unwrap().1.split_once('@').unwrap().0.split_once(':').unwrap();
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+        let mut stage = Stage::new(&cluster, "postgres", user, password);
+        for table in ["pg_foreign_server", "pg_user_mappings", "pg_subscription"] {
+            assert_eq!(stage.judge(&format!("SELECT oid FROM pg_catalog.{table}"), "").await.word, "hold", "{table}");
+        }
+    });
+}
+
 #[test]
 fn what_was_recorded_passes() {
     recorded_pass_on(15);
