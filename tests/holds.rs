@@ -16,6 +16,8 @@ mod agents;
 mod recorded;
 #[path = "holds/reviewer.rs"]
 mod reviewer;
+#[path = "support/reviewing.rs"]
+mod reviewing;
 #[path = "support/mod.rs"]
 mod support;
 

@@ -36,8 +36,8 @@ fn the_values_at_hand_count() {
     let mut stage = Stage::new(&cluster, &database.name, "shop_agent", "secret");
     runtime().block_on(async {
         let sql = "select * from customers order by id limit $1";
-        assert_eq!(stage.judge_bound(sql, &["5000"], "app").await.word, "hold");
-        assert_eq!(stage.judge_bound(sql, &["20"], "app").await.word, "allow");
+        assert_eq!(stage.judge_bound(sql, &[Some("5000")], "app").await.word, "hold");
+        assert_eq!(stage.judge_bound(sql, &[Some("20")], "app").await.word, "allow");
         assert_eq!(stage.judge("select * from customers where id < 4000", "app").await.word, "hold");
         assert_eq!(stage.judge("select * from customers where id < 400", "app").await.word, "allow");
     });

@@ -80,8 +80,8 @@ impl Stage {
         self.judge_message(Message::Query(Zeroizing::new(sql.as_bytes().to_vec())), path).await
     }
 
-    pub async fn judge_bound(&mut self, sql: &str, values: &[&str], path: &str) -> Judged {
-        let values = values.iter().map(|value| Some(Zeroizing::new(value.as_bytes().to_vec()))).collect();
+    pub async fn judge_bound(&mut self, sql: &str, values: &[Option<&str>], path: &str) -> Judged {
+        let values = values.iter().map(|value| value.map(|value| Zeroizing::new(value.as_bytes().to_vec()))).collect();
         let bind = Parameters { formats: Box::default(), values };
         self.judge_message(Message::Extended { sql: Zeroizing::new(sql.as_bytes().to_vec()), types: Box::default(), bind }, path).await
     }

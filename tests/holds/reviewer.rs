@@ -1,9 +1,6 @@
 //! A reviewer who decides whatever waits, by the calls that commands make, and remembers what it was.
 
 use std::collections::HashMap;
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -13,10 +10,9 @@ use pgsluice::gate::hold::HoldId;
 use serde_json::{Value, json};
 
 use crate::Dice;
+use crate::reviewing::{self, ask};
 use crate::support::Proxy;
 
-const PASSWORD: &str = "four words are enough";
-const LIMIT: Duration = Duration::from_secs(20);
 /// Of a hundred.
 const DENIED: u64 = 12;
 
@@ -38,15 +34,7 @@ pub struct Reviewer {
 
 impl Reviewer {
     pub fn start(proxy: &Proxy, seed: u64) -> Self {
-        let mut added = Command::new(env!("CARGO_BIN_EXE_pgsluice"))
-            .args(["reviewer", "add", "rita", "--password-stdin", "--state"])
-            .arg(proxy.state())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        writeln!(added.stdin.take().unwrap(), "{PASSWORD}").unwrap();
-        assert!(added.wait().unwrap().success());
+        reviewing::add(proxy);
         let shared = Arc::new(Shared { url: Mutex::new(proxy.people.clone()), over: AtomicBool::new(false) });
         let work = Arc::clone(&shared);
         Self { shared, thread: std::thread::spawn(move || decide(&work, seed)) }
@@ -79,12 +67,7 @@ fn decide(shared: &Shared, seed: u64) -> Seen {
                     }
                 }
             }
-            Some((401, _)) => {
-                let credential = json!({ "name": "rita", "password": PASSWORD });
-                if let Some((200, given)) = ask(&url, "", "POST", "/api/sign-in", &credential) {
-                    given["token"].as_str().unwrap().clone_into(&mut token);
-                }
-            }
+            Some((401, _)) => token = reviewing::sign_in(&url).unwrap_or_default(),
             _ => {}
         }
         std::thread::sleep(Duration::from_millis(dice.below(40)));
@@ -104,24 +87,4 @@ fn one(url: &str, token: &str, id: &str, dice: &mut Dice, seen: &mut Seen) {
     if let Some((status, said)) = decided {
         assert!(matches!(status, 200 | 409 | 410 | 503), "{status} {said}");
     }
-}
-
-/// `None` where the program went away.
-fn ask(url: &str, token: &str, method: &str, path: &str, body: &Value) -> Option<(u16, Value)> {
-    let address = url.strip_prefix("http://").unwrap().trim_end_matches('/');
-    let mut stream = TcpStream::connect(address).ok()?;
-    stream.set_read_timeout(Some(LIMIT)).ok()?;
-    let body = body.to_string();
-    let request = format!(
-        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/json\r\nAuthorization: Bearer {token}\r\n\
-         Content-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    stream.write_all(request.as_bytes()).ok()?;
-    let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes).ok()?;
-    let text = String::from_utf8(bytes).ok()?;
-    let (head, body) = text.split_once("\r\n\r\n")?;
-    let status = head.split(' ').nth(1)?.parse().ok()?;
-    Some((status, serde_json::from_str(body).ok()?))
 }
