@@ -15,6 +15,7 @@ bench:
 	@tests/setup
 	@cargo bench --bench relay
 	@cargo bench --bench facts
+	@cargo bench --bench gate
 
 lint:
 	@tests/run lint
