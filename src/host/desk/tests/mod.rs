@@ -1,6 +1,8 @@
 //! The desk with a journal and a state folder as they are: what is kept, what a restart and a crash make of it, who gets an approval.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test says so by failing")]
 
+mod crashes;
+
 use std::path::Path;
 use std::time::Duration;
 
