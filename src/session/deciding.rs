@@ -210,7 +210,7 @@ impl Linked {
         self.inquiry = match reply {
             Reply::Granted(grant) => {
                 if open_work {
-                    self.reserved.add(grant.hold(), grounds.effects, &facts);
+                    self.reserved.add(&grant, grounds.effects, &facts);
                 }
                 Inquiry::Granted(grant, grounds)
             }

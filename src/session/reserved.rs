@@ -1,14 +1,26 @@
 //! Approvals used inside a transaction that has not ended. One comes back when all that it was for was rolled back for certain; in every
 //! doubt it is spent.
 
+use crate::gate::Grant;
 use crate::gate::hold::HoldId;
 use crate::sql::effect::{Effect, EffectSet};
-use crate::sql::facts::Facts;
+use crate::sql::facts::{Facts, Statement};
 
 use super::output::{Demand, Output};
 
 /// What a rollback takes back without a trace.
 const TRANSACTIONAL: EffectSet = EffectSet::of(&[Effect::Read, Effect::Write, Effect::UnboundedWrite, Effect::Ddl, Effect::Privilege]);
+
+/// What the agent has seen, it has seen. Only what is known to give no rows back gives none.
+fn gives_rows(statement: &Statement) -> bool {
+    let silent = matches!(statement.kind, "INSERT" | "UPDATE" | "DELETE" | "MERGE" | "CREATE TABLE AS" | "CREATE MATERIALIZED VIEW");
+    statement.effects.has(Effect::Read) && !silent || statement.returning
+}
+
+/// Counters go on, whatever becomes of the transaction.
+fn moves_counters(statement: &Statement) -> bool {
+    statement.functions.iter().any(|function| matches!(&*function.name.name, "nextval" | "setval"))
+}
 
 #[derive(Debug, Default)]
 pub struct Reserved {
@@ -22,10 +34,11 @@ impl Reserved {
         self.returnable.is_empty() && self.spent.is_empty()
     }
 
-    pub fn add(&mut self, hold: HoldId, effects: EffectSet, facts: &Facts) {
-        let ends = facts.statements.iter().any(|statement| statement.transaction.is_some());
-        let list = if effects.is_within(TRANSACTIONAL) && !ends { &mut self.returnable } else { &mut self.spent };
-        list.push(hold);
+    pub fn add(&mut self, grant: &Grant, effects: EffectSet, facts: &Facts) {
+        let stays = |statement: &Statement| statement.transaction.is_some() || gives_rows(statement) || moves_counters(statement);
+        let returnable = effects.is_within(TRANSACTIONAL) && grant.over().is_none() && !facts.statements.iter().any(stays);
+        let list = if returnable { &mut self.returnable } else { &mut self.spent };
+        list.push(grant.hold());
     }
 
     /// The transaction ended.

@@ -104,6 +104,8 @@ pub struct Statement {
     pub collects: bool,
     /// Rows are made by a function that was given how many.
     pub makes_rows: bool,
+    /// `RETURNING`: rows that are written are given back.
+    pub returning: bool,
 }
 
 /// A name with the schema it was given, if any.

@@ -204,6 +204,36 @@ fn what_no_rollback_takes_back_is_spent_by_it() {
 }
 
 #[test]
+fn rows_that_were_seen_are_not_taken_back() {
+    let text = r#"
+        [[rule]]
+        name = "session"
+        action = "allow"
+        effects = ["session"]
+        reason = "x"
+    "#;
+    for (held, expected) in [
+        ("select a from t", State::Spent),
+        ("table t", State::Spent),
+        ("select setval('s', 1)", State::Spent),
+        ("insert into t values (nextval('s'))", State::Spent),
+        ("delete from t where a = 1 returning b", State::Spent),
+        ("with d as (delete from t where a = 1 returning b) insert into u select b from d", State::Spent),
+        ("explain analyze delete from t", State::Spent),
+        ("delete from t where a in (select a from u)", State::Approved),
+        ("insert into t select a from u", State::Approved),
+        ("create table n as select a from u", State::Approved),
+        ("drop table t", State::Approved),
+    ] {
+        let mut bench = Bench::with_desk(Policy::parse(text).unwrap().0, None);
+        bench.check(query(held), "E=PS001 Z=I");
+        bench.check_decided(Verdict::Approve, "");
+        bench.check(query("begin").query(held).query("rollback"), "C Z=T C Z=T C Z=I");
+        assert_eq!(bench.desk.states(), [expected], "{held}");
+    }
+}
+
+#[test]
 fn a_session_that_ends_inside_its_transaction_gives_the_approval_back() {
     for (last, expected) in [(None, State::Approved), (Some("commit"), State::Spent)] {
         let mut bench = hasty();

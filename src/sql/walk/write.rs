@@ -118,6 +118,7 @@ impl<'t> Walk<'t> {
 
     fn returning(&mut self, returning: Option<&'t ReturningClause>, place: Place) {
         if let Some(returning) = returning {
+            self.statement.returning = true;
             self.effect(place, Effect::Read);
             self.many(&returning.exprs, place.in_clause(Clause::Returning));
         }
