@@ -61,6 +61,8 @@ pub struct Circumstances<'a> {
     pub open_work: bool,
     /// The session may have temporary objects.
     pub temporary: bool,
+    /// Types that parameters were declared to have.
+    pub types: &'a [u32],
     /// What was asked for on this statement's account. With it a judgement does not ask again.
     pub learned: Option<&'a Learned>,
 }
@@ -183,7 +185,7 @@ impl Judge {
             Knowledge::Missing => unresolved(facts, "the server's catalog is not known"),
             Knowledge::Unavailable(why) => unresolved(facts, why),
             Knowledge::Known(catalog) => {
-                let sight = Sight { paths: circumstances.paths, temporary: circumstances.temporary, types: &[] };
+                let sight = Sight { paths: circumstances.paths, temporary: circumstances.temporary, types: circumstances.types };
                 catalog.resolve(facts, &sight, &*self.policy)
             }
         };
@@ -245,7 +247,7 @@ impl Judge {
             policy: self.policy.hash(),
             generation: if let Knowledge::Known(catalog) = &self.knowledge { catalog.generation } else { 0 },
             paths: circumstances.paths,
-            types: &[],
+            types: circumstances.types,
             open_work: circumstances.open_work,
             temporary: circumstances.temporary,
             minute: self.moment.0 / 60,
@@ -257,7 +259,7 @@ impl Judge {
             facts: Arc::clone(facts),
             policy: Arc::clone(&self.policy),
             paths: circumstances.paths.into(),
-            types: Box::default(),
+            types: circumstances.types.into(),
             temporary: circumstances.temporary,
         }
     }

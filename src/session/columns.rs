@@ -138,6 +138,14 @@ impl Portal {
     }
 }
 
+impl Portal {
+    /// The types that users made, among those that its parameters were declared to have.
+    pub fn made_types(&self) -> Vec<u32> {
+        let declared = self.statement.as_ref().map_or(&[][..], |statement| &statement.types);
+        super::consequences::made_types(declared, &self.prepared)
+    }
+}
+
 impl Remake for Statement {
     fn remade(&self) -> &Cell<bool> {
         &self.remade

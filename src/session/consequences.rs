@@ -193,3 +193,12 @@ pub struct Whole {
     /// The prepared statements it runs: they are part of what its text means.
     pub prepared: Vec<Rc<Statement>>,
 }
+
+/// The types that users made, among those that parameters were declared to have: they tell which operators and casts are meant.
+pub fn made_types<'a>(declared: &[u32], prepared: impl IntoIterator<Item = &'a Rc<Statement>>) -> Vec<u32> {
+    let by_name = prepared.into_iter().flat_map(|statement| &*statement.types);
+    let mut made: Vec<u32> = declared.iter().chain(by_name).copied().filter(|oid| *oid >= crate::gate::catalog::FIRST_MADE).collect();
+    made.sort_unstable();
+    made.dedup();
+    made
+}

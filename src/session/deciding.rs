@@ -24,7 +24,7 @@ impl Linked {
     pub(super) fn decide(
         &mut self,
         terms: &Terms,
-        facts: &Arc<Facts>,
+        (facts, types): (&Arc<Facts>, &[u32]),
         message: impl FnOnce() -> Message,
         petition: impl FnOnce(&Self, Message, Arc<Grounds>) -> Petition,
         out: &mut Output,
@@ -52,6 +52,7 @@ impl Linked {
             paths: &paths,
             open_work: self.has_open_work(),
             temporary: self.settings.temporary(),
+            types,
             learned: learned.as_ref(),
         };
         match terms.judge.judge(&placed(facts, &paths), &circumstances) {
@@ -101,8 +102,14 @@ impl Linked {
         }
         let learned = portal.map(|portal| portal.learned.clone()).unwrap_or_default();
         let paths = portal.map(|portal| std::rc::Rc::clone(&portal.paths)).unwrap_or_default();
-        let circumstances =
-            Circumstances { paths: &paths, open_work: self.has_open_work(), temporary: self.settings.temporary(), learned: Some(&learned) };
+        let types = portal.map(Portal::made_types).unwrap_or_default();
+        let circumstances = Circumstances {
+            paths: &paths,
+            open_work: self.has_open_work(),
+            temporary: self.settings.temporary(),
+            types: &types,
+            learned: Some(&learned),
+        };
         match terms.judge.judge(&placed(facts, &paths), &circumstances) {
             Ruling::Allow(permit, grounds) => Course::Pass(Passage { permit, grounds: Some(grounds), grant: None, learned, before: None }),
             Ruling::Learn(_) => Course::Refuse(Refusal::plain(changed())),

@@ -21,7 +21,7 @@ use super::asking::{Course, Inquiry, Message, Parameters, Passage, Petition, Pur
 use super::belt::{self, Lifted};
 use super::client::{PORTALS, STATEMENTS};
 use super::columns::{Knowledge, Portal, ResultFormats, Statement};
-use super::consequences::{Whole, Work};
+use super::consequences::{Whole, Work, made_types};
 use super::deciding::lifts;
 use super::expected::{About, Expected, Shown};
 use super::limits::Run;
@@ -81,13 +81,15 @@ impl Linked {
         let bind = bound.as_ref().and_then(|(types, bind)| Some((*types, read_bind(bind)?)));
         let given = bind.map_or_else(|| text.plain(), |(_, bind)| terms.recorder.given(&text, &bind));
         let whole = self.whole(&facts);
+        let types = made_types(bind.map_or(&[], |(types, _)| types), &whole.prepared);
         let subject = Subject { text: &text, way: Way::Query, given: given.clone(), whole: &whole };
         let message = || stored.as_deref().cloned().unwrap_or_else(|| Message::Query(Zeroizing::new(sql.to_vec())));
         let course = if self.lifted == Lifted::Running {
             Course::Refuse(Refusal::plain(belt::alone()))
         } else {
+            let judged = (&whole.facts, &*types);
             let course =
-                self.decide(terms, &whole.facts, message, |this, message, grounds| this.petition(subject.clone(), message, grounds), out);
+                self.decide(terms, judged, message, |this, message, grounds| this.petition(subject.clone(), message, grounds), out);
             self.within_budget(terms, &subject, course, message, out)
         };
         match course {
@@ -327,6 +329,7 @@ impl Linked {
         let whole = self.whole(&facts);
         let claims = statement.as_ref().is_some_and(|statement| statement.claim.is_some());
         let paths = self.settings.paths(!self.is_busy(), &whole.facts);
+        let types = made_types(statement.as_ref().map_or(&[], |statement| &statement.types), &whole.prepared);
         let subject = Subject { text, way: Way::Bind, given: given.clone(), whole: &whole };
         let message = || bound_message(statement.as_deref(), &bind);
         let course = if self.portals.len() >= PORTALS && !bind.portal.is_empty() {
@@ -339,8 +342,9 @@ impl Linked {
             self.bound(bind, Portal { paths, ..Portal::plain(statement.clone(), text, given) });
             return true;
         } else {
+            let judged = (&whole.facts, &*types);
             let course =
-                self.decide(terms, &whole.facts, message, |this, message, grounds| this.petition(subject.clone(), message, grounds), out);
+                self.decide(terms, judged, message, |this, message, grounds| this.petition(subject.clone(), message, grounds), out);
             self.within_budget(terms, &subject, course, message, out)
         };
         match course {

@@ -9,7 +9,7 @@ mod resolve;
 #[cfg(test)]
 mod tests;
 
-pub use build::{Builder, Fields, QUESTIONS, Question, TooLarge};
+pub use build::{Builder, FIRST_MADE, Fields, QUESTIONS, Question, TooLarge};
 pub use estimate::Estimate;
 pub use resolve::Sight;
 
