@@ -80,7 +80,7 @@ impl Catalog {
             found: Resolved { effects: facts.effects.and(Effect::Opaque.alone()), ..Resolved::default() },
             reached: BTreeSet::new(),
             shown: BTreeSet::new(),
-            types: sight.types.iter().copied().filter(|oid| *oid >= super::build::FIRST_MADE).collect(),
+            types: self.declared(sight.types),
         };
         for statement in &facts.statements {
             resolver.found.effects |= statement.without_names;
@@ -90,6 +90,17 @@ impl Catalog {
             resolver.found.most_rows = resolver.most_rows(statement);
         }
         resolver.finish()
+    }
+
+    /// The types made by users among those that parameters were declared to have. One that is not known is an array, a table's row, or newer
+    /// than this snapshot, and may lead to any.
+    fn declared(&self, types: &[u32]) -> BTreeSet<u32> {
+        let made = |oid: &&u32| **oid >= super::build::FIRST_MADE;
+        let is_known = |oid: &u32| self.types.iter().any(|made| made.oid == *oid);
+        if types.iter().filter(made).all(is_known) {
+            return types.iter().filter(made).copied().collect();
+        }
+        self.types.iter().map(|made| made.oid).collect()
     }
 
     fn steps(&self, text: &str) -> Vec<Step> {
