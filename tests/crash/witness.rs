@@ -11,6 +11,9 @@ pub struct Witness {
     prefix: String,
 }
 
+/// What the proxy calls itself where it asks for itself, as it does for the catalog: that is no agent's statement, and not on the record.
+const OWN: &str = "] pgsluice ";
+
 /// A statement that the server began to execute.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Seen {
@@ -38,7 +41,10 @@ impl Witness {
     }
 
     fn read(&self, line: &str) -> Option<Seen> {
-        let said = &line[line.find(&self.prefix)? + self.prefix.len()..];
+        let (who, said) = line.split_once(&self.prefix)?;
+        if who.contains(OWN) {
+            return None;
+        }
         let text = match said.strip_prefix("statement: ") {
             Some(text) => text,
             None => said.strip_prefix("execute ")?.split_once(": ")?.1,

@@ -71,7 +71,12 @@ impl Side {
     }
 
     /// Asks, and hands over each row.
-    pub async fn ask(&mut self, sql: &str, row: impl FnMut(&[Option<&str>]) -> Result<(), SideError>) -> Result<(), SideError> {
+    pub async fn ask(&mut self, sql: &str, mut row: impl FnMut(&[Option<&str>]) -> Result<(), SideError>) -> Result<(), SideError> {
+        self.ask_each(sql, |_, fields| row(fields)).await
+    }
+
+    /// Asks several questions in one text, and hands over each row with the number of its question, from 0: one way there and back.
+    pub async fn ask_each(&mut self, sql: &str, row: impl FnMut(usize, &[Option<&str>]) -> Result<(), SideError>) -> Result<(), SideError> {
         let mut out = Vec::new();
         write::message(&mut out, tag::QUERY, |body| {
             body.string(sql.as_bytes());
@@ -85,7 +90,7 @@ impl Side {
         sql: &[u8],
         types: &[u32],
         parameters: &Parameters,
-        row: impl FnMut(&[Option<&str>]) -> Result<(), SideError>,
+        mut row: impl FnMut(&[Option<&str>]) -> Result<(), SideError>,
     ) -> Result<(), SideError> {
         let mut out = Vec::new();
         let count = |length: usize| u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
@@ -113,13 +118,14 @@ impl Side {
             body.string(b"").int32(0);
         });
         write::message(&mut out, tag::SYNC, |_| ());
-        self.send(&out, row).await
+        self.send(&out, |_, fields| row(fields)).await
     }
 
-    async fn send(&mut self, out: &[u8], mut row: impl FnMut(&[Option<&str>]) -> Result<(), SideError>) -> Result<(), SideError> {
+    async fn send(&mut self, out: &[u8], mut row: impl FnMut(usize, &[Option<&str>]) -> Result<(), SideError>) -> Result<(), SideError> {
         self.stream.write_all(out).await?;
         self.stream.flush().await?;
         let mut refused = None;
+        let mut answered: usize = 0;
         loop {
             let Some(head) = frame::head(&self.input, &SideCaps)?.filter(|head| self.input.len() >= head.total()) else {
                 self.read().await?;
@@ -132,7 +138,7 @@ impl Side {
                     for (field, value) in fields.iter_mut().zip(values.iter()) {
                         *field = value.map(std::str::from_utf8).transpose().map_err(|_| ProtocolError("text that is not UTF-8"))?;
                     }
-                    row(fields.get(..values.len()).unwrap_or_default())?;
+                    row(answered, fields.get(..values.len()).unwrap_or_default())?;
                 }
                 Backend::ErrorResponse(fields) => {
                     let ends = fields.ends_connection();
@@ -141,6 +147,7 @@ impl Side {
                         return Err(ReadError::Closed.into());
                     }
                 }
+                Backend::CommandComplete(_) => answered = answered.saturating_add(1),
                 Backend::ReadyForQuery(_) => return refused.map_or(Ok(()), Err),
                 Backend::CopyInResponse(_) | Backend::CopyBothResponse(_) | Backend::Authentication(_) => {
                     return Err(ProtocolError("an answer to another question").into());
@@ -148,7 +155,6 @@ impl Side {
                 Backend::BackendKeyData(_)
                 | Backend::BindComplete
                 | Backend::CloseComplete
-                | Backend::CommandComplete(_)
                 | Backend::CopyData(_)
                 | Backend::CopyDone
                 | Backend::CopyOutResponse(_)
