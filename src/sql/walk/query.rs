@@ -106,9 +106,10 @@ impl<'t> Walk<'t> {
 
 /// The most groups there can be, where constants alone tell them apart. A constant as a key is another column's place, and counts as none.
 fn groups(select: &SelectStmt) -> Option<u64> {
-    let each = |most: u64, key: &Node| match key.node.as_ref()?.to_ref() {
-        NodeRef::AConst(_) => None,
-        _ => Some(most.saturating_mul(values(key, &select.from_clause, DEEPEST)?)),
+    let each = |most: u64, key: &Node| {
+        let is_place = matches!(key.node.as_ref()?.to_ref(), NodeRef::AConst(_));
+        let values = values(key, &select.from_clause, DEEPEST).filter(|_| !is_place)?;
+        Some(most.saturating_mul(values))
     };
     (!select.group_clause.is_empty()).then(|| select.group_clause.iter().try_fold(1, each))?
 }
@@ -116,19 +117,17 @@ fn groups(select: &SelectStmt) -> Option<u64> {
 /// The most values that an expression over these sources has.
 fn values(node: &Node, from: &[Node], depth: usize) -> Option<u64> {
     let depth = depth.checked_sub(1)?;
-    match node.node.as_ref()?.to_ref() {
-        NodeRef::AConst(_) => Some(1),
-        NodeRef::CaseExpr(case) => {
-            let arms = case.args.iter().map(|arm| match arm.node.as_ref()?.to_ref() {
-                NodeRef::CaseWhen(when) => values(when.result.as_deref()?, from, depth),
-                _ => None,
-            });
-            let rest = case.defresult.as_deref().map_or(Some(1), |rest| values(rest, from, depth));
-            arms.chain([rest]).try_fold(0_u64, |sum, arm| Some(sum.saturating_add(arm?)))
-        }
-        NodeRef::ColumnRef(column) => column_values(column, from, depth),
-        _ => None,
+    let node = node.node.as_ref()?.to_ref();
+    if let NodeRef::ColumnRef(column) = node {
+        return column_values(column, from, depth);
     }
+    let NodeRef::CaseExpr(case) = node else { return matches!(node, NodeRef::AConst(_)).then_some(1) };
+    let arms = case.args.iter().map(|arm| {
+        let NodeRef::CaseWhen(when) = arm.node.as_ref()?.to_ref() else { return None };
+        values(when.result.as_deref()?, from, depth)
+    });
+    let rest = case.defresult.as_deref().map_or(Some(1), |rest| values(rest, from, depth));
+    arms.chain([rest]).try_fold(0_u64, |sum, arm| Some(sum.saturating_add(arm?)))
 }
 
 /// Those of a column of the one subquery that is read, if it names it itself.
@@ -138,9 +137,9 @@ fn column_values(column: &ColumnRef, from: &[Node], depth: usize) -> Option<u64>
     let NodeRef::RangeSubselect(source) = source.node.as_ref()?.to_ref() else { return None };
     let NodeRef::SelectStmt(query) = source.subquery.as_ref()?.node.as_ref()?.to_ref() else { return None };
     let is_renamed = source.alias.as_ref().is_some_and(|alias| !alias.colnames.is_empty());
-    let mut targets = query.target_list.iter().filter_map(|target| match target.node.as_ref()?.to_ref() {
-        NodeRef::ResTarget(target) if target.name == name => target.val.as_deref(),
-        _ => None,
+    let mut targets = query.target_list.iter().filter_map(|target| {
+        let NodeRef::ResTarget(target) = target.node.as_ref()?.to_ref() else { return None };
+        target.val.as_deref().filter(|_| target.name == name)
     });
     let target = targets.next().filter(|_| !is_renamed)?;
     values(target, &query.from_clause, depth)
