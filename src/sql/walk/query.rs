@@ -108,7 +108,8 @@ impl<'t> Walk<'t> {
 fn groups(select: &SelectStmt) -> Option<u64> {
     let each = |most: u64, key: &Node| {
         let is_place = matches!(key.node.as_ref()?.to_ref(), NodeRef::AConst(_));
-        (!is_place).then_some(most.saturating_mul(values(key, &select.from_clause, DEEPEST)?))
+        let values = values(key, &select.from_clause, DEEPEST).filter(|_| !is_place)?;
+        Some(most.saturating_mul(values))
     };
     (!select.group_clause.is_empty()).then(|| select.group_clause.iter().try_fold(1, each))?
 }
@@ -117,13 +118,10 @@ fn groups(select: &SelectStmt) -> Option<u64> {
 fn values(node: &Node, from: &[Node], depth: usize) -> Option<u64> {
     let depth = depth.checked_sub(1)?;
     let node = node.node.as_ref()?.to_ref();
-    if let NodeRef::AConst(_) = node {
-        return Some(1);
-    }
     if let NodeRef::ColumnRef(column) = node {
         return column_values(column, from, depth);
     }
-    let NodeRef::CaseExpr(case) = node else { return None };
+    let NodeRef::CaseExpr(case) = node else { return matches!(node, NodeRef::AConst(_)).then_some(1) };
     let arms = case.args.iter().map(|arm| {
         let NodeRef::CaseWhen(when) = arm.node.as_ref()?.to_ref() else { return None };
         values(when.result.as_deref()?, from, depth)
@@ -141,7 +139,7 @@ fn column_values(column: &ColumnRef, from: &[Node], depth: usize) -> Option<u64>
     let is_renamed = source.alias.as_ref().is_some_and(|alias| !alias.colnames.is_empty());
     let mut targets = query.target_list.iter().filter_map(|target| {
         let NodeRef::ResTarget(target) = target.node.as_ref()?.to_ref() else { return None };
-        if target.name == name { target.val.as_deref() } else { None }
+        target.val.as_deref().filter(|_| target.name == name)
     });
     let target = targets.next().filter(|_| !is_renamed)?;
     values(target, &query.from_clause, depth)
