@@ -18,6 +18,10 @@ use super::output::Output;
 
 /// Prepared statements one connection may keep: far above what drivers' caches hold.
 pub(super) const STATEMENTS: usize = 10_000;
+/// Bytes of their texts that are kept: one as long as a message may be, and thousands of the usual ones.
+pub(super) const PREPARED_BYTES: usize = 64 << 20;
+/// Texts up to this length may be kept as often as there are places.
+pub(super) const SHORT_TEXT: usize = PREPARED_BYTES / STATEMENTS;
 /// Named portals likewise.
 pub(super) const PORTALS: usize = 10_000;
 

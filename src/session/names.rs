@@ -76,6 +76,14 @@ impl<T> Names<T> {
         self.named.len()
     }
 
+    /// All that a name stands for, or is about to.
+    pub fn all(&self) -> impl Iterator<Item = &Rc<T>> {
+        self.named.values().chain([&self.unnamed]).flat_map(|entry| {
+            let sent = if let Some((Sent::Made(item), _)) = &entry.sent { Some(item) } else { None };
+            entry.confirmed.iter().chain(sent)
+        })
+    }
+
     /// What the name will mean when everything sent so far succeeds.
     pub fn ahead(&self, name: &[u8]) -> Option<&Rc<T>> {
         let entry = self.entry(name)?;

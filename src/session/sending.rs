@@ -20,7 +20,7 @@ use crate::wire::write;
 use super::Terms;
 use super::asking::{Course, Inquiry, Message, Parameters, Passage, Petition, Purpose, Refusal};
 use super::belt::{self, Lifted};
-use super::client::{PORTALS, STATEMENTS};
+use super::client::{PORTALS, PREPARED_BYTES, SHORT_TEXT, STATEMENTS};
 use super::columns::{Knowledge, Portal, ResultFormats, Statement};
 use super::consequences::{Whole, Work};
 use super::deciding::lifts;
@@ -253,6 +253,15 @@ impl Linked {
         Circumstances::plain(way, given, self.has_open_work())
     }
 
+    /// Bytes of the texts of prepared statements that are kept, also of those that only a portal runs any more.
+    fn prepared_bytes(&self) -> usize {
+        let run = self.portals.all().filter_map(|portal| portal.statement.as_ref());
+        let mut kept: Vec<_> = self.statements.all().chain(run).map(|statement| (Rc::as_ptr(statement), statement.sql.len())).collect();
+        kept.sort_unstable();
+        kept.dedup();
+        kept.iter().map(|(_, bytes)| bytes).sum()
+    }
+
     fn unnoted(&mut self, what: Made) {
         let in_transaction = self.has_open_work();
         self.unnoted.push(Unnoted { what, in_transaction });
@@ -286,6 +295,9 @@ impl Linked {
         } else if self.statements.len() >= STATEMENTS && !parse.statement.is_empty() {
             let report = Report::error("54000", format!("more than {STATEMENTS} prepared statements on one connection"));
             Some(report.with_hint("Close statements that are no longer used."))
+        } else if sql.len() > SHORT_TEXT && self.prepared_bytes().saturating_add(sql.len()) > PREPARED_BYTES {
+            let report = Report::error("54000", format!("prepared statements of more than {PREPARED_BYTES} bytes on one connection"));
+            Some(report.with_hint("Close statements that are no longer used, and send long values as parameters."))
         } else if about == Task::Entangled {
             Some(task::entangled())
         } else if stored.as_deref().and_then(stored::values).is_some() {

@@ -175,3 +175,24 @@ fn an_answer_that_makes_no_sense_makes_no_snapshot() {
     let schemas = QUESTIONS.first().unwrap();
     assert_eq!(builder.add(schemas, &Fields(&[Some("x"), None])), Err(TooLarge::NotUnderstood));
 }
+
+#[test]
+fn what_parameters_are_declared_to_be_tells_what_checks_them() {
+    use crate::gate::judge::{Circumstances, Judge, Knowledge};
+    use crate::gate::policy::{BuiltIn, Policy};
+
+    let catalog = catalog(&[
+        (SCHEMA, "2200|public|t"),
+        (FUNCTION, "200000|2200|f|f|t|f|-|-|f|f|f|0"),
+        ("t.typbasetype >= 16384 THEN", "300000|2200|checked|f|0"),
+        ("k.contypid, d.refobjid", "300000|200000"),
+    ]);
+    let judge =
+        Judge::new(std::sync::Arc::default(), Policy::built_in(BuiltIn::Default), Knowledge::Known(catalog.into()), std::rc::Rc::default());
+    let facts = judge.read(b"select $1");
+    // An array's own number is in no snapshot.
+    for (types, code) in [(&[][..], false), (&[300_000], true), (&[23], false), (&[23, 300_001], true), (&[], false)] {
+        let ruling = judge.judge(&facts, &Circumstances { types, ..Circumstances::default() });
+        assert_eq!(matches!(ruling, crate::gate::Ruling::Hold(_)), code, "{types:?}: {ruling:?}");
+    }
+}

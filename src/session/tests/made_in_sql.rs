@@ -108,3 +108,17 @@ fn a_name_that_is_still_to_be_answered_for_is_waited_for() {
         assert_eq!(tell(&outcome.to_client), "1 1 Z=I E=42601 Z=I E=PS001 Z=I", "{cuts:?}");
     }
 }
+
+#[test]
+fn texts_that_are_kept_are_bounded() {
+    let long = format!("insert{}", " ".repeat(15 << 20));
+    let mut bench = bench();
+    for name in ["a", "b", "c", "d"] {
+        bench.settle(&Script::default().parse(name, &long).sync());
+    }
+    bench.settle(&Script::default().parse("e", &long).sync().parse("e", "select 1").sync());
+    assert_eq!(bench.told(), "1 Z=I 1 Z=I 1 Z=I 1 Z=I E=54000 Z=I 1 Z=I");
+    bench.settle(&Script::default().close(b'S', "a").sync());
+    bench.settle(&Script::default().parse("f", &long).sync());
+    assert_eq!(bench.told(), "3 Z=I 1 Z=I");
+}
