@@ -31,8 +31,8 @@ use pgsluice::audit::event::Decision;
 use reviewer::Reviewer;
 use support::{Cluster, Proxy};
 
-/// Short, so that many waits end in a ticket and many in an approval.
-const CONFIG: &str = "[hold]\nwait_for = \"150ms\"\nmax_open_per_agent = 1000\n";
+/// Short, so that many waits end in a ticket and many in an approval, and some that nobody comes back for in time are over.
+const CONFIG: &str = "[hold]\nwait_for = \"150ms\"\nexpires = \"10s\"\napproval_expires = \"5s\"\nmax_open_per_agent = 1000\n";
 /// Progress of all agents between two kills, at most.
 const MOST_BETWEEN: u64 = 120;
 /// The longest that a test of a machine that is busy with others may take for one hold.
@@ -57,6 +57,8 @@ struct Told {
     denied: u32,
     spent: u32,
     returned: u32,
+    /// Its time was over, or it was withdrawn.
+    ended: u32,
 }
 
 fn check(count: u64, seed: u64) {
@@ -72,6 +74,7 @@ fn check(count: u64, seed: u64) {
     let agents = Agents::start(&proxy.url(&database.name), count, seed);
     let mut dice = Dice(seed);
     let mut kills = 0;
+    let mut starting = Duration::ZERO;
     let until = Instant::now() + LIMIT + LIMIT_EACH * u32::try_from(count).unwrap();
     while !agents.are_done() {
         let awaited = agents.progress() + 1 + dice.below(MOST_BETWEEN);
@@ -82,7 +85,9 @@ fn check(count: u64, seed: u64) {
         std::thread::sleep(Duration::from_micros(dice.below(20_000)));
         proxy.kill();
         kills += 1;
+        let began = Instant::now();
         proxy.start_again(&database.url(), &options);
+        starting += began.elapsed();
         agents.go_to(&proxy.url(&database.name));
         reviewer.go_to(&proxy.people);
     }
@@ -96,17 +101,19 @@ fn check(count: u64, seed: u64) {
             let told = holds.entry(event.hold).or_default();
             told.approved += u32::from(event.decision == Decision::Approved);
             told.denied += u32::from(event.decision == Decision::Denied);
+            told.ended += u32::from(matches!(event.decision, Decision::Expired | Decision::Withdrawn));
         } else if let Event::Spent(event) = event {
             let told = holds.entry(event.hold).or_default();
             told.spent += 1;
-            assert!(told.approved == 1 && told.spent - told.returned == 1, "seed {seed}: {:x} {told:?}", event.hold);
+            let usable = told.approved == 1 && told.ended == 0;
+            assert!(usable && told.spent - told.returned == 1, "seed {seed}: {:x} {told:?}", event.hold);
         } else if let Event::Returned(event) = event {
             holds.entry(event.hold).or_default().returned += 1;
         }
     }
     let mut paid: BTreeMap<u64, u32> = BTreeMap::new();
     for (hold, told) in &holds {
-        assert!(told.approved + told.denied <= 1, "seed {seed}: {hold:x} {told:?}");
+        assert!(told.approved + told.denied <= 1 && told.denied + told.ended <= 1, "seed {seed}: {hold:x} {told:?}");
         let left = told.spent - told.returned;
         assert!(left <= told.approved, "seed {seed}: {hold:x} {told:?}");
         if left > 0 {
@@ -134,13 +141,16 @@ fn check(count: u64, seed: u64) {
     let runs: u32 = ran.values().sum();
     let returned: u32 = holds.values().map(|told| told.returned).sum();
     let denied: u32 = holds.values().map(|told| told.denied).sum();
-    println!("{count} operations, seed {seed}: {kills} kills, {} holds, {runs} runs, {denied} denied, {returned} returned", holds.len());
+    println!(
+        "{count} operations, seed {seed}: {kills} kills ({} ms to start again), {} holds, {runs} runs, {denied} denied, {returned} returned",
+        starting.as_millis() / kills,
+        holds.len()
+    );
     assert!(kills >= 3 && returned > 0 && denied > 0, "the dice were too kind");
     assert!(agents::WAYS.iter().all(|way| way.taken.load(Ordering::Relaxed) > 0), "{:?}", agents::WAYS);
 }
 
 #[test]
-#[ignore = "runs in `make soak`"]
 fn five_hundred_holds() {
     check(500, 11);
 }

@@ -134,6 +134,8 @@ fn run(settings: &Settings) -> Outcome<()> {
     }
     fs::write(&file, results.json()?)?;
     println!("{}", results.markdown()?);
+    let raised = routes::RAISED.map(|(_, to)| to.trim()).join(", ");
+    println!("pgsluice is under its default policy, with the budget raised to: {raised}.");
     println!("Median (least–most) of {} rounds; × is the median of the ratios within a round.", settings.rounds);
     eprintln!("written to {}", file.display());
     Ok(())

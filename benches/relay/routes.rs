@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use pgsluice::gate::policy::BuiltIn;
 use pgsluice::host::config::url;
 use pgsluice::host::link::{Connector, Link, Minor, Request};
 use pgsluice::host::secret::Secret;
@@ -127,8 +128,24 @@ impl Way {
 
 type Opened = (Address, Option<(Process, TempDir)>);
 
-/// Nothing is held and no budget runs out: what is measured is the way of the bytes.
-const POLICY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/policy/good/allow-all.toml");
+/// What of the default policy's budget would stop the measurement, and what it is raised to: everything is counted as ever.
+pub const RAISED: [(&str, &str); 3] = [
+    ("\nrows = 100_000\n", "\nrows = 1_000_000_000_000\n"),
+    ("\nsensitive_rows = 1_000\n", "\nsensitive_rows = 1_000_000_000_000\n"),
+    ("\nbytes = \"64MiB\"\n", "\nbytes = \"1000000GiB\"\n"),
+];
+
+/// The default policy, with its budget raised.
+fn policy() -> Outcome<String> {
+    let mut text = BuiltIn::Default.text().to_owned();
+    for (from, to) in RAISED {
+        if text.matches(from).count() != 1 {
+            return Err(format!("the default policy has no line {from:?}").into());
+        }
+        text = text.replace(from, to);
+    }
+    Ok(text)
+}
 
 /// A way to the server that stands open.
 pub struct Route {
@@ -181,6 +198,7 @@ fn pgbouncer(cluster: &Cluster) -> Outcome<Opened> {
 fn pgsluice(cluster: &Cluster, workers: Option<usize>, build: &Path) -> Outcome<Opened> {
     let server = &cluster.address;
     let folder = tempfile::tempdir()?;
+    fs::write(folder.path().join("policy.toml"), policy()?)?;
     let workers_line = workers.map_or_else(String::new, |count| format!("workers = {count}\n"));
     fs::write(
         folder.path().join("pgsluice.toml"),
@@ -193,7 +211,7 @@ fn pgsluice(cluster: &Cluster, workers: Option<usize>, build: &Path) -> Outcome<
     let program = |folder: &Path| {
         let mut command = command_as(None, build, folder);
         command.env("PGSLUICE_UPSTREAM_PASSWORD", &server.password).env("PGSLUICE_STATE", "state");
-        command.env("PGSLUICE_POLICY_FILE", POLICY);
+        command.env("PGSLUICE_POLICY_FILE", "policy.toml");
         command
     };
     let mut command = program(folder.path());

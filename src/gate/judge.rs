@@ -7,9 +7,10 @@ use std::sync::{Arc, LazyLock};
 
 use super::catalog::{Catalog, Estimate, Resolved, Sight, Trust};
 use super::policy::{Action, Policy, PolicyHash, Situation, View};
-use super::rulings::{Case, Depends, Rulings};
+use super::rulings::{self, Case, Depends, Rulings};
 use super::{Permit, Subject};
 use crate::sql::Cache;
+use crate::sql::cache::Bound;
 use crate::sql::effect::{Effect, EffectSet};
 use crate::sql::facts::{Facts, How};
 
@@ -34,6 +35,21 @@ pub struct Moment(pub u64);
 pub struct Memory {
     cache: Cache,
     rulings: Rulings,
+}
+
+impl Memory {
+    /// Beyond this it forgets.
+    pub const MOST_BYTES: usize = Bound::DEFAULT.bytes + rulings::MOST_BYTES;
+
+    /// Bytes that it takes, about.
+    pub fn bytes(&self) -> usize {
+        self.cache.bytes() + self.rulings.bytes()
+    }
+
+    /// How many rulings are remembered.
+    pub fn rulings(&self) -> usize {
+        self.rulings.len()
+    }
 }
 
 #[derive(Debug)]
@@ -61,6 +77,8 @@ pub struct Circumstances<'a> {
     pub open_work: bool,
     /// The session may have temporary objects.
     pub temporary: bool,
+    /// Types made by users that parameters were declared to have.
+    pub types: &'a [u32],
     /// What was asked for on this statement's account. With it a judgement does not ask again.
     pub learned: Option<&'a Learned>,
 }
@@ -183,7 +201,7 @@ impl Judge {
             Knowledge::Missing => unresolved(facts, "the server's catalog is not known"),
             Knowledge::Unavailable(why) => unresolved(facts, why),
             Knowledge::Known(catalog) => {
-                let sight = Sight { paths: circumstances.paths, temporary: circumstances.temporary, types: &[] };
+                let sight = Sight { paths: circumstances.paths, temporary: circumstances.temporary, types: circumstances.types };
                 catalog.resolve(facts, &sight, &*self.policy)
             }
         };
@@ -245,7 +263,7 @@ impl Judge {
             policy: self.policy.hash(),
             generation: if let Knowledge::Known(catalog) = &self.knowledge { catalog.generation } else { 0 },
             paths: circumstances.paths,
-            types: &[],
+            types: circumstances.types,
             open_work: circumstances.open_work,
             temporary: circumstances.temporary,
             minute: self.moment.0 / 60,
@@ -257,7 +275,7 @@ impl Judge {
             facts: Arc::clone(facts),
             policy: Arc::clone(&self.policy),
             paths: circumstances.paths.into(),
-            types: Box::default(),
+            types: circumstances.types.into(),
             temporary: circumstances.temporary,
         }
     }
@@ -300,9 +318,10 @@ fn asked(facts: &Facts, resolved: &Resolved, policy: &Policy) -> Option<Asked> {
     }
     let most = policy.allowance().sensitive_rows.unwrap_or(u64::MAX);
     let few = |bound: u64| resolved.most_rows.is_some_and(|rows| rows <= bound);
-    let limited = matches!(statement.bounds.limit, crate::sql::facts::Limit::Rows(rows) if rows <= most)
-        && !statement.bounds.with_ties
-        && !resolved.collects;
+    // The planner does not know of what CASE makes: it expects as many groups as there are rows.
+    let grouped = statement.bounds.groups.is_some_and(|groups| groups <= most);
+    let limited = matches!(statement.bounds.limit, crate::sql::facts::Limit::Rows(rows) if rows <= most) && !statement.bounds.with_ties;
+    let limited = (limited || grouped) && !resolved.collects;
     let reads_much = resolved.sensitive && !limited && !few(most);
     let makes = statement.makes_rows || statement.sources > 1 && !few(FEW_MULTIPLIED);
     let by_rule =

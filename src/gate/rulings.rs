@@ -13,7 +13,7 @@ use crate::sql::facts::Facts;
 /// Rulings kept at once, and the bytes of their grounds, about: a few thousand shapes of some agents. When one bound is reached all are
 /// forgotten: what is asked for again is judged again.
 const MOST: usize = 16 * 1024;
-const MOST_BYTES: usize = 16 * 1024 * 1024;
+pub const MOST_BYTES: usize = 16 * 1024 * 1024;
 
 /// Everything that a ruling hangs on.
 #[derive(Debug, Clone, Copy)]
@@ -64,6 +64,15 @@ pub struct Depends {
 }
 
 impl Rulings {
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Bytes that they take, about.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub fn find(&self, case: &Case<'_>) -> Option<(Action, Arc<Grounds>)> {
         let entry = self.entries.get(&self.hash(case))?;
         let same = Arc::ptr_eq(&entry.facts, case.facts)

@@ -140,6 +140,8 @@ pub struct Asked {
     pub before: Option<Wait>,
     /// The client gave up.
     pub cancelled: bool,
+    /// It cannot run where it stands, whatever people say: the ticket is for sending it alone.
+    pub misplaced: bool,
 }
 
 /// A wait for people. It goes by the first notice, however often it is looked at again.

@@ -57,6 +57,7 @@ impl Linked {
                 return Ok(());
             }
             let range = *taken..taken.saturating_add(head.total());
+            self.flushed = matches!(message, Frontend::Query(_) | Frontend::Sync | Frontend::Flush | Frontend::FunctionCall);
             if !self.message(terms, message, range.clone(), out)? {
                 return Ok(());
             }
@@ -151,25 +152,24 @@ impl Linked {
         let segment = self.expected.segment();
         let lifted = self.lifted == Lifted::Ending
             && !matches!(message, Frontend::CopyDone | Frontend::CopyFail(_) | Frontend::Sync | Frontend::Flush | Frontend::Terminate);
-        self.heed != Heed::SyncOnly && lifted
-            || self.heed != Heed::SyncOnly
-                && match message {
-                    Frontend::Bind(bind) => self.statements.is_undecided(bind.statement, segment),
-                    Frontend::Describe(Target::Statement(name)) => self.statements.is_undecided(name, segment),
-                    Frontend::Execute(execute) => self.portals.is_undecided(execute.portal, segment),
-                    Frontend::Describe(Target::Portal(name)) => self.portals.is_undecided(name, segment),
-                    Frontend::Query(_)
-                    | Frontend::Parse(_)
-                    | Frontend::Close(_)
-                    | Frontend::Sync
-                    | Frontend::Flush
-                    | Frontend::Terminate
-                    | Frontend::CopyData(_)
-                    | Frontend::CopyDone
-                    | Frontend::CopyFail(_)
-                    | Frontend::FunctionCall
-                    | Frontend::Password(_) => false,
-                }
+        let undecided = match message {
+            Frontend::Bind(bind) => self.statements.is_undecided(bind.statement, segment),
+            Frontend::Describe(Target::Statement(name)) => self.statements.is_undecided(name, segment),
+            Frontend::Execute(execute) => self.portals.is_undecided(execute.portal, segment),
+            Frontend::Describe(Target::Portal(name)) => self.portals.is_undecided(name, segment),
+            Frontend::Query(_)
+            | Frontend::Parse(_)
+            | Frontend::Close(_)
+            | Frontend::Sync
+            | Frontend::Flush
+            | Frontend::Terminate
+            | Frontend::CopyData(_)
+            | Frontend::CopyDone
+            | Frontend::CopyFail(_)
+            | Frontend::FunctionCall
+            | Frontend::Password(_) => false,
+        };
+        (lifted || undecided) && self.heed != Heed::SyncOnly
     }
 
     /// False where the message is not decided yet: it is looked at again from the beginning.

@@ -57,6 +57,8 @@ pub struct Statement {
     /// As it was sent: an approval is for this.
     pub sql: Zeroizing<Vec<u8>>,
     pub types: Box<[u32]>,
+    /// Those of them that users made: names are resolved by them.
+    pub made: Box<[u32]>,
     /// The stored message that it stands for: an approval is for that one.
     pub stored: Option<Rc<Message>>,
     /// It sets what the agent says it is working on, and an empty statement went up in its place.
@@ -81,9 +83,12 @@ pub struct Portal {
     pub run: Rc<Run>,
     /// What it was judged by besides its text.
     pub paths: Paths,
+    pub types: Vec<u32>,
     pub learned: Learned,
     /// All that running it does.
     pub whole: Arc<Facts>,
+    /// The prepared statements that it runs by their names.
+    pub prepared: Vec<Rc<Statement>>,
     /// It was declared in SQL, and running it only fetches.
     pub is_cursor: bool,
     /// A cursor that outlives its transaction.
@@ -102,6 +107,7 @@ impl Statement {
             facts: Arc::clone(facts),
             sql: Zeroizing::new(sql.to_vec()),
             types: Box::default(),
+            made: Box::default(),
             stored: None,
             claim: None,
             text: text.clone(),
@@ -124,7 +130,9 @@ impl Portal {
             grant: None,
             run: Run::unknown(),
             paths: Paths::default(),
+            types: Vec::new(),
             learned: Learned::default(),
+            prepared: Vec::new(),
             is_cursor: false,
             holds: false,
             noted: Cell::default(),

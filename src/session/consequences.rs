@@ -91,13 +91,13 @@ impl Linked {
             _ => {}
         }
         let Some(work) = self.expected.head_work() else { return };
-        let Some(told) = work.facts.statements.get(work.done).cloned() else { return };
         let (facts, source) = (Arc::clone(&work.facts), work.source.clone());
+        let Some(told) = facts.statements.get(work.done) else { return };
         work.done = work.done.saturating_add(1);
         for named in &told.named {
-            self.named(named, &facts, &told, source.as_deref());
+            self.named(named, &facts, told, source.as_deref());
         }
-        self.settings.completed(&told);
+        self.settings.completed(told);
         if let Some(transaction) = told.transaction {
             self.transaction_done(transaction, tag == b"ROLLBACK", &facts, out);
         }
@@ -179,9 +179,18 @@ impl Linked {
             whole.effects = whole.effects.without(Effect::Opaque.alone());
             for told in &mut whole.statements {
                 told.effects = told.effects.without(Effect::Opaque.alone());
+                told.without_names = told.without_names.without(Effect::Opaque.alone());
             }
         }
         Whole { facts: Arc::new(whole), prepared }
+    }
+}
+
+impl Whole {
+    /// Types made by users that parameters were declared to have, of the text's own and of what it runs by name.
+    pub fn types(&self, own: &[u32]) -> Vec<u32> {
+        let prepared = self.prepared.iter().flat_map(|statement| &statement.made);
+        own.iter().chain(prepared).copied().collect()
     }
 }
 

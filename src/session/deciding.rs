@@ -13,7 +13,7 @@ use crate::wire::report::Report;
 use crate::wire::write;
 
 use super::Terms;
-use super::asking::{Asked, Course, Inquiry, Message, Passage, Petition, Refusal, Reply, Wait};
+use super::asking::{Asked, Course, Inquiry, Message, Passage, Petition, Purpose, Refusal, Reply, Wait, Waiting};
 use super::columns::Portal;
 use super::expected::Expected;
 use super::linked::{Awaited, Copy, Linked, send_sync};
@@ -25,6 +25,7 @@ impl Linked {
         &mut self,
         terms: &Terms,
         facts: &Arc<Facts>,
+        types: &[u32],
         message: impl FnOnce() -> Message,
         petition: impl FnOnce(&Self, Message, Arc<Grounds>) -> Petition,
         out: &mut Output,
@@ -52,6 +53,7 @@ impl Linked {
             paths: &paths,
             open_work: self.has_open_work(),
             temporary: self.settings.temporary(),
+            types,
             learned: learned.as_ref(),
         };
         match terms.judge.judge(&placed(facts, &paths), &circumstances) {
@@ -77,12 +79,17 @@ impl Linked {
                     return Course::Pause;
                 }
                 let moves = facts.statements.iter().any(|statement| statement.transaction.is_some());
-                if terms.manner.read_only && (self.has_open_work() || moves) && lifts(grounds.effects) {
+                let belted = terms.manner.read_only && lifts(grounds.effects);
+                if belted && moves {
                     return Course::Refuse(Refusal { report: Box::new(read_only(&grounds)), grounds: Some(grounds), hold: None });
                 }
-                let petition = Petition { awaited: before.map(|wait| wait.hold), ..petition(self, message(), Arc::clone(&grounds)) };
+                let misplaced = belted && self.has_open_work();
+                let purpose = if misplaced { Purpose::Ticket } else { Purpose::Run };
+                let petition =
+                    Petition { awaited: before.map(|wait| wait.hold), purpose, ..petition(self, message(), Arc::clone(&grounds)) };
                 let open_work = petition.open_work;
-                self.inquiry = Inquiry::Petitioned(Asked { grounds, facts: Arc::clone(facts), open_work, before, cancelled: false });
+                let facts = Arc::clone(facts);
+                self.inquiry = Inquiry::Petitioned(Asked { grounds, facts, open_work, before, cancelled: false, misplaced });
                 out.demand(Demand::Petition(Box::new(petition)));
                 Course::Pause
             }
@@ -101,8 +108,13 @@ impl Linked {
         }
         let learned = portal.map(|portal| portal.learned.clone()).unwrap_or_default();
         let paths = portal.map(|portal| std::rc::Rc::clone(&portal.paths)).unwrap_or_default();
-        let circumstances =
-            Circumstances { paths: &paths, open_work: self.has_open_work(), temporary: self.settings.temporary(), learned: Some(&learned) };
+        let circumstances = Circumstances {
+            paths: &paths,
+            open_work: self.has_open_work(),
+            temporary: self.settings.temporary(),
+            types: portal.map_or(&[], |portal| &portal.types),
+            learned: Some(&learned),
+        };
         match terms.judge.judge(&placed(facts, &paths), &circumstances) {
             Ruling::Allow(permit, grounds) => Course::Pass(Passage { permit, grounds: Some(grounds), grant: None, learned, before: None }),
             Ruling::Learn(_) => Course::Refuse(Refusal::plain(changed())),
@@ -194,7 +206,7 @@ impl Linked {
                 return;
             }
         };
-        let Asked { grounds, facts, open_work, before, cancelled } = asked;
+        let Asked { grounds, facts, open_work, before, cancelled, misplaced } = asked;
         self.inquiry = match reply {
             Reply::Granted(grant) => {
                 if open_work {
@@ -207,6 +219,10 @@ impl Linked {
                 Inquiry::None
             }
             Reply::Refused(report) => Inquiry::Refused { report: Box::new(report), hold: None, grounds: Some(grounds) },
+            Reply::Waiting(Waiting { hold, ticket, .. }) if misplaced => {
+                let report = Box::new(ticket.with_hint(alone(hold)));
+                Inquiry::Refused { report, hold: Some(hold), grounds: Some(grounds) }
+            }
             Reply::Waiting(waiting) => {
                 let hold = waiting.hold;
                 let refused =
@@ -291,11 +307,20 @@ fn changed() -> Report {
         .with_hint("Bind the statement again: it is then judged as it is now, and held where the policy holds it.")
 }
 
+/// In one string with the beginning or the end of a transaction nothing can be lifted.
 fn read_only(grounds: &Grounds) -> Report {
     Report::error("PS001", format!("held: {}", grounds.reason))
         .with_detail(format!(
-            "Nothing of it ran. Rule \"{}\". This session is read-only, and no approval lifts that inside a transaction that is open.",
+            "Nothing of it ran. Rule \"{}\". This session is read-only, and no approval lifts that inside a transaction.",
             grounds.rule
         ))
-        .with_hint("ROLLBACK and send it alone: it is then held for approval, and runs once it was approved.")
+        .with_hint("Send the write alone: it is then held for approval, and runs once it was approved.")
+}
+
+/// What to do with a ticket for a write inside a read-only transaction.
+fn alone(hold: HoldId) -> String {
+    format!(
+        "This session is read-only, and no approval lifts that inside a transaction: ROLLBACK and send it alone. Tell your user that hold {hold} \
+         awaits approval; after that send exactly the same statement with the same parameters, or /* pgsluice:run={hold} */, outside a transaction."
+    )
 }

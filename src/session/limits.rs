@@ -194,7 +194,8 @@ impl Linked {
         let awaited = before.map(|wait| wait.hold);
         let petition = Petition { over: Some(over), purpose, awaited, ..self.petition(subject.clone(), message(), Arc::clone(&grounds)) };
         let open_work = petition.open_work;
-        self.inquiry = Inquiry::Petitioned(Asked { grounds, facts: Arc::clone(facts), open_work, before, cancelled: false });
+        self.inquiry =
+            Inquiry::Petitioned(Asked { grounds, facts: Arc::clone(facts), open_work, before, cancelled: false, misplaced: false });
         out.demand(Demand::Petition(Box::new(petition)));
         Course::Pause
     }

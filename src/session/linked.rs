@@ -82,6 +82,8 @@ pub struct Linked {
     pub(super) halt: Option<Halt>,
     /// The desk was asked for an approval to go over a limit, and has none for the client's next message.
     pub(super) unraised: bool,
+    /// The last message of the client obliges the server to answer all that came before it.
+    pub(super) flushed: bool,
     /// A cancel of ours is on its way: what is sent now could be what it hits.
     pub(super) stopping: bool,
     /// What the host last said the time is.
@@ -176,6 +178,7 @@ impl Linked {
             counting: Counting::default(),
             halt: None,
             unraised: false,
+            flushed: false,
             stopping: false,
             now,
         }
@@ -183,6 +186,18 @@ impl Linked {
 
     pub fn is_busy(&self) -> bool {
         !self.expected.is_empty()
+    }
+
+    /// Whether the server need not answer what it was sent until the client says more: a pipeline without its Sync.
+    pub fn waits_for_client(&self) -> bool {
+        let asked = self.flushed || self.awaits != Awaited::Nothing || matches!(self.copy, Copy::In);
+        self.is_busy() && !asked && !self.leaving && self.inquiry.is_none()
+    }
+
+    /// Has the server answer what it was sent. The client sees its answers early, and nothing else changes.
+    pub fn flush(&mut self, out: &mut Output) {
+        out.to_upstream.make(|bytes| write::message(bytes, tag::FLUSH, |_| ()));
+        self.flushed = true;
     }
 
     pub fn is_leaving(&self) -> bool {

@@ -471,6 +471,14 @@ impl Session {
         {
             return linked.inquiry.stop_waiting(None);
         }
+        // Work is not silence: what it was sent may have kept the server busy. When that is answered silence counts.
+        if let Stage::Linked(linked) = &mut self.stage
+            && linked.waits_for_client()
+        {
+            linked.flush(out);
+            self.quiet_since = None;
+            return;
+        }
         let report = if self.is_open() {
             Report::fatal("25P03", "terminating connection due to idle-in-transaction timeout")
         } else {
@@ -502,7 +510,8 @@ impl Session {
             Stage::Linking | Stage::Over => false,
             Stage::Linked(linked) => !linked.is_busy() && !linked.is_leaving() && linked.inquiry.is_none(),
         };
-        self.quiet_since = quiet.then_some(now);
+        let waits = matches!(&self.stage, Stage::Linked(linked) if linked.waits_for_client());
+        self.quiet_since = (quiet || waits).then_some(now);
         if self.draining && quiet && !self.is_open() {
             let report = Report::fatal("57P01", "terminating connection due to administrator command")
                 .with_hint("pgsluice is being stopped or restarted; connect again.");

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use crate::audit::event::Way;
+use crate::gate::catalog::made;
 use crate::gate::hold::HoldId;
 use crate::gate::{Grant, Grounds};
 use crate::sql::facts::{Facts, Named, Opaque};
@@ -59,7 +60,7 @@ impl Linked {
                 return true;
             }
         };
-        if runs_by_name(&facts) && self.sql_names_are_unsure() {
+        if self.runs_unsure_names(&facts) {
             self.settle_in_flight(out);
             return false;
         }
@@ -81,13 +82,20 @@ impl Linked {
         let bind = bound.as_ref().and_then(|(types, bind)| Some((*types, read_bind(bind)?)));
         let given = bind.map_or_else(|| text.plain(), |(_, bind)| terms.recorder.given(&text, &bind));
         let whole = self.whole(&facts);
+        let types = whole.types(&bind.map_or_else(Box::default, |(types, _)| made(types.iter().copied())));
         let subject = Subject { text: &text, way: Way::Query, given: given.clone(), whole: &whole };
         let message = || stored.as_deref().cloned().unwrap_or_else(|| Message::Query(Zeroizing::new(sql.to_vec())));
         let course = if self.lifted == Lifted::Running {
             Course::Refuse(Refusal::plain(belt::alone()))
         } else {
-            let course =
-                self.decide(terms, &whole.facts, message, |this, message, grounds| this.petition(subject.clone(), message, grounds), out);
+            let course = self.decide(
+                terms,
+                &whole.facts,
+                &types,
+                message,
+                |this, message, grounds| this.petition(subject.clone(), message, grounds),
+                out,
+            );
             self.within_budget(terms, &subject, course, message, out)
         };
         match course {
@@ -134,6 +142,18 @@ impl Linked {
         true
     }
 
+    /// Whether it runs by name what something in flight may still give to another, or not give to it.
+    fn runs_unsure_names(&self, facts: &Facts) -> bool {
+        let (unsure, segment) = (self.sql_names_are_unsure(), self.expected.segment());
+        run_by_name(facts).any(|name| unsure || self.statements.is_undecided(name.as_bytes(), segment))
+    }
+
+    /// Whether a portal that runs statements by name would run those that it was judged with: the server looks them up when it runs.
+    fn runs_as_bound(&self, portal: &Portal, facts: &Arc<Facts>) -> bool {
+        let (now, then) = (self.whole(facts).prepared, &portal.prepared);
+        now.len() == then.len() && now.iter().zip(then).all(|(now, then)| Rc::ptr_eq(now, then))
+    }
+
     /// Whether the text names a hold whose message is not here yet.
     fn awaits_stored(&mut self, sent: &[u8], out: &mut Output) -> bool {
         if self.stored.is_some() || !self.inquiry.is_none() {
@@ -155,8 +175,7 @@ impl Linked {
         bind: Bind<'_>,
         grant: Option<Grant>,
     ) -> Rc<Portal> {
-        let statement = Statement { types: types.into(), ..Statement::plain(facts, sql, text) };
-        let statement = Rc::new(statement);
+        let statement = Rc::new(Statement { types: types.into(), made: made(types.iter().copied()), ..Statement::plain(facts, sql, text) });
         let portal = Rc::new(Portal {
             formats: ResultFormats::of(&bind.result_formats),
             grant,
@@ -289,7 +308,8 @@ impl Linked {
         self.settings.prepared(&facts, sql);
         self.ran(&facts, None);
         let types = if claim.is_some() || stored.is_some() { Box::default() } else { parse.parameter_types().collect() };
-        let statement = Rc::new(Statement { types, stored: stored.clone(), claim, ..Statement::plain(&facts, sql, &text) });
+        let made = made(types.iter().copied());
+        let statement = Rc::new(Statement { types, made, stored: stored.clone(), claim, ..Statement::plain(&facts, sql, &text) });
         self.unnoted(Made::Statement(Rc::clone(&statement)));
         self.statements.sent(parse.statement, Rc::clone(&statement), self.expected.segment());
         self.expected.push(Expected::Parse { name: significant(parse.statement).into(), statement, shown: true });
@@ -307,12 +327,13 @@ impl Linked {
             }
         };
         let facts = statement.as_ref().map_or_else(unknown_facts, |statement| Arc::clone(&statement.facts));
-        if runs_by_name(&facts) && self.sql_names_are_unsure() {
+        if self.runs_unsure_names(&facts) {
             self.settle_in_flight(out);
             return false;
         }
         let given = terms.recorder.given(text, &bind);
         let whole = self.whole(&facts);
+        let types = whole.types(statement.as_ref().map_or(&[], |statement| &statement.made));
         let claims = statement.as_ref().is_some_and(|statement| statement.claim.is_some());
         let paths = self.settings.paths(!self.is_busy(), &whole.facts);
         let subject = Subject { text, way: Way::Bind, given: given.clone(), whole: &whole };
@@ -327,8 +348,14 @@ impl Linked {
             self.bound(bind, Portal { paths, ..Portal::plain(statement.clone(), text, given) });
             return true;
         } else {
-            let course =
-                self.decide(terms, &whole.facts, message, |this, message, grounds| this.petition(subject.clone(), message, grounds), out);
+            let course = self.decide(
+                terms,
+                &whole.facts,
+                &types,
+                message,
+                |this, message, grounds| this.petition(subject.clone(), message, grounds),
+                out,
+            );
             self.within_budget(terms, &subject, course, message, out)
         };
         match course {
@@ -341,7 +368,19 @@ impl Linked {
                 self.lift_where_needed(terms, grounds.as_deref(), hold, Lifted::Running, out);
                 out.to_upstream.pass_permitted(permit, range);
                 let text = text.clone();
-                self.bound(bind, Portal { run, grant, paths, learned, whole: whole.facts, ..Portal::plain(statement, &text, given) });
+                self.bound(
+                    bind,
+                    Portal {
+                        run,
+                        grant,
+                        paths,
+                        types,
+                        learned,
+                        whole: whole.facts,
+                        prepared: whole.prepared,
+                        ..Portal::plain(statement, &text, given)
+                    },
+                );
             }
             Course::Refuse(refusal) => {
                 let report = self.note_decided(terms, text, Way::Bind, given, refusal, out);
@@ -382,8 +421,19 @@ impl Linked {
             self.executed = true;
             return true;
         }
+        let own = portal.as_ref().filter(|portal| !portal.is_cursor).and_then(|portal| Some((portal, &portal.statement.as_ref()?.facts)));
+        let mut course = None;
+        if let Some((portal, own)) = own.filter(|(_, own)| run_by_name(own).next().is_some()) {
+            if self.runs_unsure_names(own) {
+                self.settle_in_flight(out);
+                return false;
+            }
+            if !self.runs_as_bound(portal, own) {
+                course = Some(Course::Refuse(Refusal::plain(renamed())));
+            }
+        }
         let facts = portal.as_ref().map_or_else(unknown_facts, |portal| Arc::clone(&portal.whole));
-        match self.decide_bound(terms, portal.as_deref(), &facts) {
+        match course.unwrap_or_else(|| self.decide_bound(terms, portal.as_deref(), &facts)) {
             Course::Pass(passage) => {
                 // What is not known for what it is.
                 self.tainted |= portal.is_none();
@@ -460,9 +510,17 @@ impl Linked {
     }
 }
 
-/// Whether it runs what was prepared under a name.
-fn runs_by_name(facts: &Facts) -> bool {
-    facts.statements.iter().flat_map(|statement| &statement.named).any(|named| matches!(named, Named::Execute(_)))
+/// What it runs that was prepared under a name.
+fn run_by_name(facts: &Facts) -> impl Iterator<Item = &str> {
+    let named = facts.statements.iter().flat_map(|statement| &statement.named);
+    named.filter_map(|named| if let Named::Execute(name) = named { Some(name.as_ref()) } else { None })
+}
+
+/// A portal was bound to run what had another meaning then.
+fn renamed() -> Report {
+    Report::error("42501", "this portal runs a prepared statement by its name, and that name stands for another one since it was bound")
+        .with_detail("Nothing of it ran.")
+        .with_hint("Bind the statement again: it is then judged as it is now.")
 }
 
 /// What is not known for what it is.

@@ -17,10 +17,14 @@ pub struct Bound {
     pub bytes: usize,
 }
 
-impl Default for Bound {
+impl Bound {
     /// The shapes of a large application, many times over.
+    pub const DEFAULT: Self = Self { entries: 16 * 1024, bytes: 32 * 1024 * 1024 };
+}
+
+impl Default for Bound {
     fn default() -> Self {
-        Self { entries: 16 * 1024, bytes: 32 * 1024 * 1024 }
+        Self::DEFAULT
     }
 }
 

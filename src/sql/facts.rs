@@ -231,6 +231,8 @@ pub struct Bounds {
     /// Of the outermost query.
     pub limit: Limit,
     pub with_ties: bool,
+    /// The most rows it brings, where it makes groups by words of its own: what CASE tells apart.
+    pub groups: Option<u64>,
     /// `Some(false)`: rows are updated, deleted or merged, or locked, and nothing that excludes one was recognised.
     pub excludes_rows: Option<bool>,
 }

@@ -3,10 +3,10 @@
 
 use pgsluice::gate::Policy;
 
-use crate::client::{Client, SYNC, query};
+use crate::client::{Client, Login, SYNC, query};
 use crate::relayed::{Nobody, client};
-use crate::stage::{cluster, leave, run, say, story};
-use crate::support::Database;
+use crate::stage::{cluster, leave, linked, run, say, story};
+use crate::support::{Database, Proxy};
 
 /// One session under a policy that refuses statements with `drop` in them and COPY of more than a few bytes.
 struct Refusing {
@@ -210,4 +210,19 @@ fn cursors_go_with_their_transaction() {
     session.check(&[query("fetch c"), query("drop table t"), query("fetch c")], &["T D C Z=T", "E=42501 Z=E", "E=25P02 Z=E"]);
     session.check(&[query("rollback"), query("fetch c")], &["C Z=I", "E=34000 Z=I"]);
     session.end("");
+}
+
+#[test]
+fn an_encoding_in_which_texts_would_be_read_otherwise_is_denied_by_default() {
+    let database = cluster().database("refusal");
+    let proxy = Proxy::start_with(&database.url(), &["--policy", "default"], &["agent", "--owner", "tester"]);
+    let mut client = linked(&Login::new(&proxy, &database.name));
+    for sql in ["SET client_encoding TO 'BIG5'", "SELECT set_config('client_encoding', 'BIG5', false)", "SET NAMES 'BIG5'"] {
+        client.send(&query(sql)).unwrap();
+        assert_eq!(story(&mut client), "E=42501 Z=I", "{sql}");
+    }
+    assert_eq!(client.ask("SHOW client_encoding"), ["UTF8"]);
+    client.send(&query("SET client_encoding TO 'UTF8'")).unwrap();
+    assert_eq!(story(&mut client), "C Z=I");
+    leave(client);
 }

@@ -22,7 +22,9 @@ fn an_idle_transaction_ends() {
     stage.database.sql("create table t(x int)");
     let mut outside = stage.linked();
     let unfinished = [run("insert into t values (2)"), say(b'H', b"")].concat();
-    for (begin, last) in [(query("begin; insert into t values (1)"), b'Z'), (query("begin"), b'Z'), (unfinished, b'C')] {
+    // What is not asked for its answers by the client is asked by us.
+    let unasked = run("insert into t values (3)");
+    for (begin, last) in [(query("begin; insert into t values (1)"), b'Z'), (query("begin"), b'Z'), (unfinished, b'C'), (unasked, b'C')] {
         let mut open = stage.linked();
         open.send(&begin).unwrap();
         open.until(last);

@@ -58,6 +58,7 @@ fn told(facts: &Facts, what: &str) -> String {
             Limit::Rows(rows) => rows.to_string(),
             Limit::Other => "other".to_owned(),
         },
+        "groups" => statements[0].bounds.groups.map_or_else(|| "any".to_owned(), |groups| groups.to_string()),
         "bounded" => {
             (if statements.iter().all(|statement| statement.bounds.excludes_rows != Some(false)) { "yes" } else { "no" }).to_owned()
         }

@@ -19,8 +19,15 @@ pub struct Way {
     pub taken: AtomicU64,
 }
 
-pub static WAYS: [Way; 6] =
-    [way("simple query"), way("parameter"), way("committed"), way("rolled back"), way("cancelled"), way("connection lost")];
+pub static WAYS: [Way; 7] = [
+    way("simple query"),
+    way("parameter"),
+    way("committed"),
+    way("rolled back"),
+    way("cancelled"),
+    way("connection lost"),
+    way("by the hold's id"),
+];
 
 const fn way(name: &'static str) -> Way {
     Way { name, taken: AtomicU64::new(0) }
@@ -98,29 +105,66 @@ impl Agents {
 }
 
 async fn work(shared: &Shared, mut dice: Dice) {
+    let mut line = None;
     loop {
         let operation = shared.next.fetch_add(1, Ordering::SeqCst);
         if operation > shared.count {
             return;
         }
         let mut outcome = Outcome::default();
+        let mut told = None;
         while outcome.succeeded == 0 && !outcome.denied {
-            attempt(shared, operation, &mut dice, &mut outcome).await;
+            let open = match line.take() {
+                Some(open) => Some(open),
+                None => Line::open(shared).await,
+            };
+            if let Some(open) = open {
+                let keep = attempt(shared, &open.client, operation, &mut dice, &mut outcome, &mut told).await;
+                line = Some(open).filter(|_| keep && dice.below(4) > 0);
+            } else {
+                // The program is just being started again.
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
             shared.progress.fetch_add(1, Ordering::SeqCst);
         }
         shared.outcomes.lock().unwrap().insert(operation, outcome);
     }
 }
 
-async fn attempt(shared: &Shared, operation: u64, dice: &mut Dice, outcome: &mut Outcome) {
-    let url = shared.url.lock().unwrap().clone();
-    let Ok((client, connection)) = tokio_postgres::connect(&url, NoTls).await else {
-        // The program is just being started again.
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        return;
+/// A connection; dropped without a goodbye.
+struct Line {
+    client: Client,
+    carried: tokio::task::JoinHandle<Result<(), tokio_postgres::Error>>,
+}
+
+impl Line {
+    async fn open(shared: &Shared) -> Option<Self> {
+        let url = shared.url.lock().unwrap().clone();
+        let (client, connection) = tokio_postgres::connect(&url, NoTls).await.ok()?;
+        Some(Self { client, carried: tokio::spawn(connection) })
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.carried.abort();
+    }
+}
+
+/// `told` is what the agent may send instead of the statement, as the last ticket said. Whether the connection can be used again.
+async fn attempt(
+    shared: &Shared,
+    client: &Client,
+    operation: u64,
+    dice: &mut Dice,
+    outcome: &mut Outcome,
+    told: &mut Option<String>,
+) -> bool {
+    let way = match usize::try_from(dice.below(7)).unwrap() {
+        // Nothing was told yet.
+        6 if told.is_none() => 0,
+        way => way,
     };
-    let connection = tokio::spawn(connection);
-    let way = usize::try_from(dice.below(6)).unwrap();
     let try_number = dice.below(1000);
     let sql = format!("/* try='{try_number}' */ INSERT INTO ran SELECT {operation} WHERE 'operation {operation}' <> ''");
     let done = match way {
@@ -128,7 +172,7 @@ async fn attempt(shared: &Shared, operation: u64, dice: &mut Dice, outcome: &mut
             let sql = format!("INSERT INTO ran SELECT {operation} WHERE $1 = 1 AND 'operation {operation}' <> '' /* try='{try_number}' */");
             client.query_typed(&sql, &[(&1_i32, tokio_postgres::types::Type::INT4)]).await.map(|_| true)
         }
-        2 | 3 => in_transaction(&client, &sql, way == 2).await,
+        2 | 3 => in_transaction(client, &sql, way == 2).await,
         4 => {
             let (patience, cancel) = (dice.below(120), client.cancel_token());
             let asked = client.batch_execute(&sql);
@@ -145,11 +189,10 @@ async fn attempt(shared: &Shared, operation: u64, dice: &mut Dice, outcome: &mut
             let asked = tokio::time::timeout(Duration::from_millis(dice.below(120)), client.batch_execute(&sql)).await;
             asked.unwrap_or(Ok(())).map(|()| false)
         }
+        6 => client.batch_execute(told.as_deref().unwrap()).await.map(|()| true),
         _ => client.batch_execute(&sql).await.map(|()| true),
     };
     WAYS[way].taken.fetch_add(1, Ordering::Relaxed);
-    // Not waited for: a connection that is lost is lost.
-    connection.abort();
     match done {
         Ok(true) => outcome.succeeded += 1,
         Ok(false) => {}
@@ -161,15 +204,27 @@ async fn attempt(shared: &Shared, operation: u64, dice: &mut Dice, outcome: &mut
                 // The statement that is denied stays so; whoever wants it all the same is not of this test.
                 "PS002" => outcome.denied = true,
                 "PS001" => {
+                    *told = database.and_then(|error| comment(error.hint()?)).or(told.take());
                     // Whoever is told that people are asked gives them a moment.
                     tokio::time::sleep(Duration::from_millis(dice.below(60))).await;
                 }
-                // Used, withdrawn or expired; cancelled; the program or the connection went away.
-                "PS003" | "PS004" | "57014" | "57P01" | "08006" | "" => {}
+                // Used, withdrawn or expired.
+                "PS003" => *told = None,
+                // Cancelled; the program or the connection went away.
+                "57014" | "57P01" | "08006" | "" => {}
                 other => panic!("{other}: {error:?}"),
             }
         }
     }
+    // A cancel may still be on its way.
+    !matches!(way, 4 | 5) && !client.is_closed()
+}
+
+/// The comment that stands for the statement, in what a ticket says.
+fn comment(hint: &str) -> Option<String> {
+    let (_, rest) = hint.split_once("/*")?;
+    let (comment, _) = rest.split_once("*/")?;
+    Some(format!("/*{comment}*/"))
 }
 
 /// Whether it was committed.

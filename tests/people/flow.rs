@@ -31,9 +31,17 @@ impl<'c> Stage<'c> {
 
     /// An agent that sends this and waits for what becomes of it.
     fn agent(&self, sql: &str) -> Child {
+        self.agent_of(&[sql])
+    }
+
+    /// The same of several statements, one after the other in one session.
+    fn agent_of(&self, statements: &[&str]) -> Child {
         let url = self.proxy.url(&self.database.name);
         let mut psql = Command::new("psql");
-        psql.args(["-X", "-v", "VERBOSITY=verbose", "-d", &url, "-c", sql]);
+        psql.args(["-X", "-v", "VERBOSITY=verbose", "-d", &url]);
+        statements.iter().for_each(|sql| {
+            psql.args(["-c", sql]);
+        });
         psql.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
@@ -92,6 +100,30 @@ fn a_statement_waits_is_approved_by_command_and_runs_and_another_is_denied_by_pa
     assert!(stage.there("held_people"));
     let record = stage.proxy.command(&["audit", "search"], &["hold-read", "--json"]);
     assert!(record.contains("rita"), "{record}");
+}
+
+#[test]
+fn everything_that_became_of_a_hold_is_found_by_its_id() {
+    let cluster = Cluster::get(15);
+    let stage = Stage::new(&cluster);
+    let rolled_back = ["BEGIN", "DROP TABLE held_orders", "ROLLBACK"];
+    let (_, said) = ended(stage.agent_of(&rolled_back));
+    assert!(said.contains("PS001"), "inside a transaction there is a ticket at once: {said}");
+    let hold = stage.waiting(|| true);
+    stage.reviewer(&["approve", &hold, "--yes", "--reason", "as planned"]);
+    let (_, said) = ended(stage.agent_of(&rolled_back));
+    assert!(said.contains("DROP TABLE"), "{said}");
+    assert!(stage.there("held_orders"));
+
+    let found = stage.proxy.command(&["audit", "search"], &["--hold", &hold, "--json"]);
+    let found: Vec<serde_json::Value> = found.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for kind in ["held", "decided", "spent", "returned"] {
+        assert_eq!(found.iter().filter(|found| found["kind"] == kind).count(), 1, "{kind} in {found:#?}");
+    }
+    let verdicts: Vec<_> = found.iter().rev().filter_map(|found| found["verdict"].as_str()).collect();
+    assert_eq!(verdicts, ["held", "approved"], "{found:#?}");
+    let other = stage.proxy.command(&["audit", "search"], &["--hold", "zzzzzzzz", "--json"]);
+    assert!(other.is_empty(), "{other}");
 }
 
 /// Where Debian puts it, and others do.

@@ -318,6 +318,14 @@ impl Resolved {
     }
 }
 
+/// Those of these types that users made, in order, each once: what the others mean is always the same.
+pub fn made(types: impl IntoIterator<Item = u32>) -> Box<[u32]> {
+    let mut made: Vec<u32> = types.into_iter().filter(|oid| *oid >= build::FIRST_MADE).collect();
+    made.sort_unstable();
+    made.dedup();
+    made.into()
+}
+
 impl Catalog {
     /// The search path that sessions of this role begin with.
     pub fn path(&self) -> &str {

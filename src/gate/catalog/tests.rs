@@ -112,6 +112,17 @@ fn code_is_what_nobody_trusts() {
 }
 
 #[test]
+fn a_parameter_of_a_users_type_means_the_operator_of_that_type() {
+    let facts = sql::read(b"select $1 = $2");
+    let code = |declared: &[u32]| {
+        let types = made(declared.iter().copied());
+        shop().resolve(&facts, &Sight { types: &types, ..Sight::default() }, &Few).effects.has(Effect::Code)
+    };
+    assert!(!code(&[]) && !code(&[25, 25]));
+    assert!(code(&[400_000, 25]));
+}
+
+#[test]
 fn rows_of_users_are_sensitive_unless_they_are_said_not_to_be() {
     assert!(!resolve("select * from t", "public").sensitive);
     assert!(resolve("select * from t", "other").sensitive);

@@ -98,6 +98,7 @@ pub struct Depends {
 #[derive(Clone)]
 pub struct Policy {
     rules: Arc<[Rule]>,
+    asks_estimates: bool,
     hash: PolicyHash,
     observing: bool,
     limits: Limits,
@@ -147,6 +148,7 @@ impl Policy {
 
     fn of(rules: Vec<Rule>) -> Self {
         Self {
+            asks_estimates: rules.iter().any(Rule::asks_estimate),
             rules: rules.into(),
             hash: [0; 32],
             observing: false,
@@ -205,7 +207,7 @@ impl Policy {
 
     /// Whether a rule goes by what the planner expects.
     pub fn asks_estimates(&self) -> bool {
-        self.rules.iter().any(Rule::asks_estimate)
+        self.asks_estimates
     }
 
     /// Whether rows of this table are said to hold nothing sensitive.

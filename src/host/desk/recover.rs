@@ -39,8 +39,11 @@ fn read(folder: &Path, cursor: u64, kept: Vec<Kept>) -> Result<Option<Recovered>
             // Something between was removed, and nobody knows what it said.
             return Ok(None);
         }
-        if let Ok(Some(event)) = entry.event() {
-            recovered.apply(entry.seq, entry.time, &event);
+        match entry.event() {
+            Ok(Some(event)) => recovered.apply(entry.seq, entry.time, &event),
+            Ok(None) => {}
+            // It may have said that an approval was used.
+            Err(_) => return Ok(None),
         }
     }
     Ok(Some(recovered))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::gate::hold::{HoldId, Over, Standing, State, Verdict};
+use crate::gate::hold::{HoldId, Standing, State, Verdict};
 use crate::wire::report::Severity;
 
 use super::super::asking::{Message, Petition, Purpose, Reply, Waiting};
@@ -30,8 +30,9 @@ pub struct Desk {
 
 const FOREVER: u64 = u64::MAX;
 
-fn bound(petition: &Petition) -> (Message, Vec<(Box<str>, Box<str>)>, Option<Over>) {
-    (petition.message.clone(), petition.settings.clone(), petition.over)
+/// Whether an approval of one would be an approval of the other.
+fn are_one(a: &Petition, b: &Petition) -> bool {
+    a.message == b.message && a.settings == b.settings && a.over == b.over
 }
 
 impl Desk {
@@ -43,7 +44,7 @@ impl Desk {
         let found = self.holds.iter_mut().find(|(_, hold)| {
             let open = matches!(hold.standing.state, State::Waiting | State::Approved);
             let denied = hold.standing.state == State::Denied && petition.awaited == Some(hold.standing.id);
-            (open || denied) && bound(&hold.petition) == bound(&petition)
+            (open || denied) && are_one(&hold.petition, &petition)
         });
         if let Some((_, hold)) = found {
             match hold.standing.state {

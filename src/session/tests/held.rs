@@ -330,6 +330,18 @@ fn the_belt_is_not_lifted_inside_a_transaction() {
     assert!(!bench.server.ran.iter().any(|ran| ran == DROP));
 }
 
+/// What is held inside a read-only transaction awaits its decision all the same; it runs alone.
+#[test]
+fn a_write_inside_a_read_only_transaction_is_ticketed() {
+    let mut bench = belted();
+    bench.check(query("begin").query(DROP).query("rollback"), "C Z=T E=PS001 Z=E C Z=I");
+    bench.check_decided(Verdict::Approve, "");
+    bench.check(query("begin").query(DROP).query("rollback"), "C Z=T E=PS001 Z=E C Z=I");
+    bench.check(query(DROP), "C Z=I");
+    assert_eq!(bench.server.ran.iter().filter(|ran| *ran == DROP).count(), 1);
+    assert_eq!(bench.desk.holds.len(), 1);
+}
+
 /// Texts that are held, each of its own, and how their holds are decided.
 fn held() -> impl Strategy<Value = String> {
     let fate = prop::sample::select(vec!["fine", "denied", "late"]);

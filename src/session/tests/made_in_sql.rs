@@ -75,3 +75,36 @@ fn a_cursor_is_what_was_declared() {
         (Script::default().execute("c", 0).sync(), "E=34000 Z=I"),
     ]);
 }
+
+/// What an EXECUTE runs is looked up by the server when it runs, not when it is bound.
+#[test]
+fn a_portal_runs_what_its_name_stood_for() {
+    let prepared = || Script::default().parse("a", "select 1").parse("x", "execute a").sync();
+    check(&[
+        (prepared(), "1 1 Z=I"),
+        (Script::default().bind("", "x").close(b'S', "a").parse("a", "drop table t").execute("", 0).sync(), "2 3 1 E=42501 Z=I"),
+        (Script::default().bind("", "x").close(b'S', "x").execute("", 0).sync(), "E=PS001 Z=I"),
+    ]);
+    check(&[
+        (prepared(), "1 1 Z=I"),
+        (Script::default().run("deallocate a").bind("", "x").execute("", 0).sync(), "1 2 C E=26000 Z=I"),
+        (Script::default().parse("a", "select 1").bind("", "x").execute("", 0).sync(), "1 2 C Z=I"),
+    ]);
+    let mut bench = bench();
+    bench.settle(&Script::default().parse("a", "drop table t").parse("x", "execute a").sync().bind("", "x").sync());
+    bench.decide(Verdict::Approve);
+    bench.settle(&Script::default().bind("", "x").close(b'S', "a").parse("a", "drop table u").execute("", 0).sync());
+    assert_eq!(bench.told(), "1 1 Z=I E=PS001 Z=I 2 3 1 E=42501 Z=I");
+    assert!(bench.server.ran.is_empty(), "{:?}", bench.server.ran);
+}
+
+#[test]
+fn a_name_that_is_still_to_be_answered_for_is_waited_for() {
+    for cuts in [&[0xffff][..], &[0, 1, 2, 3], &[3, 2, 1, 0, 0]] {
+        let taken = || Script::default().parse("a", "drop table t").parse("x", "execute a").sync().parse("a", "select 1").sync();
+        let outcome = bench().run(&taken().query("execute a"), cuts);
+        assert_eq!(tell(&outcome.to_client), "1 1 Z=I E=42601 Z=I E=PS001 Z=I", "{cuts:?}");
+        let outcome = bench().run(&taken().bind("", "x").execute("", 0).sync(), cuts);
+        assert_eq!(tell(&outcome.to_client), "1 1 Z=I E=42601 Z=I E=PS001 Z=I", "{cuts:?}");
+    }
+}

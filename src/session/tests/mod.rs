@@ -4,6 +4,7 @@
 
 mod desk;
 mod held;
+mod idle;
 mod limits;
 mod made_in_sql;
 mod refusal;

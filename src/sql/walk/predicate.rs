@@ -340,6 +340,10 @@ impl<'t> Look<'_, 't> {
 
     /// Whose column it is.
     fn owner(&self, qualifier: Option<&'t str>, column: &'t str) -> Side<'t> {
+        // It is the same for all rows of a table.
+        if column == "tableoid" {
+            return Side::Unclear;
+        }
         let Some(target) = self.among.target else {
             return Side::Column(qualifier, column);
         };
@@ -412,7 +416,10 @@ fn is_same_for_all(node: NodeRef<'_>) -> bool {
     while let Some(node) = work.pop() {
         match node {
             NodeRef::ColumnRef(_) => return false,
-            NodeRef::SubLink(link) if link.sub_link_type == SubLinkType::ExprSublink as i32 => {}
+            NodeRef::SubLink(link) if link.sub_link_type == SubLinkType::ExprSublink as i32 => {
+                // One without a FROM has no rows but those around it.
+                work.extend(select_of(link.subselect.as_deref()).filter(|select| select.from_clause.is_empty()).map(NodeRef::SelectStmt));
+            }
             NodeRef::SubLink(_) => return false,
             _ => {
                 if children::below(node, &mut |below| work.push(below)).is_err() {

@@ -2,8 +2,11 @@
 
 use super::super::effect::Effect;
 use super::super::facts::{Clause, How, Limit, Opaque};
-use super::super::parser::tree::{LimitOption, Node, NodeRef, SelectStmt, WithClause, a_const};
-use super::{Place, Walk, predicate};
+use super::super::parser::tree::{ColumnRef, LimitOption, Node, NodeRef, SelectStmt, WithClause, a_const};
+use super::{Place, Walk, names, predicate};
+
+/// CASE within CASE, subquery within subquery: real ones are two or three deep.
+const DEEPEST: usize = 16;
 
 impl<'t> Walk<'t> {
     pub(super) fn select(&mut self, select: &'t SelectStmt, place: Place) {
@@ -13,6 +16,7 @@ impl<'t> Walk<'t> {
             self.bounded = true;
             self.statement.bounds.limit = self.limit(select.limit_count.as_deref());
             self.statement.bounds.with_ties = select.limit_option == LimitOption::WithTies as i32;
+            self.statement.bounds.groups = groups(select);
         }
         let place = self.with(select.with_clause.as_ref(), place);
         if let Some(into) = select.into_clause.as_deref() {
@@ -98,6 +102,48 @@ impl<'t> Walk<'t> {
         }
         Place { scope, ..place }
     }
+}
+
+/// The most groups there can be, where constants alone tell them apart. A constant as a key is another column's place, and counts as none.
+fn groups(select: &SelectStmt) -> Option<u64> {
+    let each = |most: u64, key: &Node| match key.node.as_ref()?.to_ref() {
+        NodeRef::AConst(_) => None,
+        _ => Some(most.saturating_mul(values(key, &select.from_clause, DEEPEST)?)),
+    };
+    (!select.group_clause.is_empty()).then(|| select.group_clause.iter().try_fold(1, each))?
+}
+
+/// The most values that an expression over these sources has.
+fn values(node: &Node, from: &[Node], depth: usize) -> Option<u64> {
+    let depth = depth.checked_sub(1)?;
+    match node.node.as_ref()?.to_ref() {
+        NodeRef::AConst(_) => Some(1),
+        NodeRef::CaseExpr(case) => {
+            let arms = case.args.iter().map(|arm| match arm.node.as_ref()?.to_ref() {
+                NodeRef::CaseWhen(when) => values(when.result.as_deref()?, from, depth),
+                _ => None,
+            });
+            let rest = case.defresult.as_deref().map_or(Some(1), |rest| values(rest, from, depth));
+            arms.chain([rest]).try_fold(0_u64, |sum, arm| Some(sum.saturating_add(arm?)))
+        }
+        NodeRef::ColumnRef(column) => column_values(column, from, depth),
+        _ => None,
+    }
+}
+
+/// Those of a column of the one subquery that is read, if it names it itself.
+fn column_values(column: &ColumnRef, from: &[Node], depth: usize) -> Option<u64> {
+    let ([source], [name]) = (from, column.fields.as_slice()) else { return None };
+    let name = names::text(name)?;
+    let NodeRef::RangeSubselect(source) = source.node.as_ref()?.to_ref() else { return None };
+    let NodeRef::SelectStmt(query) = source.subquery.as_ref()?.node.as_ref()?.to_ref() else { return None };
+    let is_renamed = source.alias.as_ref().is_some_and(|alias| !alias.colnames.is_empty());
+    let mut targets = query.target_list.iter().filter_map(|target| match target.node.as_ref()?.to_ref() {
+        NodeRef::ResTarget(target) if target.name == name => target.val.as_deref(),
+        _ => None,
+    });
+    let target = targets.next().filter(|_| !is_renamed)?;
+    values(target, &query.from_clause, depth)
 }
 
 fn subqueries(with: &WithClause) -> impl Iterator<Item = (&str, Option<NodeRef<'_>>)> {

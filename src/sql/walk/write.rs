@@ -59,6 +59,7 @@ impl<'t> Walk<'t> {
 
     pub(super) fn update(&mut self, update: &'t UpdateStmt, place: Place) {
         self.kind("UPDATE");
+        self.bounded = true;
         self.effect(place, Effect::Write);
         let among = Among { target: update.relation.as_ref(), others: &update.from_clause, with: update.with_clause.as_ref() };
         let bounded = predicate::excludes(self, update.where_clause.as_deref(), among);
@@ -74,6 +75,7 @@ impl<'t> Walk<'t> {
 
     pub(super) fn delete(&mut self, delete: &'t DeleteStmt, place: Place) {
         self.kind("DELETE");
+        self.bounded = true;
         self.effect(place, Effect::Write);
         let among = Among { target: delete.relation.as_ref(), others: &delete.using_clause, with: delete.with_clause.as_ref() };
         let bounded = predicate::excludes(self, delete.where_clause.as_deref(), among);
@@ -88,6 +90,7 @@ impl<'t> Walk<'t> {
 
     pub(super) fn merge(&mut self, merge: &'t MergeStmt, place: Place) {
         self.kind("MERGE");
+        self.bounded = true;
         self.effect(place, Effect::Write);
         let others = merge.source_relation.as_deref().map_or(&[][..], std::slice::from_ref);
         let among = Among { target: merge.relation.as_ref(), others, with: merge.with_clause.as_ref() };
