@@ -15,7 +15,7 @@ STEPS = [
     'op.create_table("invoice", sa.Column("id", sa.Integer, primary_key=True), sa.Column("customer_id", sa.Integer, sa.ForeignKey("customer.id")))',
     'op.alter_column("customer", "name", type_=sa.Text, existing_type=sa.String(80))',
     'op.create_check_constraint("email_has_at", "customer", "email LIKE \'%@%\'")',
-    'op.execute("UPDATE customer SET email = upper(email) WHERE id = 1")',
+    'op.execute("UPDATE customer SET email = email || \'.z\' WHERE id = 1")',
     'op.alter_column("customer", "email", new_column_name="mail")',
     'op.execute("CREATE VIEW debtors AS SELECT c.id, c.name FROM customer c JOIN invoice i ON i.customer_id = c.id")',
 ]
