@@ -250,3 +250,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn only_a_first_rule_without_conditions_lets_everything_pass() {
+    let open = |text: &str| Policy::parse(text).unwrap().0.for_subject(&Subject::default()).allows_all();
+    let every = "'read','write','unbounded-write','ddl','privilege','export','import','code','session','guard','admin','opaque'";
+    let rule = |more: &str| format!("[[rule]]\nname='a'\naction='allow'\nreason='r'\n{more}\n");
+    assert!(open(&rule(&format!("effects=[{every}]"))));
+    assert!(!open(&rule("effects=['read']")));
+    assert!(!open(&rule(&format!("effects=[{every}]\ntransaction='none'"))));
+    assert!(!open(&format!("[[rule]]\nname='g'\naction='deny'\neffects=['guard']\nreason='r'\n{}", rule(&format!("effects=[{every}]")))));
+}

@@ -84,6 +84,13 @@ pub fn bytes(subject: &Subject, petition: &Petition) -> Zeroizing<Vec<u8>> {
     for object in objects {
         out.number(u64::from(object));
     }
+    // Whoever may decide now did: after a change of the policy others may have to.
+    let mut groups: Vec<_> = petition.grounds.groups.iter().collect();
+    groups.sort_unstable();
+    out.count(groups.len());
+    for group in groups {
+        out.part(group.as_bytes());
+    }
     let mut settings: Vec<_> = petition.settings.iter().collect();
     settings.sort_unstable();
     out.count(settings.len());
