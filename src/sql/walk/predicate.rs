@@ -151,6 +151,9 @@ impl<'t> Look<'_, 't> {
         }
         let left = self.side(expression.lexpr.as_deref());
         let Ok(kind) = AExprKind::try_from(expression.kind) else { return false };
+        if self.meets_itself([expression.lexpr.as_deref(), expression.rexpr.as_deref()]) {
+            return false;
+        }
         match kind {
             AExprKind::AexprIn => {
                 let items = expression.rexpr.as_deref();
@@ -280,10 +283,63 @@ impl<'t> Look<'_, 't> {
                 let equal = link.oper_name.is_empty() || names::qualified(&link.oper_name).1 == "=";
                 let column = self.is_column(link.testexpr.as_deref());
                 let some = restricted(self.walk, select, self.among, 0);
-                equal && !negated && column && some
+                let itself = outside(link.testexpr.as_deref()).is_none_or(|(columns, _)| self.is_own(select, &columns));
+                equal && !negated && column && some && !itself
             }
             Ok(_) | Err(_) => false,
         }
+    }
+
+    /// Whether a column is compared with what a subquery may have taken from the very row that it stands in: a name that none of its tables
+    /// has is the row's around it, and which names they have only the server knows.
+    fn meets_itself(&self, sides: [Option<&'t Node>; 2]) -> bool {
+        let mut columns = Vec::new();
+        let mut subqueries = Vec::new();
+        for side in sides {
+            let Some((found, below)) = outside(side) else { return true };
+            columns.extend(found);
+            subqueries.extend(below);
+        }
+        subqueries.into_iter().any(|select| self.is_own(select, &columns))
+    }
+
+    /// Whether one of these names, anywhere in a subquery, may be the target's own column.
+    fn is_own(&self, select: &SelectStmt, columns: &[&str]) -> bool {
+        let Some(target) = self.among.target else { return false };
+        let own = target.alias.as_ref().map_or(target.relname.as_str(), |alias| alias.aliasname.as_str());
+        let (mut has_own_rows, mut hides_own) = (false, false);
+        let mut mentions = Vec::new();
+        let mut work = vec![NodeRef::SelectStmt(select)];
+        while let Some(node) = work.pop() {
+            match node {
+                NodeRef::ColumnRef(column) => {
+                    mentions.push(names::qualified(&column.fields));
+                    continue;
+                }
+                NodeRef::RangeVar(range) => {
+                    has_own_rows |= range.relname == target.relname;
+                    hides_own |= range.alias.as_ref().map_or(&range.relname, |alias| &alias.aliasname) == own;
+                }
+                // Of the row around it the server takes no aggregate here.
+                NodeRef::FuncCall(call) if matches!(names::qualified(&call.funcname).1, "max" | "min" | "sum" | "avg" | "count") => {
+                    work.extend(
+                        call.args
+                            .iter()
+                            .filter_map(|argument| Some(argument.node.as_ref()?.to_ref()))
+                            .filter(|argument| !matches!(argument, NodeRef::ColumnRef(_))),
+                    );
+                    continue;
+                }
+                _ => {}
+            }
+            if children::below(node, &mut |below| work.push(below)).is_err() {
+                return true;
+            }
+        }
+        mentions.into_iter().any(|(qualifier, name)| match qualifier {
+            None => !has_own_rows && columns.contains(&name),
+            Some(qualifier) => qualifier == own && !hides_own,
+        })
     }
 
     /// `= ANY (…)`
@@ -429,6 +485,21 @@ fn is_same_for_all(node: NodeRef<'_>) -> bool {
         }
     }
     true
+}
+
+/// The names of the columns in an expression, and the subqueries, whose own names are not among them. `None` where it cannot be told.
+fn outside(node: Option<&Node>) -> Option<(Vec<&str>, Vec<&SelectStmt>)> {
+    let mut columns = Vec::new();
+    let mut subqueries = Vec::new();
+    let mut work: Vec<NodeRef<'_>> = node.and_then(|node| node.node.as_ref()).map(|node| node.to_ref()).into_iter().collect();
+    while let Some(node) = work.pop() {
+        match node {
+            NodeRef::ColumnRef(column) => columns.push(names::qualified(&column.fields).1),
+            NodeRef::SelectStmt(select) => subqueries.push(select),
+            _ => children::below(node, &mut |below| work.push(below)).ok()?,
+        }
+    }
+    Some((columns, subqueries))
 }
 
 fn is_join(item: &Node) -> bool {
