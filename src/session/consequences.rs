@@ -161,8 +161,13 @@ impl Linked {
                 Named::Execute(name) if within.contains(&&**name) => {}
                 Named::Execute(name) => match named(&self.statements, name.as_bytes()) {
                     Some(statement) if !unknown && statement.claim.is_none() => {
-                        whole.statements.extend(statement.facts.statements.iter().cloned());
+                        let run = statement.facts.statements.iter().map(|told| run_by_name(told.clone()));
+                        let before = whole.statements.len();
+                        whole.statements.extend(run);
                         whole.effects |= statement.facts.effects;
+                        for told in whole.statements.iter().skip(before) {
+                            whole.effects |= told.effects;
+                        }
                         whole.opaque = Opaque::graver(whole.opaque, statement.facts.opaque);
                         unknown |= statement.facts.opaque.is_some();
                         whole.literals_matter |= statement.facts.literals_matter;
@@ -184,6 +189,15 @@ impl Linked {
         }
         Whole { facts: Arc::new(whole), prepared }
     }
+}
+
+/// The values that an EXECUTE brings are in its own text, and nobody looks at what range of rows they leave.
+fn run_by_name(mut told: Told) -> Told {
+    if told.bounds.excludes_rows.is_some() && told.effects.has(Effect::Write) {
+        told.effects |= Effect::UnboundedWrite.alone();
+        told.without_names |= Effect::UnboundedWrite.alone();
+    }
+    told
 }
 
 impl Whole {
