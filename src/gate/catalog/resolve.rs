@@ -95,12 +95,11 @@ impl Catalog {
     /// The types made by users among those that parameters were declared to have. One that is not known is an array, a table's row, or newer
     /// than this snapshot, and may lead to any.
     fn declared(&self, types: &[u32]) -> BTreeSet<u32> {
-        let made = |oid: &&u32| **oid >= super::build::FIRST_MADE;
-        let is_known = |oid: &u32| self.types.iter().any(|made| made.oid == *oid);
-        if types.iter().filter(made).all(is_known) {
-            return types.iter().filter(made).copied().collect();
+        let mut declared: BTreeSet<u32> = types.iter().copied().filter(|oid| *oid >= super::build::FIRST_MADE).collect();
+        if !declared.iter().all(|oid| self.types.iter().any(|made| made.oid == *oid)) {
+            declared.extend(self.types.iter().map(|made| made.oid));
         }
-        self.types.iter().map(|made| made.oid).collect()
+        declared
     }
 
     fn steps(&self, text: &str) -> Vec<Step> {
