@@ -7,7 +7,7 @@ use pgsluice::gate::Policy;
 use pgsluice::gate::hold::{HoldId, Standing, State, Verdict};
 use pgsluice::gate::policy::BuiltIn;
 use pgsluice::host::relay::Counsel;
-use pgsluice::session::asking::{Message, Petition, Reply, Waiting};
+use pgsluice::session::asking::{Message, Petition, Purpose, Reply, Waiting};
 use pgsluice::wire::report::{Report, Severity};
 use tokio::sync::Notify;
 
@@ -32,7 +32,7 @@ impl People {
         let same = |held: &Petition| held.message == petition.message && held.settings == petition.settings;
         let open = holds.iter_mut().find(|(held, standing)| same(held) && matches!(standing.state, State::Waiting | State::Approved));
         let id = match open {
-            Some((_, standing)) if standing.state == State::Approved => {
+            Some((_, standing)) if standing.state == State::Approved && petition.purpose != Purpose::Ticket => {
                 let grant = standing.spend(0, None).unwrap();
                 if !petition.open_work {
                     standing.settle(true).unwrap();
