@@ -553,6 +553,7 @@ fn the_signing_key_is_rotated_with_the_server_running_or_not() {
     let mut server = Command::new(env!("CARGO_BIN_EXE_pgsluice"))
         .args(["serve", "--upstream", "postgres://nobody@127.0.0.1:1/none?sslmode=disable", "--listen", "127.0.0.1:0", "--state", "."])
         .env_clear()
+        .env("PGSLUICE_WEB_LISTEN", "off")
         .current_dir(house.path())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
