@@ -95,7 +95,7 @@ fn catalog() -> Outcome<Catalog> {
 fn policy(rules: usize) -> Outcome<Arc<Policy>> {
     let mut text = String::new();
     let default = BuiltIn::Default.text();
-    let more = rules.saturating_sub(default.matches("[[rule]]").count());
+    let more = rules.saturating_sub(default.lines().filter(|line| line.starts_with("[[rule]]")).count());
     for number in 0..more {
         let on = match number % 10 {
             0..5 => format!("relations = [\"app.t{number}\"]"),

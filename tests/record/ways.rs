@@ -285,12 +285,7 @@ fn copy_in_one_go() {
     watched.check(
         &[&query("select 1"), &say(b'd', b"7\n8\n"), &query("copy t from stdin"), &say(b'd', b"10\n"), &say(b'c', b"")],
         &["T D C Z=I", "G C Z=I"],
-        &[
-            "begun 1 query",
-            "ended 1 completed SELECT rows 1 affected 1",
-            "begun 2 query",
-            "ended 2 completed COPY received 3 affected 1",
-        ],
+        &["begun 1 query", "ended 1 completed SELECT rows 1 affected 1", "begun 2 query", "ended 2 completed COPY received 3 affected 1"],
     );
     leave(watched.client);
 }

@@ -233,7 +233,13 @@ impl Statement {
         Self {
             sql: Text::of(&sight.sql),
             parameters: sight.parameters.iter().map(|one| Parameter { oid: one.oid, value: Text::of(&one.value) }).collect(),
-            claims: task.into_iter().chain(tags).collect(),
+            claims: task.into_iter().chain(tags).fold(Vec::new(), |mut claims, claim| {
+                // The task may come from a tag.
+                if !claims.contains(&claim) {
+                    claims.push(claim);
+                }
+                claims
+            }),
             findings: sight.findings.iter().map(ToString::to_string).collect(),
             relations: sight.relations.iter().map(relation).collect(),
             estimate: sight.estimate.map(|estimate| Estimate { rows: estimate.rows, widest: estimate.widest, cost: estimate.cost }),
