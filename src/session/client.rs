@@ -22,8 +22,8 @@ pub(super) const STATEMENTS: usize = 10_000;
 pub(super) const PREPARED_BYTES: usize = 64 << 20;
 /// Texts up to this length may be kept as often as there are places.
 pub(super) const SHORT_TEXT: usize = PREPARED_BYTES / STATEMENTS;
-/// Named portals likewise.
-pub(super) const PORTALS: usize = 10_000;
+/// Named portals likewise. Each keeps its message for a ticket, so that a thousand of them are some 64 MiB.
+pub(super) const PORTALS: usize = 1_000;
 
 impl Linked {
     pub fn client(&mut self, terms: &Terms, input: &[u8], taken: &mut usize, out: &mut Output) -> Result<(), ProtocolError> {
