@@ -65,6 +65,8 @@ impl Linked {
             return false;
         }
         match task::about(&facts) {
+            // What cannot be recorded is refused as everything else is.
+            Task::Nothing | Task::Task(_) if terms.unrecordable.is_some() => {}
             Task::Nothing => {}
             Task::Task(claim) => {
                 self.claim(claim, &text, out);
@@ -222,7 +224,8 @@ impl Linked {
         let mut settings = self.settings.telling(|name| self.reported(name));
         // What a name stands for is as much part of the text's meaning as a setting is.
         for statement in &whole.prepared {
-            settings.push(("(prepared statement)".into(), String::from_utf8_lossy(&statement.sql).into()));
+            let (sql, types) = (String::from_utf8_lossy(&statement.sql), &statement.types);
+            settings.push(("(prepared statement)".into(), format!("{sql} {types:?}").into()));
         }
         Petition {
             message,
@@ -354,7 +357,7 @@ impl Linked {
             Course::Refuse(Refusal::plain(Report::error("54000", format!("more than {PORTALS} open portals on one connection"))))
         } else if self.lifted == Lifted::Running {
             Course::Refuse(Refusal::plain(belt::alone()))
-        } else if claims {
+        } else if claims && terms.unrecordable.is_none() {
             // What went up is empty.
             out.to_upstream.pass(range);
             self.bound(bind, Portal { paths, ..Portal::plain(statement.clone(), text, given) });
@@ -424,7 +427,9 @@ impl Linked {
 
     pub(super) fn execute(&mut self, terms: &Terms, execute: Execute<'_>, range: Range<usize>, out: &mut Output) -> bool {
         let portal = named(&self.portals, execute.portal);
-        if let Some(claim) = portal.as_ref().and_then(|portal| portal.statement.as_ref()?.claim.clone()) {
+        if let Some(claim) = portal.as_ref().and_then(|portal| portal.statement.as_ref()?.claim.clone())
+            && terms.unrecordable.is_none()
+        {
             let execution = self.note_execution(terms, portal.as_ref(), None, execute.portal, out);
             out.to_upstream.pass(range);
             let (work, run) = (Work::standing_for(claim.command), Run::unknown());

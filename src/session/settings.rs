@@ -36,11 +36,15 @@ impl Values {
         Self(vec![value])
     }
 
+    /// Beside one that is not known no other matters.
     fn add(&mut self, value: Value) {
-        if let Err(place) = self.0.binary_search(&value) {
+        let unknown = |values: &[Value]| values == [Value::Unknown];
+        if let Err(place) = self.0.binary_search(&value)
+            && !unknown(&self.0)
+        {
             self.0.insert(place, value);
         }
-        if self.0.len() > MOST_VALUES {
+        if self.0.len() > MOST_VALUES || self.0.last() == Some(&Value::Unknown) {
             self.0 = vec![Value::Unknown];
         }
     }
@@ -64,24 +68,22 @@ struct Track {
     after: Values,
     now: Values,
     /// Sent since it was last certain.
-    sent: Vec<Value>,
+    sent: Values,
 }
 
 impl Track {
     fn new() -> Self {
         let reset = Values::one(Value::Reset);
-        Self { before: reset.clone(), after: reset.clone(), now: reset, sent: Vec::new() }
+        Self { before: reset.clone(), after: reset.clone(), now: reset, sent: Values(Vec::new()) }
     }
 
     fn any(&self) -> Values {
-        let mut any = self.now.clone().with(&self.before).with(&self.after);
-        self.sent.iter().for_each(|value| any.add(value.clone()));
-        any
+        self.now.clone().with(&self.before).with(&self.after).with(&self.sent)
     }
 
     fn is_plain(&self) -> bool {
         let reset = Values::one(Value::Reset);
-        self.sent.is_empty() && self.now == reset && self.before == reset && self.after == reset
+        self.sent.0.is_empty() && self.now == reset && self.before == reset && self.after == reset
     }
 }
 
@@ -186,13 +188,13 @@ impl Settings {
         self.prepared(facts, sql);
         for statement in &facts.statements {
             if discards(statement) {
-                self.each_but_staying(|track| track.sent.push(Value::Reset));
+                self.each_but_staying(|track| track.sent.add(Value::Reset));
             }
             for setting in own(statement) {
                 if &*setting.name == ALL {
-                    self.each_but_staying(|track| track.sent.push(Value::Reset));
+                    self.each_but_staying(|track| track.sent.add(Value::Reset));
                 } else if let Some(track) = self.track(&setting.name) {
-                    track.sent.push(value(setting));
+                    track.sent.add(value(setting));
                 }
             }
         }
@@ -277,7 +279,7 @@ impl Settings {
             self.committed();
         }
         if quiet {
-            self.tracks.values_mut().for_each(|track| track.sent.clear());
+            self.tracks.values_mut().for_each(|track| track.sent.0.clear());
             self.tracks.retain(|_, track| !track.is_plain());
         }
     }
@@ -445,6 +447,8 @@ mod tests {
             settings.sent(&crate::sql::read(format!("set search_path = s{number}").as_bytes()), EffectSet::NONE, b"");
         }
         assert!(settings.tracks.len() <= MOST);
+        // Where nothing is ever quiet as well.
+        assert!(settings.tracks.values().all(|track| track.sent.0.len() <= MOST_VALUES));
         assert_eq!(&*settings.paths(false, &Facts::default()), [UNKNOWN_PATH.into()]);
     }
 }

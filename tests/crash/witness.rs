@@ -14,8 +14,10 @@ pub struct Witness {
 /// What the proxy calls itself where it asks for itself, as it does for the catalog: that is no agent's statement, and not on the record.
 const OWN: &str = "] pgsluice ";
 
-/// How begins what the proxy sends before another session gets the connection. No client of the load sends it.
-const RENEWAL: [&str; 2] = ["DISCARD ALL", "SELECT 1 FROM pg_catalog.pg_foreign_table UNION ALL "];
+/// What the proxy sends before another session gets the connection. No client of the load sends it.
+fn renews(text: &str) -> bool {
+    text == "DISCARD ALL" || text.starts_with("SELECT 1 FROM pg_catalog.pg_foreign_table UNION ALL ")
+}
 
 /// A statement that the server began to execute.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -52,6 +54,6 @@ impl Witness {
             Some(text) => text,
             None => said.strip_prefix("execute ")?.split_once(": ")?.1,
         };
-        (!RENEWAL.iter().any(|sent| text.starts_with(sent))).then(|| Seen { text: text.to_owned() })
+        (!renews(text)).then(|| Seen { text: text.to_owned() })
     }
 }

@@ -311,6 +311,17 @@ fn the_task_stays_here_and_is_told_to_people() {
     assert!(!sent.contains("pgsluice.task") && !sent.contains("tidy"));
 }
 
+/// What stays here is on the record as everything else is, or it is refused.
+#[test]
+fn a_task_that_cannot_be_recorded_is_refused() {
+    let mut bench = hasty();
+    let task = Script::default().parse("s", "set pgsluice.task = 'a'").bind("p", "s");
+    bench.check(Script(task.0.clone()).sync(), "1 2 Z=I");
+    bench.session.recordable(Some(Report::error("53100", "the disk is full")));
+    bench.check(query("set pgsluice.task = 'b'"), "E=53100 Z=I");
+    bench.check(Script::default().bind("", "s").execute("", 0).sync(), "E=53100 Z=I");
+}
+
 #[test]
 fn settings_are_part_of_what_is_asked() {
     let mut bench = hasty();

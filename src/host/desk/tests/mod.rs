@@ -227,6 +227,11 @@ async fn an_approval_is_for_what_it_was_given_for() {
         Arc::get_mut(&mut petition.grounds).unwrap().resolved.objects = objects.to_vec();
         petition
     };
+    let decided_by = |groups: &[&str]| {
+        let mut petition = changed(|_| {});
+        Arc::get_mut(&mut petition.grounds).unwrap().groups = groups.iter().map(|group| (*group).into()).collect();
+        petition
+    };
     let over = crate::gate::hold::Over { quantity: crate::gate::hold::Quantity::Rows, limit: 10, raised: 100 };
     let mut raised = changed(|_| {});
     raised.over = Some(over);
@@ -246,6 +251,8 @@ async fn an_approval_is_for_what_it_was_given_for() {
         changed(|petition| petition.settings.push(("DateStyleI".into(), "SO".into()))),
         objects(&[5]),
         objects(&[5, 7]),
+        decided_by(&["dba"]),
+        decided_by(&["dba", "legal"]),
         raised,
         raised_more,
     ];
