@@ -3,9 +3,11 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::audit::event::{Outcome, Way, Word};
+use crate::mask::{Plan, Workspace};
 use crate::wire::backend::TransactionStatus;
 use crate::wire::frontend::tag;
 use crate::wire::report::Report;
@@ -45,6 +47,9 @@ pub struct Linked {
     pub(super) from_upstream: Remainder,
     /// The columns that the last RowDescription named, for rows that follow it.
     pub(super) described: Option<Columns>,
+    /// What is done with their rows, by what was known when it was made.
+    pub(super) plan: Option<(Columns, u64, Arc<Plan>)>,
+    pub(super) workspace: Box<Workspace>,
     /// What the server reported and kept reporting.
     pub(super) parameters: Parameters,
     pub(super) process_id: i32,
@@ -157,6 +162,8 @@ impl Linked {
             from_client: Remainder::None,
             from_upstream: Remainder::None,
             described: None,
+            plan: None,
+            workspace: Box::default(),
             parameters,
             process_id,
             awaits: Awaited::Nothing,

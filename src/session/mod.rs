@@ -30,6 +30,7 @@ use crate::audit::event::{Way, Word};
 use crate::gate::Judge;
 use crate::gate::budget::{Bounds, Purse};
 use crate::gate::judge::Learned;
+use crate::mask::Masking;
 use crate::wire::backend::{TransactionStatus, tag};
 use crate::wire::frame;
 use crate::wire::frontend::Frontend;
@@ -51,6 +52,7 @@ pub type Parameters = Arc<[(Box<[u8]>, Box<[u8]>)]>;
 #[derive(Debug)]
 pub struct Terms {
     pub judge: Judge,
+    pub masking: Masking,
     pub frontend: ClientLimits,
     pub backend: ServerLimits,
     pub timeouts: Timeouts,
@@ -162,6 +164,11 @@ impl Session {
     /// The judge, for the host to tell what is new: policy, catalog, time.
     pub fn judge_mut(&mut self) -> &mut Judge {
         &mut self.terms.judge
+    }
+
+    /// What masking goes by, for the host to tell what is new.
+    pub fn masking_mut(&mut self) -> &mut Masking {
+        &mut self.terms.masking
     }
 
     /// What was asked for is found out; the catalog is in the judge already.

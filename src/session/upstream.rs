@@ -3,12 +3,19 @@
 
 use std::ops::Range;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::audit::event::Outcome;
+use crate::mask::Plan;
+use crate::mask::message;
+use crate::mask::plan::Described;
+use crate::mask::row::OtherWidth;
+use crate::mask::verdict::ColumnId;
 use crate::wire::ProtocolError;
 use crate::wire::backend::{Backend, Fields, Notification, TransactionStatus, tag};
 use crate::wire::frame::{self, Caps, Head};
 use crate::wire::limits::ServerLimits;
+use crate::wire::value::Format;
 use crate::wire::write;
 
 use super::Terms;
@@ -54,6 +61,18 @@ impl Linked {
                 // Rows are not held whole: they go on as they come.
                 tag::DATA_ROW => {
                     self.row_is_due()?;
+                    let plan = self.plan(terms)?;
+                    if !plan.passes() && head.body <= terms.backend.data_row {
+                        let Some(body) = rest.get(frame::HEAD..head.total()) else { return Ok(()) };
+                        let range = *taken..taken.saturating_add(head.total());
+                        *taken = range.end;
+                        if self.row_may_pass(terms, &bounds, head.body, terms.backend.data_row, out) {
+                            self.tally.rows = self.tally.rows.saturating_add(1);
+                            self.tally.bytes = self.tally.bytes.saturating_add(long(head.body));
+                            self.masked_row(&plan, body, range, out)?;
+                        }
+                        continue;
+                    }
                     let passes = self.row_may_pass(terms, &bounds, head.body, terms.backend.data_row, out);
                     self.tally.rows = self.tally.rows.saturating_add(u64::from(passes));
                     self.row(head, passes);
@@ -81,6 +100,39 @@ impl Linked {
         }
     }
 
+    /// What is done with the rows that come now.
+    fn plan(&mut self, terms: &Terms) -> Result<Arc<Plan>, ProtocolError> {
+        let columns = self.row_columns().ok_or(UNASKED)?;
+        if let Some((known, generation, plan)) = &self.plan
+            && Rc::ptr_eq(known, &columns)
+            && *generation == terms.masking.verdicts.generation
+        {
+            return Ok(Arc::clone(plan));
+        }
+        let described = columns.iter().map(|column| Described {
+            name: b"",
+            column: ColumnId { relation: column.relation, attribute: column.attribute },
+            type_oid: column.type_oid,
+            format: Format::from_code(column.format).unwrap_or(Format::Text),
+            derived: false,
+        });
+        let plan = Plan::new(described, &terms.masking);
+        self.plan = Some((columns, terms.masking.verdicts.generation, Arc::clone(&plan)));
+        Ok(plan)
+    }
+
+    fn masked_row(&mut self, plan: &Plan, body: &[u8], range: Range<usize>, out: &mut Output) -> Result<(), ProtocolError> {
+        let Backend::DataRow(row) = Backend::read(tag::DATA_ROW, body)? else { return Err(UNASKED) };
+        let mut changed = Ok(false);
+        out.to_client.make(|bytes| changed = plan.row(&row, &mut self.workspace, bytes));
+        match changed {
+            Ok(true) => {}
+            Ok(false) => out.to_client.pass(range),
+            Err(OtherWidth) => return Err(ProtocolError("a row of another width than was announced")),
+        }
+        Ok(())
+    }
+
     fn row(&mut self, head: Head, passes: bool) {
         self.from_upstream = if passes { Remainder::Pass(head.total()) } else { Remainder::Drop(head.total()) };
         if passes {
@@ -97,7 +149,10 @@ impl Linked {
 
     fn answer(&mut self, terms: &Terms, message: Backend<'_>, range: Range<usize>, out: &mut Output) -> Result<(), ProtocolError> {
         let shown = match (self.expected.head(), message) {
-            (_, Backend::NoticeResponse(_)) => true,
+            (_, Backend::NoticeResponse(fields)) => {
+                self.report(terms, tag::NOTICE_RESPONSE, fields, range, out);
+                return Ok(());
+            }
             // It is changed and changed back.
             (Some(Expected::Own), Backend::ParameterStatus(status)) if status.name == super::belt::SETTING.as_bytes() => false,
             (_, Backend::ParameterStatus(status)) => {
@@ -111,7 +166,7 @@ impl Linked {
             (_, Backend::NotificationResponse(_)) => true,
             (_, Backend::ErrorResponse(fields)) => {
                 self.failed_over_value(terms, fields.get(b'C').unwrap_or_default());
-                return self.error(fields, range, out);
+                return self.error(terms, fields, range, out);
             }
             (_, Backend::ReadyForQuery(status)) => self.ready(terms, status, out)?,
             (Some(_), asked) => self.result(asked, out)? && self.halt.is_none(),
@@ -213,13 +268,13 @@ impl Linked {
         }
     }
 
-    fn error(&mut self, fields: Fields<'_>, range: Range<usize>, out: &mut Output) -> Result<(), ProtocolError> {
+    fn error(&mut self, terms: &Terms, fields: Fields<'_>, range: Range<usize>, out: &mut Output) -> Result<(), ProtocolError> {
         let code = fields.get(b'C').unwrap_or_default();
         if fields.ends_connection() {
             // What is in flight ends with it, and this is the last that is heard of it.
             self.note_failure(code, out);
             self.farewell = Some(code_word(code).unwrap_or_default());
-            out.to_client.pass(range);
+            self.report(terms, tag::ERROR_RESPONSE, fields, range, out);
             return Ok(());
         }
         let head = self.expected.head().ok_or(UNASKED)?;
@@ -230,7 +285,7 @@ impl Linked {
         match (&self.halt, head.refusal()) {
             (Some(_), _) => drop(self.say_halt(None, out)),
             (None, Some(report)) => out.to_client.make(|bytes| report.write(bytes)),
-            (None, None) => out.to_client.pass(range),
+            (None, None) => self.report(terms, tag::ERROR_RESPONSE, fields, range, out),
         }
         let failed = self.note_failure(code, out);
         let copy = std::mem::replace(&mut self.copy, Copy::None);
@@ -252,6 +307,15 @@ impl Linked {
             self.heed = Heed::NoCopyData;
         }
         Ok(())
+    }
+
+    /// An error or a notice goes on without what is sensitive in it.
+    fn report(&mut self, terms: &Terms, message: u8, fields: Fields<'_>, range: Range<usize>, out: &mut Output) {
+        let mut changed = false;
+        out.to_client.make(|bytes| changed = message::report(message, &fields, &terms.masking, &mut self.workspace, bytes));
+        if !changed {
+            out.to_client.pass(range);
+        }
     }
 
     /// ReadyForQuery. False when the client must not see it.

@@ -113,6 +113,7 @@ fn serve<C: Counsel>(stream: std::net::TcpStream, links: Links<C>, policy: Polic
     };
     let scribe = journal.session(who).unwrap();
     let terms = Terms {
+        masking: pgsluice::mask::Masking::built_in(),
         judge: Judge::textual(Arc::new(policy)),
         frontend: pgsluice::wire::limits::ClientLimits::default(),
         backend: pgsluice::wire::limits::ServerLimits::default(),

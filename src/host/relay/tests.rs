@@ -62,6 +62,7 @@ fn scribe() -> Scribe {
 fn relay() -> (Relay<DuplexStream, OneLink>, DuplexStream, DuplexStream) {
     const NARROW: usize = 100;
     let terms = Terms {
+        masking: crate::mask::Masking::built_in(),
         judge: Judge::textual(std::sync::Arc::new(Policy::allow_all())),
         frontend: crate::wire::limits::ClientLimits::default(),
         backend: crate::wire::limits::ServerLimits::default(),

@@ -153,6 +153,7 @@ pub struct Outcome {
 
 pub fn terms(policy: Policy) -> Terms {
     Terms {
+        masking: crate::mask::Masking::built_in(),
         judge: Judge::textual(std::sync::Arc::new(policy)),
         frontend: ClientLimits::default(),
         backend: ServerLimits::default(),

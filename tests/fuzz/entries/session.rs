@@ -119,6 +119,7 @@ impl Run {
             backend = ServerLimits { data_row: LOW, copy_data: LOW, row_description: LOW, ..backend };
         }
         let terms = Terms {
+            masking: pgsluice::mask::Masking::built_in(),
             judge: Judge::textual(Arc::new(policy)),
             frontend,
             backend,

@@ -1,0 +1,100 @@
+//! Finds what is sensitive in what comes back, and puts something harmless in its place. It asks nobody: what is known of columns, types and
+//! policy is handed in, and what is learned is handed out.
+//!
+//! - [`detect`] finds: a text and what is known around it in, findings out.
+//! - [`evidence`] judges a column by its name, its type and some of its values; [`verdict`] is what comes of it.
+//! - [`plan`] decides once for each result what is done with each column; [`row`] carries it out on rows.
+//! - [`style`] is what is put in the place of a value.
+//! - [`message`] rewrites what is not rows: errors, notices, notifications, names.
+
+pub mod detect;
+pub mod evidence;
+pub mod kind;
+pub mod leaf;
+pub mod message;
+pub mod plan;
+pub mod profile;
+pub mod row;
+pub mod style;
+pub mod verdict;
+
+use std::sync::Arc;
+
+pub use kind::{Kind, KindSet};
+pub use plan::Plan;
+pub use verdict::{Holding, Verdict, Verdicts};
+
+use crate::wire::value::{Scratch, Types};
+use detect::{Detectors, Finding};
+use profile::Profile;
+
+/// What masking goes by, as it is known now. Cheap to copy; whoever knows better puts new parts in.
+#[derive(Debug, Clone)]
+pub struct Masking {
+    pub detectors: Arc<Detectors>,
+    pub profile: Arc<Profile>,
+    /// What is known of the columns of this database.
+    pub verdicts: Arc<Verdicts>,
+    /// The types of this database.
+    pub types: Arc<Types>,
+}
+
+impl Masking {
+    /// The detectors that come with the program, and nothing known of any column.
+    pub fn built_in() -> Self {
+        Self {
+            detectors: Arc::new(Detectors::built_in()),
+            profile: Arc::new(Profile::default()),
+            verdicts: Arc::new(Verdicts::default()),
+            types: Arc::new(Types::new()),
+        }
+    }
+}
+
+/// Buffers that masking borrows and gives back, so that no row and no cell allocates, and what was counted. One for each session.
+#[derive(Debug, Default)]
+pub struct Workspace {
+    pub scratch: Scratch,
+    pub findings: Vec<Finding>,
+    /// For detectors: text brought into its plain form, decoded text.
+    pub detect: detect::Room,
+    /// A replacement, or a cell being rewritten.
+    pub cell: Vec<u8>,
+    pub counts: Counts,
+}
+
+/// How many values of each kind were masked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counts {
+    kinds: KindSet,
+    each: [u32; 128],
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self { kinds: KindSet::NONE, each: [0; 128] }
+    }
+}
+
+impl Counts {
+    pub fn add(&mut self, kind: Kind) {
+        self.kinds = self.kinds.with(kind);
+        if let Some(count) = self.each.get_mut(kind.index()) {
+            *count = count.saturating_add(1);
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.kinds.is_empty()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (Kind, u32)> {
+        self.kinds.iter().map(|kind| (kind, self.each.get(kind.index()).copied().unwrap_or(0)))
+    }
+
+    pub fn clear(&mut self) {
+        if !self.is_empty() {
+            *self = Self::default();
+        }
+    }
+}
