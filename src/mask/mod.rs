@@ -15,6 +15,7 @@ pub mod message;
 pub mod plan;
 pub mod profile;
 pub mod row;
+pub mod spans;
 pub mod style;
 pub mod verdict;
 

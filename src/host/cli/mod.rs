@@ -4,6 +4,7 @@
 mod agent;
 mod audit;
 mod holds;
+mod mask;
 mod people;
 mod policy;
 mod prompt;
@@ -86,6 +87,9 @@ enum Command {
     /// Check a policy, try it on a statement, run its cases
     #[command(subcommand)]
     Policy(policy::Policy),
+    /// Find what is sensitive in what is read from standard input
+    #[command(after_help = "Example:\n  pgsluice mask --cells < cells.jsonl")]
+    Mask(mask::Mask),
     /// Check the configuration and print what counts, without secrets
     #[command(after_help = "Example:\n  pgsluice check-config --config /etc/pgsluice/pgsluice.toml")]
     CheckConfig(File),
@@ -203,6 +207,8 @@ enum Failure {
     Unsound(String),
     #[error("{0}")]
     Cases(String),
+    #[error("line {0} is no cell: {1}")]
+    Cells(usize, String),
     #[error("who you are is not known to the system: give --owner HUMAN")]
     NoOwner,
     #[error(transparent)]
@@ -242,6 +248,7 @@ pub fn main() -> ExitCode {
         Command::State(command) => state::run(command, &environment),
         Command::Audit(command) => audit::run(command, environment),
         Command::Policy(command) => policy::run(command, environment),
+        Command::Mask(command) => mask::run(&command),
         Command::CheckConfig(command) => check_config(&command, environment),
         Command::Demo(command) => demo::run(command.once).map_err(Failure::from),
     };
