@@ -66,6 +66,8 @@ pub struct ColumnId {
 pub struct Verdicts {
     /// No two that differ have the same.
     pub generation: u64,
+    /// Somebody can be asked about relations that are not in it.
+    pub asks: bool,
     pub relations: HashMap<u32, Relation>,
 }
 

@@ -50,6 +50,7 @@ pub struct Linked {
     /// What is done with their rows, by what was known when it was made.
     pub(super) plan: Option<(Columns, u64, Arc<Plan>)>,
     pub(super) workspace: Box<Workspace>,
+    pub(super) survey: Survey,
     /// What the server reported and kept reporting.
     pub(super) parameters: Parameters,
     pub(super) process_id: i32,
@@ -140,6 +141,17 @@ pub enum Copy {
     Out,
 }
 
+/// How far the asking about relations has come that rows come from.
+#[derive(Debug, Default)]
+pub enum Survey {
+    #[default]
+    None,
+    /// Rows wait for the answer.
+    Asked(Box<[u32]>),
+    /// What was not found out about these will not be.
+    Answered(Box<[u32]>),
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remainder {
     None,
@@ -164,6 +176,7 @@ impl Linked {
             described: None,
             plan: None,
             workspace: Box::default(),
+            survey: Survey::default(),
             parameters,
             process_id,
             awaits: Awaited::Nothing,

@@ -208,6 +208,14 @@ impl Session {
         self.after(now, out);
     }
 
+    /// Whatever can be known of the relations that were asked about is in the masking already.
+    pub fn surveyed(&mut self, now: Instant, out: &mut Output) {
+        if let Stage::Linked(linked) = &mut self.stage {
+            linked.surveyed();
+        }
+        self.after(now, out);
+    }
+
     /// People decided, or the hold is over: what waits is looked at again.
     pub fn decided(&mut self, now: Instant, out: &mut Output) {
         if let Stage::Linked(linked) = &mut self.stage {
@@ -286,6 +294,11 @@ impl Session {
             Stage::Linking | Stage::Over => false,
             Stage::Linked(linked) => linked.takes_client_bytes(),
         }
+    }
+
+    /// Whether more of the server's bytes would be taken now, and not only kept.
+    pub fn takes_upstream_bytes(&self) -> bool {
+        !matches!(&self.stage, Stage::Linked(linked) if linked.awaits_ticket() || linked.awaits_survey())
     }
 
     /// The columns of the rows that are coming in now.

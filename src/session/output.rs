@@ -123,6 +123,8 @@ pub enum Demand {
     Stop,
     /// Find something out; `Session::learned` answers.
     Learn(Need, Message),
+    /// Find out what the columns of these relations hold; `Session::surveyed` says that whatever can be known is.
+    Survey(Vec<u32>),
     /// Ask the desk for the message of a hold; `Session::fetched` answers.
     Fetch(HoldId),
     /// Ask the desk about a statement; `Session::answered` answers.

@@ -19,11 +19,11 @@ use crate::wire::value::Format;
 use crate::wire::write;
 
 use super::Terms;
-use super::columns::{Knowledge, columns};
+use super::columns::{Columns, Knowledge, columns};
 use super::expected::{Ahead, Expected, Shown};
 use super::limits::Counting;
-use super::linked::{Awaited, Copy, Heed, Linked, Remainder};
-use super::output::Output;
+use super::linked::{Awaited, Copy, Heed, Linked, Remainder, Survey};
+use super::output::{Demand, Output};
 use super::recording::{Tally, code_word};
 
 const UNASKED: ProtocolError = ProtocolError("an answer that nothing asked for");
@@ -61,7 +61,7 @@ impl Linked {
                 // Rows are not held whole: they go on as they come.
                 tag::DATA_ROW => {
                     self.row_is_due()?;
-                    let plan = self.plan(terms)?;
+                    let Some(plan) = self.plan(terms, out)? else { return Ok(()) };
                     if !plan.passes() && head.body <= terms.backend.data_row {
                         let Some(body) = rest.get(frame::HEAD..head.total()) else { return Ok(()) };
                         let range = *taken..taken.saturating_add(head.total());
@@ -100,14 +100,17 @@ impl Linked {
         }
     }
 
-    /// What is done with the rows that come now.
-    fn plan(&mut self, terms: &Terms) -> Result<Arc<Plan>, ProtocolError> {
+    /// What is done with the rows that come now; `None` while somebody is asked about where they come from.
+    fn plan(&mut self, terms: &Terms, out: &mut Output) -> Result<Option<Arc<Plan>>, ProtocolError> {
         let columns = self.row_columns().ok_or(UNASKED)?;
         if let Some((known, generation, plan)) = &self.plan
             && Rc::ptr_eq(known, &columns)
             && *generation == terms.masking.verdicts.generation
         {
-            return Ok(Arc::clone(plan));
+            return Ok(Some(Arc::clone(plan)));
+        }
+        if self.is_surveying(terms, &columns, out) {
+            return Ok(None);
         }
         let described = columns.iter().map(|column| Described {
             name: b"",
@@ -118,7 +121,43 @@ impl Linked {
         });
         let plan = Plan::new(described, &terms.masking);
         self.plan = Some((columns, terms.masking.verdicts.generation, Arc::clone(&plan)));
-        Ok(plan)
+        Ok(Some(plan))
+    }
+
+    /// Whether rows of these columns wait until more is known of the relations that they come from. Each is asked about once for a result.
+    fn is_surveying(&mut self, terms: &Terms, columns: &Columns, out: &mut Output) -> bool {
+        let verdicts = &terms.masking.verdicts;
+        if !verdicts.asks {
+            return false;
+        }
+        let answered: &[u32] = match &self.survey {
+            Survey::Asked(_) => return true,
+            Survey::Answered(answered) => answered,
+            Survey::None => &[],
+        };
+        let from = columns.iter().map(|column| column.relation).filter(|relation| *relation != 0);
+        let mut unknown: Vec<u32> =
+            from.filter(|relation| !verdicts.relations.contains_key(relation) && !answered.contains(relation)).collect();
+        unknown.sort_unstable();
+        unknown.dedup();
+        if unknown.is_empty() {
+            self.survey = Survey::None;
+            return false;
+        }
+        out.demand(Demand::Survey(unknown.clone()));
+        self.survey = Survey::Asked(unknown.into());
+        true
+    }
+
+    pub(super) fn awaits_survey(&self) -> bool {
+        matches!(self.survey, Survey::Asked(_))
+    }
+
+    /// What can be known of the relations that were asked about is known now.
+    pub(super) fn surveyed(&mut self) {
+        if let Survey::Asked(relations) = std::mem::take(&mut self.survey) {
+            self.survey = Survey::Answered(relations);
+        }
     }
 
     fn masked_row(&mut self, plan: &Plan, body: &[u8], range: Range<usize>, out: &mut Output) -> Result<(), ProtocolError> {

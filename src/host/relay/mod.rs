@@ -21,6 +21,7 @@ use crate::gate::Judge;
 use crate::gate::hold::HoldId;
 use crate::gate::judge::{Knowledge, Learned, Need};
 use crate::host::journal::{Scribe, Unwritable};
+use crate::mask::Masking;
 use crate::session::asking::{Message, Petition, Reply};
 use crate::session::output::{Demand, Lane, Output};
 use crate::session::{LinkReport, Session};
@@ -52,6 +53,14 @@ pub trait Server {
 pub trait Counsel {
     /// Tells the judge what is new: the policy, the catalog, the time. Asked at each wake-up, so it must cost next to nothing.
     fn refresh(&self, _judge: &mut Judge) {}
+
+    /// Likewise for what masking goes by.
+    fn inform(&self, _masking: &mut Masking) {}
+
+    /// Ready when whatever can be known of the columns of these relations is known.
+    fn survey(&self, _relations: Vec<u32>) -> impl Future<Output = ()> + 'static {
+        std::future::ready(())
+    }
 
     /// Something was sent, or has come to its end, after which names may mean something else.
     fn changed(&self) {}
@@ -154,6 +163,8 @@ pub struct Relay<C, S: Server> {
     client: Side<C>,
     link: Link<S>,
     asking: Option<Asking>,
+    /// Rows wait for what is found out about the relations that they come from.
+    surveying: Option<Pin<Box<dyn Future<Output = ()>>>>,
     /// Closed when the server has taken a cancel of the session's own.
     stopping: Option<Receiver<()>>,
     output: Output,
@@ -267,6 +278,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
             client: Side::new(client, received),
             link: Link::None,
             asking: None,
+            surveying: None,
             stopping: None,
             output,
             sleep: None,
@@ -310,10 +322,12 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
         let now = Instant::now();
         self.session.recordable(self.scribe.journal().trouble().map(Unwritable::report));
         self.server.refresh(self.session.judge_mut());
+        self.server.inform(self.session.masking_mut());
         loop {
             let mut moved = self.hear_control(now, context);
             moved |= self.poll_link(now, context);
             moved |= self.poll_asking(now, context);
+            moved |= self.poll_surveying(now, context);
             moved |= self.poll_stopping(now, context);
             moved |= self.poll_client(now, context);
             moved |= self.poll_upstream(now, context);
@@ -406,6 +420,20 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
         true
     }
 
+    fn poll_surveying(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
+        let Some(surveying) = &mut self.surveying else { return false };
+        if surveying.as_mut().poll(context).is_pending() {
+            return false;
+        }
+        self.surveying = None;
+        self.server.inform(self.session.masking_mut());
+        self.session.surveyed(now, &mut self.output);
+        if let Link::Up(side, _) = &mut self.link {
+            side.fresh = true;
+        }
+        true
+    }
+
     fn poll_stopping(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
         let Some(stopping) = &mut self.stopping else { return false };
         if stopping.poll_recv(context).is_pending() {
@@ -454,7 +482,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
     fn poll_upstream(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
         let Link::Up(side, _) = &mut self.link else { return false };
         let free = self.output.to_client.is_empty();
-        let wanted = free && !side.fresh;
+        let wanted = free && !side.fresh && self.session.takes_upstream_bytes();
         let mut moved = side.poll_receive(wanted, context);
         if side.fresh && free {
             side.fresh = false;
@@ -519,6 +547,10 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
                 (Demand::Petition(petition), _) => {
                     let asked = self.server.petition(*petition);
                     self.asking = Some(Box::pin(async { Answer::Reply(asked.await) }));
+                }
+                (Demand::Survey(relations), _) => {
+                    self.surveying = Some(Box::pin(self.server.survey(relations)));
+                    stops = true;
                 }
                 (Demand::Fetch(hold), _) => {
                     let asked = self.server.stored(hold);

@@ -288,6 +288,7 @@ impl Bench {
                     let found = self.desk.stored(hold);
                     self.session.fetched(found, self.now, &mut self.out);
                 }
+                Demand::Survey(_) => self.session.surveyed(self.now, &mut self.out),
                 Demand::Learn(..) => self.session.learned(Default::default(), self.now, &mut self.out),
                 Demand::Await(hold) if self.desk.holds[&hold].standing.state != State::Waiting => {
                     self.session.decided(self.now, &mut self.out);
