@@ -73,6 +73,8 @@ pub struct Verdicts {
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Relation {
+    pub schema: Box<str>,
+    pub name: Box<str>,
     pub columns: Vec<Column>,
 }
 
@@ -85,7 +87,13 @@ pub struct Column {
 
 impl Verdicts {
     pub fn of(&self, column: ColumnId) -> Option<Verdict> {
+        self.named(column).map(|(_, known)| known.verdict)
+    }
+
+    /// A column with the relation that it is of.
+    pub fn named(&self, column: ColumnId) -> Option<(&Relation, &Column)> {
         let relation = self.relations.get(&column.relation)?;
-        relation.columns.iter().find(|known| known.attribute == column.attribute).map(|known| known.verdict)
+        let known = relation.columns.iter().find(|known| known.attribute == column.attribute)?;
+        Some((relation, known))
     }
 }
