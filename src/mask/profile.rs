@@ -4,11 +4,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::detect::Detectors;
+use super::detect::custom::{Custom, How};
 use super::kind::{Kind, KindSet};
 use super::style::Style;
 use super::verdict::{Basis, Column, Holding, Relation, Verdict};
 use crate::gate::Subject;
-use crate::gate::policy::mask::{self, Mask, Masks, Said, Unreadable};
+use crate::gate::policy::mask::{self, Finder, Mask, Masks, Said, Unreadable};
 
 #[derive(Debug, Clone)]
 pub struct Profile {
@@ -136,6 +137,18 @@ fn said(said: Said) -> Verdict {
     Verdict { holding, basis: Basis::Policy }
 }
 
+fn custom(said: &mask::Detector) -> Custom {
+    let owned = |texts: &[Box<str>]| texts.iter().map(ToString::to_string).collect();
+    let how = match &said.finder {
+        Finder::Regex { pattern, before } => How::Regex { pattern: pattern.to_string(), words: owned(before) },
+        Finder::Entries(entries) => How::Dictionary { entries: owned(entries) },
+        // Nobody read the file: that is refused for it finds nothing.
+        Finder::File(_) => How::Dictionary { entries: Vec::new() },
+        Finder::Columns(columns) => How::Columns(columns.to_vec()),
+    };
+    Custom { name: said.name.to_string(), how }
+}
+
 /// All that a policy says of masking, made ready once for all sessions.
 #[derive(Debug)]
 pub struct Profiles {
@@ -154,8 +167,13 @@ impl Profiles {
             .map(|said| Allowed { values: said.values.iter().map(|value| value.as_bytes().into()).collect(), said: said.clone() })
             .collect();
         let profile = |mask: &Arc<Mask>| Arc::new(Profile::new(Arc::clone(mask), Arc::clone(masks), Arc::clone(&allowed)));
+        let customs: Vec<Custom> = masks.detectors.iter().map(custom).collect();
+        for (place, custom) in customs.iter().enumerate() {
+            Detectors::with_custom(std::slice::from_ref(custom)).map_err(|unfit| (place, unfit.to_string()))?;
+        }
+        let last = customs.len().saturating_sub(1);
         Ok(Self {
-            detectors: Arc::new(Detectors::built_in()),
+            detectors: Arc::new(Detectors::with_custom(&customs).map_err(|unfit| (last, unfit.to_string()))?),
             masks: Arc::clone(masks),
             base: profile(&masks.base),
             each: masks.profiles.iter().map(|said| profile(&said.mask)).collect(),
