@@ -1,6 +1,7 @@
 //! What is known of columns.
 
 use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
 
 use super::kind::{Kind, KindSet};
 
@@ -84,6 +85,12 @@ pub struct Column {
 }
 
 impl Verdicts {
+    /// Nothing is known of any column.
+    pub fn none() -> Arc<Self> {
+        static NONE: LazyLock<Arc<Verdicts>> = LazyLock::new(Arc::default);
+        Arc::clone(&NONE)
+    }
+
     pub fn of(&self, column: ColumnId) -> Option<Verdict> {
         let relation = self.relations.get(&column.relation)?;
         relation.columns.iter().find(|known| known.attribute == column.attribute).map(|known| known.verdict)

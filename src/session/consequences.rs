@@ -40,6 +40,10 @@ impl Work {
         Self { facts: Arc::default(), source: None, done: 0, stands_for: None }
     }
 
+    pub fn facts(&self) -> &Arc<Facts> {
+        &self.facts
+    }
+
     pub fn changes_names(&self) -> bool {
         let changes = |named: &Named| match named {
             Named::Prepare(_) | Named::Deallocate(_) | Named::Declare { .. } | Named::Close(_) | Named::Discard(_) => true,

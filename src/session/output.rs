@@ -8,6 +8,8 @@ use crate::audit::seal::Original;
 use crate::gate::Permit;
 use crate::gate::hold::HoldId;
 use crate::gate::judge::Need;
+use crate::mask::Verdict;
+use crate::mask::verdict::ColumnId;
 
 use super::asking::{Message, Petition};
 
@@ -125,6 +127,8 @@ pub enum Demand {
     Learn(Need, Message),
     /// Find out what the columns of these relations hold; `Session::surveyed` says that whatever can be known is.
     Survey(Vec<u32>),
+    /// Rows that passed told more of these columns than was known: nothing answers.
+    Learned(Vec<(ColumnId, Verdict)>),
     /// Ask the desk for the message of a hold; `Session::fetched` answers.
     Fetch(HoldId),
     /// Ask the desk about a statement; `Session::answered` answers.

@@ -21,7 +21,8 @@ use crate::gate::Judge;
 use crate::gate::hold::HoldId;
 use crate::gate::judge::{Knowledge, Learned, Need};
 use crate::host::journal::{Scribe, Unwritable};
-use crate::mask::Masking;
+use crate::mask::verdict::ColumnId;
+use crate::mask::{Masking, Verdict};
 use crate::session::asking::{Message, Petition, Reply};
 use crate::session::output::{Demand, Lane, Output};
 use crate::session::{LinkReport, Session};
@@ -61,6 +62,9 @@ pub trait Counsel {
     fn survey(&self, _relations: Vec<u32>) -> impl Future<Output = ()> + 'static {
         std::future::ready(())
     }
+
+    /// Values that passed told more of these columns than was known.
+    fn learned(&self, _news: &[(ColumnId, Verdict)]) {}
 
     /// Something was sent, or has come to its end, after which names may mean something else.
     fn changed(&self) {}
@@ -552,6 +556,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
                     self.surveying = Some(Box::pin(self.server.survey(relations)));
                     stops = true;
                 }
+                (Demand::Learned(news), _) => self.server.learned(&news),
                 (Demand::Fetch(hold), _) => {
                     let asked = self.server.stored(hold);
                     self.asking = Some(Box::pin(async { Answer::Stored(asked.await) }));
@@ -619,6 +624,10 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
         self.session.elapsed(Instant::now(), &mut self.output);
         self.forget_asking();
         self.client.fresh = true;
+        // Rows that waited for others are judged as they are.
+        if let Link::Up(side, _) = &mut self.link {
+            side.fresh = true;
+        }
         true
     }
 
