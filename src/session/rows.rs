@@ -9,7 +9,7 @@ use crate::gate::budget::Bounds;
 use crate::mask::evidence::Evidence;
 use crate::mask::plan::Described;
 use crate::mask::row::OtherWidth;
-use crate::mask::verdict::{Basis, ColumnId, Holding};
+use crate::mask::verdict::{Basis, ColumnId, Holding, Unknown};
 use crate::mask::{Masking, Plan, Verdict, Verdicts};
 use crate::wire::ProtocolError;
 use crate::wire::backend::{Backend, tag};
@@ -52,9 +52,9 @@ enum Survey {
     #[default]
     None,
     /// Rows wait for the answer.
-    Asked(Box<[u32]>),
+    Asked(Unknown),
     /// What was not found out about these will not be.
-    Answered(Box<[u32]>),
+    Answered(Unknown),
 }
 
 #[derive(Debug)]
@@ -95,6 +95,8 @@ pub struct Decided {
     watched: Box<[Watched]>,
     /// Some of the columns are known by nothing but their values.
     open: bool,
+    /// There is nothing that the host could be asked.
+    settled: bool,
     plan: Arc<Plan>,
 }
 
@@ -116,10 +118,10 @@ impl Rows {
         matches!(self.survey, Survey::Asked(_))
     }
 
-    /// What can be known of the relations that were asked about is known now.
+    /// What can be known of what was asked about is known now.
     pub fn surveyed(&mut self) {
-        if let Survey::Asked(relations) = std::mem::take(&mut self.survey) {
-            self.survey = Survey::Answered(relations);
+        if let Survey::Asked(unknown) = std::mem::take(&mut self.survey) {
+            self.survey = Survey::Answered(unknown);
         }
     }
 
@@ -221,7 +223,8 @@ impl Linked {
             self.rows.course = Some(Course { columns, footing: Footing::of(&terms.masking), plan: Arc::clone(&plan) });
             return Ok(Some(plan));
         }
-        if self.is_surveying(terms, &columns, out) {
+        let settled = |decided: &Decided| decided.settled && decided.footing.holds(&terms.masking);
+        if !columns.decided.borrow().as_ref().is_some_and(settled) && self.is_surveying(terms, &columns, out) {
             return Ok(None);
         }
         let mut kept = columns.decided.borrow_mut();
@@ -244,26 +247,26 @@ impl Linked {
         Ok(Some(plan))
     }
 
-    /// Whether rows of these columns wait until more is known of the relations that they come from. Each is asked about once for a result.
+    /// Whether rows of these columns wait until more is known of the relations that they come from, and of their types. Each is asked about
+    /// once for a result.
     fn is_surveying(&mut self, terms: &Terms, columns: &Columns, out: &mut Output) -> bool {
-        let verdicts = &terms.masking.verdicts;
-        if !verdicts.asks {
+        if !terms.masking.verdicts.asks {
             return false;
         }
-        let answered: &[u32] = match &self.rows.survey {
+        let none = Unknown::default();
+        let answered = match &self.rows.survey {
             Survey::Asked(_) => return true,
             Survey::Answered(answered) => answered,
-            Survey::None => &[],
+            Survey::None => &none,
         };
-        let unknown = |relation: &u32| *relation != 0 && !verdicts.relations.contains_key(relation) && !answered.contains(relation);
-        let mut unknown: Vec<u32> = columns.iter().map(|column| column.relation).filter(unknown).collect();
-        unknown.sort_unstable();
-        unknown.dedup();
+        let mut unknown = unknown(columns, &terms.masking);
+        unknown.relations.retain(|relation| !answered.relations.contains(relation));
+        unknown.types.retain(|oid| !answered.types.contains(oid));
         if unknown.is_empty() {
             return false;
         }
         out.demand(Demand::Survey(unknown.clone()));
-        self.rows.survey = Survey::Asked(unknown.into());
+        self.rows.survey = Survey::Asked(unknown);
         true
     }
 
@@ -330,7 +333,8 @@ impl Decided {
         let open = watched.iter().any(|watched| watched.open);
         let (footing, verdicts) = (Footing::of(masking), verdicts.into_boxed_slice());
         let plan = planned(columns, &derived, &verdicts, &footing.masking);
-        Self { footing, derived, verdicts, watched: watched.into(), open, plan }
+        let settled = unknown(columns, masking).is_empty();
+        Self { footing, derived, verdicts, watched: watched.into(), open, settled, plan }
     }
 
     /// Takes in what values told. What was thought before stays, where it was stricter.
@@ -389,6 +393,24 @@ fn may_tell(type_oid: u32, types: &Types) -> bool {
     types
         .get(type_oid)
         .is_some_and(|of| of.may_hold(|class| !matches!(class, Class::Boolean | Class::Vector | Class::Geometry | Class::Label)))
+}
+
+/// What could be found out about columns, and is not.
+fn unknown(columns: &Layout, masking: &Masking) -> Unknown {
+    let mut unknown = Unknown::default();
+    for column in columns.iter() {
+        if column.relation != 0 && !masking.verdicts.is_settled(id(column), column.type_oid) {
+            unknown.relations.push(column.relation);
+        }
+        if masking.types.get(column.type_oid).is_none() {
+            unknown.types.push(column.type_oid);
+        }
+    }
+    for list in [&mut unknown.relations, &mut unknown.types] {
+        list.sort_unstable();
+        list.dedup();
+    }
+    unknown
 }
 
 fn long(length: usize) -> u64 {

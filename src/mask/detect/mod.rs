@@ -2,9 +2,11 @@
 //!
 //! One pass over the bytes tells which detectors can fire at all; most texts hold nothing that any of them begins with.
 
+pub mod custom;
 mod email;
 
 use super::kind::{Kind, KindSet};
+use custom::{Custom, CustomDetectors, Unfit};
 
 /// Something sensitive in a text: a range of its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,12 +59,24 @@ impl Context<'_> {
 pub struct Room {}
 
 /// What finds, made once and shared by all sessions.
-#[derive(Debug)]
-pub struct Detectors {}
+#[derive(Debug, Default)]
+pub struct Detectors {
+    custom: CustomDetectors,
+}
 
 impl Detectors {
     pub fn built_in() -> Self {
-        Self {}
+        Self::default()
+    }
+
+    /// With those of a policy besides.
+    pub fn with_custom(customs: &[Custom]) -> Result<Self, Unfit> {
+        Ok(Self { custom: CustomDetectors::new(customs)? })
+    }
+
+    /// The detectors of the policy.
+    pub fn custom(&self) -> &CustomDetectors {
+        &self.custom
     }
 
     /// Adds what is found in `text` to `found`, in order, none inside another. `text` is UTF-8, or what claims to be.

@@ -455,9 +455,10 @@ impl Bench {
         for demand in self.out.demands.drain(..) {
             match demand {
                 Demand::Link => link = true,
-                Demand::Cancel | Demand::Learned(_) => {}
+                Demand::Cancel => {}
                 Demand::Stop => self.stopping = true,
                 Demand::Settle(holds, used) => self.desk.settle(&holds, used),
+                Demand::Learned(_) | Demand::Mark(_) => {}
                 // One thing at a time is asked.
                 asked => self.desk.asked = vec![asked],
             }
