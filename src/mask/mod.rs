@@ -61,6 +61,9 @@ pub struct Workspace {
     pub detect: detect::Room,
     /// A replacement, or a cell being rewritten.
     pub cell: Vec<u8>,
+    /// A field of a message, before and behind its rewriting.
+    pub line: Vec<u8>,
+    pub words: Vec<u8>,
     pub counts: Counts,
 }
 

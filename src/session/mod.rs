@@ -4,6 +4,7 @@
 
 pub mod asking;
 mod belt;
+mod channels;
 mod client;
 pub mod columns;
 mod consequences;

@@ -5,9 +5,8 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use crate::audit::event::Outcome;
-use crate::mask::message;
 use crate::wire::ProtocolError;
-use crate::wire::backend::{Backend, Fields, Notification, TransactionStatus, tag};
+use crate::wire::backend::{Backend, Fields, TransactionStatus, tag};
 use crate::wire::frame::{self, Caps};
 use crate::wire::limits::ServerLimits;
 use crate::wire::write;
@@ -89,14 +88,13 @@ impl Linked {
             // It is changed and changed back.
             (Some(Expected::Own), Backend::ParameterStatus(status)) if status.name == super::belt::SETTING.as_bytes() => false,
             (_, Backend::ParameterStatus(status)) => {
-                self.set_parameter(status.name, status.value);
-                true
+                self.reported_setting(terms, status, range, out);
+                return Ok(());
             }
-            (_, Backend::NotificationResponse(notification)) if notification.process_id == self.process_id => {
-                own_notification(terms.process_id, notification, out);
-                false
+            (_, Backend::NotificationResponse(notification)) => {
+                self.notification(terms, notification, range, out);
+                return Ok(());
             }
-            (_, Backend::NotificationResponse(_)) => true,
             (_, Backend::ErrorResponse(fields)) => {
                 self.failed_over_value(terms, fields.get(b'C').unwrap_or_default());
                 return self.error(terms, fields, range, out);
@@ -106,7 +104,7 @@ impl Linked {
             (None, _) => return Err(UNASKED),
         };
         if shown {
-            out.to_client.pass(range);
+            self.show(terms, message, range, out);
         }
         Ok(())
     }
@@ -244,15 +242,6 @@ impl Linked {
         Ok(())
     }
 
-    /// An error or a notice goes on without what is sensitive in it.
-    fn report(&mut self, terms: &Terms, message: u8, fields: Fields<'_>, range: Range<usize>, out: &mut Output) {
-        let mut changed = false;
-        out.to_client.make(|bytes| changed = message::report(message, &fields, &terms.masking, &mut self.workspace, bytes));
-        if !changed {
-            out.to_client.pass(range);
-        }
-    }
-
     /// ReadyForQuery. False when the client must not see it.
     fn ready(&mut self, terms: &Terms, status: TransactionStatus, out: &mut Output) -> Result<bool, ProtocolError> {
         let shown = match self.expected.head() {
@@ -315,14 +304,5 @@ impl Caps for RowsOfAnyLength<'_> {
 fn command_complete(out: &mut Vec<u8>, command: &str) {
     write::message(out, tag::COMMAND_COMPLETE, |body| {
         body.string(command.as_bytes());
-    });
-}
-
-/// A notification from the session's own link carries the process id that the client knows.
-fn own_notification(process_id: i32, notification: Notification<'_>, out: &mut Output) {
-    out.to_client.make(|bytes| {
-        write::message(bytes, tag::NOTIFICATION_RESPONSE, |body| {
-            body.int32(process_id).string(notification.channel).string(notification.payload);
-        });
     });
 }
