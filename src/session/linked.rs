@@ -340,7 +340,7 @@ impl Linked {
     pub(super) fn note_end(&mut self, outcome: Outcome, code: Option<Word>, out: &mut Output) {
         let Some(Expected::Execute { execution, .. } | Expected::Query { execution, .. }) = self.expected.head_mut() else { return };
         execution.ended = true;
-        self.account.ended(*execution, &self.tally, outcome, code, self.now, out);
+        self.account.ended(*execution, (&self.tally, &self.workspace.counts), outcome, code, self.now, out);
     }
 
     /// The server said that something failed: the execution at the head, or what was sent to prepare one. Returns the number under
@@ -371,23 +371,30 @@ impl Linked {
         Some(noted)
     }
 
+    /// What flows from here on belongs to another execution.
+    pub(super) fn tally_anew(&mut self) {
+        self.tally = Tally::default();
+        self.workspace.counts.clear();
+    }
+
     /// The connection ends: how what is in flight will end is not known any more.
     pub(super) fn note_unknown(&mut self, out: &mut Output) {
         let mut tally = std::mem::take(&mut self.tally);
         for item in self.expected.iter() {
             if let Expected::Execute { execution, .. } | Expected::Query { execution, .. } = item {
                 if !execution.ended {
-                    self.account.ended(*execution, &tally, Outcome::Unknown, None, self.now, out);
+                    self.account.ended(*execution, (&tally, &self.workspace.counts), Outcome::Unknown, None, self.now, out);
                 }
                 // Only what stands first has a course.
                 tally = Tally::default();
+                self.workspace.counts.clear();
             }
         }
     }
 
     /// The server skips to the next Sync: what stood before it did not happen. What was noted as `failed` has its end.
     pub(super) fn skip_to_sync(&mut self, failed: Option<u64>, out: &mut Output) {
-        self.tally = Tally::default();
+        self.tally_anew();
         loop {
             match self.expected.head() {
                 Some(Expected::Sync { shown: true }) => return,

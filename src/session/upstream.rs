@@ -17,7 +17,7 @@ use super::expected::{Ahead, Expected, Shown};
 use super::limits::Counting;
 use super::linked::{Awaited, Copy, Heed, Linked, Remainder};
 use super::output::Output;
-use super::recording::{Tally, code_word};
+use super::recording::code_word;
 use super::rows::Turn;
 
 pub(super) const UNASKED: ProtocolError = ProtocolError("an answer that nothing asked for");
@@ -185,7 +185,7 @@ impl Linked {
         }
         if let Some(Expected::Execute { .. }) = self.expected.head() {
             self.expected.pop();
-            self.tally = Tally::default();
+            self.tally_anew();
             self.counting = Counting::default();
         }
     }
@@ -249,7 +249,7 @@ impl Linked {
                 if !execution.ended {
                     self.note_end(Outcome::Completed, None, out);
                 }
-                self.tally = Tally::default();
+                self.tally_anew();
                 self.counting = Counting::default();
                 // A simple query drops the unnamed statement and uses the unnamed portal.
                 self.statements.forget_unnamed();
