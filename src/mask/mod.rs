@@ -83,14 +83,6 @@ impl Masking {
     pub fn unmasked(&self) -> Self {
         Self { profile: Arc::new(self.profile.unmasked()), ..self.clone() }
     }
-
-    /// Whether what was planned by the one holds by the other.
-    pub fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.profile, &other.profile)
-            && Arc::ptr_eq(&self.detectors, &other.detectors)
-            && Arc::ptr_eq(&self.types, &other.types)
-            && self.verdicts.generation == other.verdicts.generation
-    }
 }
 
 /// Buffers that masking borrows and gives back, so that no row and no cell allocates, and what was counted. One for each session.
@@ -102,6 +94,9 @@ pub struct Workspace {
     pub detect: detect::Room,
     /// A replacement, or a cell being rewritten.
     pub cell: Vec<u8>,
+    /// A field of a message, before and behind its rewriting.
+    pub line: Vec<u8>,
+    pub words: Vec<u8>,
     pub counts: Counts,
 }
 
