@@ -3,6 +3,7 @@
 //!
 //! - [`detect`] finds: a text and what is known around it in, findings out.
 //! - [`evidence`] judges a column by its name, its type and some of its values; [`verdict`] is what comes of it.
+//! - [`lineage`] tells what is computed from sensitive columns, and what was written from them.
 //! - [`plan`] decides once for each result what is done with each column; [`row`] carries it out on rows.
 //! - [`style`] is what is put in the place of a value.
 //! - [`message`] rewrites what is not rows: errors, notices, notifications, names.
@@ -11,6 +12,7 @@ pub mod detect;
 pub mod evidence;
 pub mod kind;
 pub mod leaf;
+pub mod lineage;
 pub mod message;
 pub mod plan;
 pub mod profile;
