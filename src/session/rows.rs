@@ -10,7 +10,7 @@ use crate::mask::evidence::Evidence;
 use crate::mask::plan::Described;
 use crate::mask::row::OtherWidth;
 use crate::mask::verdict::{Basis, ColumnId, Holding, Unknown};
-use crate::mask::{Masking, Plan, Verdict, Verdicts};
+use crate::mask::{Masking, Plan, Verdict};
 use crate::wire::ProtocolError;
 use crate::wire::backend::{Backend, tag};
 use crate::wire::frame::{self, Head};
@@ -60,35 +60,12 @@ enum Survey {
 #[derive(Debug)]
 struct Course {
     columns: Columns,
-    footing: Footing,
     plan: Arc<Plan>,
-}
-
-/// What a decision was made by, so far as it may change.
-#[derive(Debug, Clone)]
-struct Footing {
-    masking: Masking,
-    generation: u64,
-}
-
-impl Footing {
-    fn of(masking: &Masking) -> Self {
-        // Old verdicts are not kept alive by every statement that was decided by them.
-        Self { generation: masking.verdicts.generation, masking: Masking { verdicts: Verdicts::none(), ..masking.clone() } }
-    }
-
-    fn holds(&self, now: &Masking) -> bool {
-        self.generation == now.verdicts.generation
-            && Arc::ptr_eq(&self.masking.profile, &now.profile)
-            && Arc::ptr_eq(&self.masking.detectors, &now.detectors)
-            && Arc::ptr_eq(&self.masking.types, &now.types)
-    }
 }
 
 /// What was decided about the rows of a result.
 #[derive(Debug)]
 pub struct Decided {
-    footing: Footing,
     derived: Box<[bool]>,
     /// What is known of each column by now.
     verdicts: Box<[Verdict]>,
@@ -210,40 +187,45 @@ impl Linked {
         Ok(())
     }
 
+    /// Whether people let what runs now see values as they are.
+    pub(super) fn is_unmasked(&self) -> bool {
+        self.expected.head().and_then(Expected::run).is_some_and(|run| run.is_unmasked())
+    }
+
     /// What is done with the rows that come now, the first of which begins `rest`; `None` while that is still found out.
     fn plan(&mut self, terms: &Terms, rest: &[u8], out: &mut Output) -> Result<Option<Arc<Plan>>, ProtocolError> {
         if let Some(course) = &self.rows.course
-            && course.footing.holds(&terms.masking)
+            && course.plan.is_by(&terms.masking)
         {
             return Ok(Some(Arc::clone(&course.plan)));
         }
         let columns = self.row_columns().ok_or(UNASKED)?;
-        if terms.masking.profile.unmasked {
-            let plan = Plan::new([], &terms.masking);
-            self.rows.course = Some(Course { columns, footing: Footing::of(&terms.masking), plan: Arc::clone(&plan) });
+        if self.is_unmasked() || terms.masking.profile.unmasked {
+            let plan = Plan::unmasked(&terms.masking);
+            self.rows.course = Some(Course { columns, plan: Arc::clone(&plan) });
             return Ok(Some(plan));
         }
-        let settled = |decided: &Decided| decided.settled && decided.footing.holds(&terms.masking);
+        let settled = |decided: &Decided| decided.settled && decided.plan.is_by(&terms.masking);
         if !columns.decided.borrow().as_ref().is_some_and(settled) && self.is_surveying(terms, &columns, out) {
             return Ok(None);
         }
         let mut kept = columns.decided.borrow_mut();
-        let known = kept.take().filter(|decided| decided.footing.holds(&terms.masking));
+        let known = kept.take().filter(|decided| decided.plan.is_by(&terms.masking));
         let decided = kept.insert(known.unwrap_or_else(|| Decided::new(&columns, self.tells_values(&columns), &terms.masking)));
         if decided.open {
             let sight = Sight { masking: &terms.masking, limits: &terms.backend, now: self.now };
             if !self.rows.window.judges(&decided.watched, &sight, rest, &mut self.workspace)? {
                 return Ok(None);
             }
-            decided.adopt(&columns, &self.rows.window);
+            decided.adopt(&columns, &self.rows.window, &terms.masking);
             let news = decided.news();
             if !news.is_empty() {
                 out.demand(Demand::Learned(news));
             }
         }
-        let (plan, footing) = (Arc::clone(&decided.plan), decided.footing.clone());
+        let plan = Arc::clone(&decided.plan);
         drop(kept);
-        self.rows.course = Some(Course { columns, footing, plan: Arc::clone(&plan) });
+        self.rows.course = Some(Course { columns, plan: Arc::clone(&plan) });
         Ok(Some(plan))
     }
 
@@ -276,7 +258,7 @@ impl Linked {
         let mut kept = course.columns.decided.borrow_mut();
         let Some(decided) = kept.as_mut() else { return };
         self.rows.window.look(&decided.watched, row, &terms.masking, &mut self.workspace);
-        decided.adopt(&course.columns, &self.rows.window);
+        decided.adopt(&course.columns, &self.rows.window, &terms.masking);
         course.plan = Arc::clone(&decided.plan);
         let news = decided.news();
         if !news.is_empty() {
@@ -320,25 +302,26 @@ impl Decided {
     fn new(columns: &Layout, derived: Box<[bool]>, masking: &Masking) -> Self {
         let (mut watched, mut verdicts) = (Vec::new(), Vec::new());
         for (place, ((column, name), derived)) in columns.names().zip(&derived).enumerate() {
-            let (known, name) = known(column, name, &masking.verdicts);
-            let verdict = known.unwrap_or(Verdict::UNKNOWN);
+            let (verdict, _) = masking.known(id(column), name);
+            let of = masking.verdicts.named(id(column));
+            let (table, name) = of.map_or((b"".as_slice(), name), |(table, column)| (table.name.as_bytes(), column.name.as_bytes()));
             verdicts.push(verdict);
             let open = verdict.basis == Basis::Unknown;
             let unsettled = verdict.basis < Basis::Marked && matches!(verdict.holding, Holding::Mixed(_));
             if unsettled && !derived && may_tell(column.type_oid, &masking.types) {
-                let evidence = Evidence::new(b"", name, column.type_oid);
+                let evidence = Evidence::new(table, name, column.type_oid);
                 watched.push(Watched { place, column: *column, open, evidence, news: false });
             }
         }
         let open = watched.iter().any(|watched| watched.open);
-        let (footing, verdicts) = (Footing::of(masking), verdicts.into_boxed_slice());
-        let plan = planned(columns, &derived, &verdicts, &footing.masking);
+        let verdicts = verdicts.into_boxed_slice();
+        let plan = planned(columns, &derived, &verdicts, masking);
         let settled = unknown(columns, masking).is_empty();
-        Self { footing, derived, verdicts, watched: watched.into(), open, settled, plan }
+        Self { derived, verdicts, watched: watched.into(), open, settled, plan }
     }
 
     /// Takes in what values told. What was thought before stays, where it was stricter.
-    fn adopt(&mut self, columns: &Layout, window: &Window) {
+    fn adopt(&mut self, columns: &Layout, window: &Window, masking: &Masking) {
         let mut changed = false;
         for (watched, told) in self.watched.iter_mut().zip(window.verdicts()) {
             let (Some(told), Some(verdict)) = (told, self.verdicts.get_mut(watched.place)) else { continue };
@@ -350,7 +333,7 @@ impl Decided {
             *verdict = Verdict { holding, basis: told.basis };
         }
         if changed {
-            self.plan = planned(columns, &self.derived, &self.verdicts, &self.footing.masking);
+            self.plan = planned(columns, &self.derived, &self.verdicts, masking);
         }
     }
 
@@ -376,16 +359,6 @@ fn planned(columns: &Layout, derived: &[bool], verdicts: &[Verdict], masking: &M
 
 fn id(column: &Column) -> ColumnId {
     ColumnId { relation: column.relation, attribute: column.attribute }
-}
-
-/// What is known of a column, and the name that its relation gives it.
-fn known<'a>(column: &Column, shown: &'a [u8], verdicts: &'a Verdicts) -> (Option<Verdict>, &'a [u8]) {
-    let relation = verdicts.relations.get(&column.relation);
-    let known = relation.and_then(|relation| relation.columns.iter().find(|known| known.attribute == column.attribute));
-    match known {
-        Some(known) => (Some(known.verdict), known.name.as_bytes()),
-        None => (None, shown),
-    }
 }
 
 /// Whether values of a type may tell what a column holds.
