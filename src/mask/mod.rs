@@ -2,6 +2,7 @@
 //! policy is handed in, and what is learned is handed out.
 //!
 //! - [`detect`] finds: a text and what is known around it in, findings out.
+//! - [`names`] knows what the names of columns and keys speak for, and the words before a value.
 //! - [`evidence`] judges a column by its name, its type and some of its values; [`verdict`] is what comes of it.
 //! - [`lineage`] tells what is computed from sensitive columns, and what was written from them.
 //! - [`plan`] decides once for each result what is done with each column; [`row`] carries it out on rows.
@@ -10,26 +11,30 @@
 
 pub mod detect;
 pub mod evidence;
-pub mod kind;
+pub mod foreseen;
 pub mod leaf;
 pub mod lineage;
 pub mod message;
+pub mod names;
 pub mod plan;
 pub mod profile;
 pub mod row;
 pub mod spans;
 pub mod style;
 pub mod verdict;
+mod words;
 
 use std::sync::Arc;
 
+pub use crate::gate::kind;
 pub use kind::{Kind, KindSet};
 pub use plan::Plan;
 pub use verdict::{Holding, Verdict, Verdicts};
 
 use crate::wire::value::{Scratch, Types};
 use detect::{Detectors, Finding};
-use profile::Profile;
+use profile::{Lists, Profile};
+use verdict::ColumnId;
 
 /// What masking goes by, as it is known now. Cheap to copy; whoever knows better puts new parts in.
 #[derive(Debug, Clone)]
@@ -40,6 +45,8 @@ pub struct Masking {
     pub verdicts: Arc<Verdicts>,
     /// The types of this database.
     pub types: Arc<Types>,
+    /// Which policy detectors and profile are of; no two that differ have the same.
+    pub policy: u64,
 }
 
 impl Masking {
@@ -50,7 +57,40 @@ impl Masking {
             profile: Arc::new(Profile::default()),
             verdicts: Arc::new(Verdicts::default()),
             types: Arc::new(Types::new()),
+            policy: 0,
         }
+    }
+
+    /// What is known of a column of a result, and which lists of allowed values are for it: by policy before what was seen, unless somebody
+    /// said otherwise by a command.
+    pub fn known(&self, id: ColumnId, name: &[u8]) -> (Verdict, Lists) {
+        let of = self.verdicts.named(id);
+        let verdict = match of {
+            Some((relation, column)) => self.profile.verdict(relation, column).unwrap_or(column.verdict),
+            None => {
+                let name = std::str::from_utf8(name).unwrap_or_default();
+                self.profile.verdict_of_any(name).unwrap_or(Verdict::UNKNOWN)
+            }
+        };
+        // What nobody wants masked is searched for what is.
+        let holding = match verdict.holding {
+            Holding::Whole(kind) if !self.profile.wanted.has(kind) => Holding::Mixed(KindSet::NONE),
+            holding => holding,
+        };
+        (Verdict { holding, ..verdict }, self.profile.lists(of))
+    }
+
+    /// The same, for a run that people let see values as they are.
+    #[must_use]
+    pub fn unmasked(&self) -> Self {
+        Self { profile: Arc::new(self.profile.unmasked()), ..self.clone() }
+    }
+
+    /// Whether what was planned by the one holds by the other, where the same is known of columns.
+    pub fn is_but_for_verdicts(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.profile, &other.profile)
+            && Arc::ptr_eq(&self.detectors, &other.detectors)
+            && Arc::ptr_eq(&self.types, &other.types)
     }
 }
 
@@ -63,6 +103,9 @@ pub struct Workspace {
     pub detect: detect::Room,
     /// A replacement, or a cell being rewritten.
     pub cell: Vec<u8>,
+    /// A field of a message, before and behind its rewriting.
+    pub line: Vec<u8>,
+    pub words: Vec<u8>,
     pub counts: Counts,
 }
 
