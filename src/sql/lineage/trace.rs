@@ -55,7 +55,7 @@ impl Taint {
 /// The columns of a relation or a query.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Shape<'a> {
-    columns: Vec<(&'a str, Taint)>,
+    pub(super) columns: Vec<(&'a str, Taint)>,
     /// There may be others, and this is what they are.
     rest: Option<Taint>,
     /// Only so many from the left and from the right are where they stand here.
