@@ -26,7 +26,9 @@ pub struct Described<'a> {
 #[derive(Debug)]
 pub struct Plan {
     pub(super) columns: Box<[Planned]>,
+    /// Without the verdicts: many plans must not keep old ones alive.
     pub(super) masking: Masking,
+    generation: u64,
     passes: bool,
 }
 
@@ -57,14 +59,23 @@ impl Plan {
     pub fn new<'a>(columns: impl IntoIterator<Item = Described<'a>>, masking: &Masking) -> Arc<Self> {
         let columns: Box<[Planned]> = columns.into_iter().map(|column| planned(&column, masking)).collect();
         let passes = masking.profile.unmasked || columns.iter().all(|column| column.course == Course::Pass);
-        // What is kept goes without verdicts: old ones must not live on in every statement that was planned by them.
-        let masking = Masking { verdicts: Verdicts::none(), ..masking.clone() };
-        Arc::new(Self { columns, masking, passes })
+        Arc::new(Self { columns, passes, ..Self::bare(masking) })
     }
 
     /// For the one run that people let see values as they are.
     pub fn unmasked(masking: &Masking) -> Arc<Self> {
-        Arc::new(Self { columns: Box::default(), masking: Masking { verdicts: Verdicts::none(), ..masking.clone() }, passes: true })
+        Arc::new(Self::bare(masking))
+    }
+
+    fn bare(masking: &Masking) -> Self {
+        let generation = masking.verdicts.generation;
+        let masking = Masking { verdicts: Verdicts::none(), ..masking.clone() };
+        Self { columns: Box::default(), masking, generation, passes: true }
+    }
+
+    /// Whether it is what would be planned now.
+    pub fn is_by(&self, masking: &Masking) -> bool {
+        self.generation == masking.verdicts.generation && self.masking.is_but_for_verdicts(masking)
     }
 
     /// No value is looked at: rows pass as they are.
@@ -81,8 +92,8 @@ impl Plan {
 const TEXTS: &[u32] = &[25, 1043, 1042, 19, 18, 705];
 
 fn planned(column: &Described<'_>, masking: &Masking) -> Planned {
-    let (known, lists) = masking.known(column.column, column.name);
-    let verdict = column.verdict.unwrap_or(known);
+    let (verdict, lists) = masking.known(column.column, column.name);
+    let verdict = column.verdict.unwrap_or(verdict);
     let holding = if column.derived { Holding::Whole(Kind::DERIVED) } else { verdict.holding };
     let course = match holding {
         Holding::Harmless => Course::Pass,

@@ -10,7 +10,7 @@ use crate::mask::evidence::Evidence;
 use crate::mask::plan::Described;
 use crate::mask::row::OtherWidth;
 use crate::mask::verdict::{Basis, ColumnId, Holding, Unknown};
-use crate::mask::{Masking, Plan, Verdict, Verdicts};
+use crate::mask::{Masking, Plan, Verdict};
 use crate::wire::ProtocolError;
 use crate::wire::backend::{Backend, tag};
 use crate::wire::frame::{self, Head};
@@ -60,36 +60,12 @@ enum Survey {
 #[derive(Debug)]
 struct Course {
     columns: Columns,
-    footing: Footing,
     plan: Arc<Plan>,
-}
-
-/// What a decision was made by, so far as it may change.
-#[derive(Debug, Clone)]
-struct Footing {
-    masking: Masking,
-    generation: u64,
-}
-
-impl Footing {
-    fn of(masking: &Masking) -> Self {
-        // Old verdicts are not kept alive by every statement that was decided by them.
-        Self { generation: masking.verdicts.generation, masking: Masking { verdicts: Verdicts::none(), ..masking.clone() } }
-    }
-
-    fn holds(&self, now: &Masking) -> bool {
-        self.generation == now.verdicts.generation
-            && Arc::ptr_eq(&self.masking.profile, &now.profile)
-            && Arc::ptr_eq(&self.masking.detectors, &now.detectors)
-            && Arc::ptr_eq(&self.masking.types, &now.types)
-            && self.masking.tokens.as_ref().map(Arc::as_ptr) == now.tokens.as_ref().map(Arc::as_ptr)
-    }
 }
 
 /// What was decided about the rows of a result.
 #[derive(Debug)]
 pub struct Decided {
-    footing: Footing,
     derived: Box<[bool]>,
     /// What is known of each column by now.
     verdicts: Box<[Verdict]>,
@@ -211,26 +187,30 @@ impl Linked {
         Ok(())
     }
 
+    /// Whether people let what runs now see values as they are.
+    pub(super) fn is_unmasked(&self) -> bool {
+        self.expected.head().and_then(Expected::run).is_some_and(|run| run.is_unmasked())
+    }
+
     /// What is done with the rows that come now, the first of which begins `rest`; `None` while that is still found out.
     fn plan(&mut self, terms: &Terms, rest: &[u8], out: &mut Output) -> Result<Option<Arc<Plan>>, ProtocolError> {
         if let Some(course) = &self.rows.course
-            && course.footing.holds(&terms.masking)
+            && course.plan.is_by(&terms.masking)
         {
             return Ok(Some(Arc::clone(&course.plan)));
         }
         let columns = self.row_columns().ok_or(UNASKED)?;
-        let approved = self.expected.head().and_then(Expected::run).is_some_and(|run| run.is_unmasked());
-        if approved || terms.masking.profile.unmasked {
+        if self.is_unmasked() || terms.masking.profile.unmasked {
             let plan = Plan::unmasked(&terms.masking);
-            self.rows.course = Some(Course { columns, footing: Footing::of(&terms.masking), plan: Arc::clone(&plan) });
+            self.rows.course = Some(Course { columns, plan: Arc::clone(&plan) });
             return Ok(Some(plan));
         }
-        let settled = |decided: &Decided| decided.settled && decided.footing.holds(&terms.masking);
+        let settled = |decided: &Decided| decided.settled && decided.plan.is_by(&terms.masking);
         if !columns.decided.borrow().as_ref().is_some_and(settled) && self.is_surveying(terms, &columns, out) {
             return Ok(None);
         }
         let mut kept = columns.decided.borrow_mut();
-        let known = kept.take().filter(|decided| decided.footing.holds(&terms.masking));
+        let known = kept.take().filter(|decided| decided.plan.is_by(&terms.masking));
         let decided = kept.insert(known.unwrap_or_else(|| Decided::new(&columns, self.tells_values(&columns), &terms.masking)));
         if decided.open {
             let sight = Sight { masking: &terms.masking, limits: &terms.backend, now: self.now };
@@ -243,9 +223,9 @@ impl Linked {
                 out.demand(Demand::Learned(news));
             }
         }
-        let (plan, footing) = (Arc::clone(&decided.plan), decided.footing.clone());
+        let plan = Arc::clone(&decided.plan);
         drop(kept);
-        self.rows.course = Some(Course { columns, footing, plan: Arc::clone(&plan) });
+        self.rows.course = Some(Course { columns, plan: Arc::clone(&plan) });
         Ok(Some(plan))
     }
 
@@ -323,20 +303,21 @@ impl Decided {
         let (mut watched, mut verdicts) = (Vec::new(), Vec::new());
         for (place, ((column, name), derived)) in columns.names().zip(&derived).enumerate() {
             let (verdict, _) = masking.known(id(column), name);
-            let name = masking.verdicts.named(id(column)).map_or(name, |(_, known)| known.name.as_bytes());
+            let of = masking.verdicts.named(id(column));
+            let (table, name) = of.map_or((b"".as_slice(), name), |(table, column)| (table.name.as_bytes(), column.name.as_bytes()));
             verdicts.push(verdict);
             let open = verdict.basis == Basis::Unknown;
             let unsettled = verdict.basis < Basis::Marked && matches!(verdict.holding, Holding::Mixed(_));
             if unsettled && !derived && may_tell(column.type_oid, &masking.types) {
-                let evidence = Evidence::new(b"", name, column.type_oid);
+                let evidence = Evidence::new(table, name, column.type_oid);
                 watched.push(Watched { place, column: *column, open, evidence, news: false });
             }
         }
         let open = watched.iter().any(|watched| watched.open);
-        let (footing, verdicts) = (Footing::of(masking), verdicts.into_boxed_slice());
+        let verdicts = verdicts.into_boxed_slice();
         let plan = planned(columns, &derived, &verdicts, masking);
         let settled = unknown(columns, masking).is_empty();
-        Self { footing, derived, verdicts, watched: watched.into(), open, settled, plan }
+        Self { derived, verdicts, watched: watched.into(), open, settled, plan }
     }
 
     /// Takes in what values told. What was thought before stays, where it was stricter.
