@@ -28,6 +28,8 @@ pub struct Plan {
     passes: bool,
     /// For a run that people let see values as they are.
     unmasked: bool,
+    /// What the agent had written to when it was made: tokens go by that.
+    written: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +40,8 @@ pub(super) struct Planned {
     pub holding: Holding,
     /// Lists of values that are said to be nobody's.
     pub lists: Lists,
+    /// It may be shown in tokens.
+    pub tokens: bool,
 }
 
 /// How the values of a column are looked at.
@@ -57,17 +61,17 @@ impl Plan {
     pub fn new<'a>(columns: impl IntoIterator<Item = Described<'a>>, masking: &Masking) -> Arc<Self> {
         let columns: Box<[Planned]> = columns.into_iter().map(|column| planned(&column, masking)).collect();
         let passes = masking.profile.unmasked || columns.iter().all(|column| column.course == Course::Pass);
-        Arc::new(Self { columns, masking: masking.clone(), passes, unmasked: false })
+        Arc::new(Self { columns, masking: masking.clone(), passes, unmasked: false, written: written(masking) })
     }
 
     /// For the one run that people let see values as they are.
     pub fn unmasked(masking: &Masking) -> Arc<Self> {
-        Arc::new(Self { columns: Box::default(), masking: masking.clone(), passes: true, unmasked: true })
+        Arc::new(Self { columns: Box::default(), masking: masking.clone(), passes: true, unmasked: true, written: written(masking) })
     }
 
     /// Whether it is what would be planned now.
     pub fn is_by(&self, masking: &Masking, unmasked: bool) -> bool {
-        self.unmasked == unmasked && self.masking.is(masking)
+        self.unmasked == unmasked && self.masking.is(masking) && self.written == written(masking)
     }
 
     /// No value is looked at: rows pass as they are.
@@ -78,6 +82,10 @@ impl Plan {
     pub fn width(&self) -> usize {
         self.columns.len()
     }
+}
+
+fn written(masking: &Masking) -> usize {
+    masking.tokens.as_ref().map_or(0, |mint| mint.written())
 }
 
 /// Types whose binary form and whose text are the same bytes.
@@ -97,7 +105,14 @@ fn planned(column: &Described<'_>, masking: &Masking) -> Planned {
         },
     };
     let course = if masking.profile.wanted.and(KindSet::ALL).is_empty() { Course::Pass } else { course };
-    Planned { type_oid: column.type_oid, format: column.format, course, holding, lists }
+    Planned {
+        type_oid: column.type_oid,
+        format: column.format,
+        course,
+        holding,
+        lists,
+        tokens: !column.derived && masking.mint(column.column).is_some(),
+    }
 }
 
 const BOOL: u32 = 16;
