@@ -49,7 +49,7 @@ impl Verdict {
     pub fn is_sensitive(&self) -> bool {
         match self.holding {
             Holding::Whole(_) => true,
-            Holding::Mixed(kinds) => !kinds.is_empty(),
+            Holding::Mixed(kinds) => !kinds.without(KindSet::of(&[Kind::CHANCE])).is_empty(),
             Holding::Harmless => false,
         }
     }
