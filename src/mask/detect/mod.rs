@@ -111,6 +111,7 @@ impl Detectors {
     /// Every family looks, and says by itself what it cannot be without.
     fn look(&self, scan: &Scan<'_>, context: &Context<'_>, found: &mut Vec<Finding>) {
         email::find(scan, context, found);
+        numbers::find(scan, context, found);
     }
 }
 
