@@ -267,9 +267,10 @@ impl Walk<'_> {
     fn single(&mut self, window: &Window<'_>) {
         let digits = window.digits;
         let expected = self.context.expected;
+        let whole = window.start == 0 && window.end == self.text.len();
         let mut add = |kind: Kind, sure: Sure| self.add(kind, window.start, window.end, sure);
         match digits.len() {
-            7 | 8 if !expected.and(NINE).is_empty() => {
+            7 | 8 if whole && !expected.and(NINE).is_empty() => {
                 // A column of numbers keeps no zeros in front.
                 let mut nine = [0; 9];
                 for (slot, digit) in nine.iter_mut().rev().zip(digits.iter().rev()) {
