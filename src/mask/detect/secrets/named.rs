@@ -286,6 +286,28 @@ pub(super) fn value(text: &[u8], said: Said) -> Option<(usize, usize)> {
     counts(value, said, Manner::Given, true).then_some((start + scheme, start + length))
 }
 
+/// The same where the text has no name of its own, and its column holds other things, too: nothing but the value may be in it.
+pub(super) fn alone(text: &[u8], kind: Kind) -> Option<(usize, usize)> {
+    let (start, end) = value(text, Said { kind, firm: false })?;
+    let value = text.get(start..end)?;
+    let bare = value.len() - value.iter().rev().take_while(|byte| **byte == b'=').count();
+    let value = value.get(..bare)?;
+    let mix = Mix::of(value);
+    let fits = if kind == Kind::PASSWORD {
+        // An order's number has dashes and digits; an address has an @ and a dot behind it.
+        let at_sign = value.iter().position(|byte| *byte == b'@');
+        let address = at_sign.is_some_and(|at| value.get(at..).is_some_and(|host| host.contains(&b'.')));
+        let marks = value.iter().any(|byte| b"!@#$%^&*+?~".contains(byte));
+        let plain = mix.marks == 0 && mix.letters() >= 3 && mix.digits > 0 && mix.length < 24;
+        (marks || plain) && !address && !value.iter().any(|byte| b"\"'{}<>=/".contains(byte)) && mix.length <= 64
+    } else if kind == Kind::TOTP_SECRET {
+        true
+    } else {
+        value.iter().all(|byte| Alphabet::LOOSE.has(*byte) && !matches!(byte, b'=' | b':' | b'%')) && mix.length >= 16
+    };
+    fits.then_some((start, end))
+}
+
 /// Whether a value is what its name says.
 fn counts(value: &[u8], said: Said, manner: Manner, quoted: bool) -> bool {
     if value.is_empty() || value.len() > VALUE || is_stand_in(value, quoted) {
