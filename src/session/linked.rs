@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::audit::event::{Outcome, Way, Word};
+use crate::mask::verdict::Unknown;
 use crate::mask::{Plan, Workspace};
 use crate::wire::backend::TransactionStatus;
 use crate::wire::frontend::tag;
@@ -48,7 +49,7 @@ pub struct Linked {
     /// The columns that the last RowDescription named, for rows that follow it.
     pub(super) described: Option<Columns>,
     /// What is done with their rows, by what was known when it was made.
-    pub(super) plan: Option<(Columns, u64, Arc<Plan>)>,
+    pub(super) plan: Option<(Columns, Arc<Plan>)>,
     pub(super) workspace: Box<Workspace>,
     pub(super) survey: Survey,
     /// What the server reported and kept reporting.
@@ -147,9 +148,9 @@ pub enum Survey {
     #[default]
     None,
     /// Rows wait for the answer.
-    Asked(Box<[u32]>),
+    Asked(Unknown),
     /// What was not found out about these will not be.
-    Answered(Box<[u32]>),
+    Answered(Unknown),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,10 +14,10 @@ mod sight;
 
 use super::kind::{Kind, KindSet};
 pub use before::said_before;
+use custom::{Custom, CustomDetectors, Unfit};
 use plain::Plain;
 use secrets::Secrets;
 pub use sight::Sight;
-use custom::{Custom, CustomDetectors, Unfit};
 
 /// Something sensitive in a text: a range of its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
