@@ -11,12 +11,14 @@ mod network;
 mod numbers;
 mod phone;
 mod plain;
+mod secrets;
 mod sight;
 
 use super::kind::{Kind, KindSet};
 pub use before::said_before;
 use custom::{Custom, CustomDetectors, Unfit};
 use plain::Plain;
+use secrets::Secrets;
 pub use sight::Sight;
 
 /// Something sensitive in a text: a range of its bytes.
@@ -79,19 +81,20 @@ pub struct Room {
 }
 
 /// What finds, made once and shared by all sessions.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Detectors {
+    secrets: Secrets,
     custom: CustomDetectors,
 }
 
 impl Detectors {
     pub fn built_in() -> Self {
-        Self::default()
+        Self { secrets: Secrets::new(), custom: CustomDetectors::default() }
     }
 
     /// With those of a policy besides.
     pub fn with_custom(customs: &[Custom]) -> Result<Self, Unfit> {
-        Ok(Self { custom: CustomDetectors::new(customs)? })
+        Ok(Self { custom: CustomDetectors::new(customs)?, ..Self::built_in() })
     }
 
     /// The detectors of the policy.
@@ -130,6 +133,8 @@ impl Detectors {
         network::find(scan, context, found);
         numbers::find(scan, context, found);
         phone::find(scan, context, found);
+        self.secrets.find(scan, context, found);
+        self.custom.find(scan.text, context, found);
     }
 }
 
@@ -178,7 +183,9 @@ const PROSE: usize = 16;
 
 /// What stands in a sentence is told by the words before it, not by its column.
 fn is_in_prose(text: &[u8], finding: &Finding) -> bool {
-    let letters = |part: Option<&[u8]>| part.unwrap_or_default().iter().filter(|byte| byte.is_ascii_alphabetic() || **byte >= 0xC3).take(PROSE + 1).count();
+    let letters = |part: Option<&[u8]>| {
+        part.unwrap_or_default().iter().filter(|byte| byte.is_ascii_alphabetic() || **byte >= 0xC3).take(PROSE + 1).count()
+    };
     (finding.end - finding.start) * 2 < text.len() && letters(text.get(..finding.start)) + letters(text.get(finding.end..)) > PROSE
 }
 
