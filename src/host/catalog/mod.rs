@@ -4,7 +4,7 @@
 mod keeper;
 mod load;
 mod plan;
-mod side;
+pub mod side;
 
 use std::cell::RefCell;
 use std::collections::HashMap;

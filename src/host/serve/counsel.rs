@@ -1,18 +1,34 @@
 //! What a session asks of the house about a statement: the catalog, the planner, the desk.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::upstreams::Upstreams;
 use crate::gate::Judge;
 use crate::gate::hold::HoldId;
 use crate::gate::judge::{Knowledge, Moment, Need};
 use crate::host::relay::{Counsel, Found};
+use crate::host::verdicts::Means;
+use crate::mask::detect::Detectors;
+use crate::mask::verdict::{ColumnId, Mark, Unknown};
+use crate::mask::{Masking, Verdict};
 use crate::session::asking::{Message, Petition, Reply};
 use crate::wire::report::Report;
 
+/// Those that come with the program.
+static DETECTORS: LazyLock<Arc<Detectors>> = LazyLock::new(|| Arc::new(Detectors::built_in()));
+
+impl Upstreams {
+    /// What a survey goes by.
+    fn means(&self) -> Means {
+        Means { policy: self.house.policy.get(), detectors: Arc::clone(&DETECTORS) }
+    }
+}
+
 impl Counsel for Upstreams {
     fn refresh(&self, judge: &mut Judge) {
-        self.house.policy.refresh(judge);
+        if !self.house.policy.is(&judge.policy) {
+            judge.adopt(self.house.policy.get());
+        }
         judge.moment = Moment(crate::host::when::now() / 1_000_000);
         if !matches!(judge.knowledge, Knowledge::Textual) {
             judge.knowledge = self.catalog().knowledge().unwrap_or(Knowledge::Missing);
@@ -29,6 +45,25 @@ impl Counsel for Upstreams {
 
     fn changed(&self) {
         self.running.catalogs.changed();
+        self.house.verdicts.doubt();
+    }
+
+    fn inform(&self, masking: &mut Masking) {
+        let verdicts = self.verdicts();
+        verdicts.inform(masking);
+        verdicts.refresh(|| self.means(), &self.catalog());
+    }
+
+    fn survey(&self, unknown: Unknown) -> impl Future<Output = ()> + 'static {
+        self.verdicts().survey(unknown, self.means(), &self.catalog())
+    }
+
+    fn learned(&self, columns: Vec<(ColumnId, Verdict)>) {
+        self.verdicts().learned(&columns);
+    }
+
+    fn mark(&self, marks: Vec<Mark>) {
+        self.verdicts().mark(marks);
     }
 
     fn petition(&self, petition: Petition) -> impl Future<Output = Reply> + 'static {
