@@ -12,7 +12,6 @@ pub mod demo;
 pub mod desk;
 pub mod greetings;
 pub mod health;
-mod in_force;
 mod inbox;
 pub mod index;
 pub mod journal;

@@ -49,7 +49,7 @@ impl Verdict {
     pub fn is_sensitive(&self) -> bool {
         match self.holding {
             Holding::Whole(_) => true,
-            Holding::Mixed(kinds) => !kinds.is_empty(),
+            Holding::Mixed(kinds) => !kinds.without(KindSet::of(&[Kind::CHANCE])).is_empty(),
             Holding::Harmless => false,
         }
     }
@@ -115,8 +115,14 @@ pub struct Mark {
 
 impl Verdicts {
     pub fn of(&self, column: ColumnId) -> Option<Verdict> {
+        self.named(column).map(|(_, known)| known.verdict)
+    }
+
+    /// A column with the relation that it is of.
+    pub fn named(&self, column: ColumnId) -> Option<(&Relation, &Column)> {
         let relation = self.relations.get(&column.relation)?;
-        relation.columns.iter().find(|known| known.attribute == column.attribute).map(|known| known.verdict)
+        let known = relation.columns.iter().find(|known| known.attribute == column.attribute)?;
+        Some((relation, known))
     }
 
     /// Whether nothing is to be asked about a column whose rows have come, and which they announce with this type.

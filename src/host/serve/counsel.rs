@@ -1,6 +1,6 @@
 //! What a session asks of the house about a statement: the catalog, the planner, the desk.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use super::upstreams::Upstreams;
 use crate::gate::Judge;
@@ -8,27 +8,21 @@ use crate::gate::hold::HoldId;
 use crate::gate::judge::{Knowledge, Moment, Need};
 use crate::host::relay::{Counsel, Found};
 use crate::host::verdicts::Means;
-use crate::mask::detect::Detectors;
 use crate::mask::verdict::{ColumnId, Mark, Unknown};
 use crate::mask::{Masking, Verdict};
 use crate::session::asking::{Message, Petition, Reply};
 use crate::wire::report::Report;
 
-/// Those that come with the program.
-static DETECTORS: LazyLock<Arc<Detectors>> = LazyLock::new(|| Arc::new(Detectors::built_in()));
-
 impl Upstreams {
     /// What a survey goes by.
     fn means(&self) -> Means {
-        Means { policy: self.house.policy.get(), detectors: Arc::clone(&DETECTORS) }
+        Means { policy: self.house.policy.get(), detectors: self.house.policy.detectors() }
     }
 }
 
 impl Counsel for Upstreams {
     fn refresh(&self, judge: &mut Judge) {
-        if !self.house.policy.is(&judge.policy) {
-            judge.adopt(self.house.policy.get());
-        }
+        self.house.policy.refresh(judge);
         judge.moment = Moment(crate::host::when::now() / 1_000_000);
         if !matches!(judge.knowledge, Knowledge::Textual) {
             judge.knowledge = self.catalog().knowledge().unwrap_or(Knowledge::Missing);
@@ -49,6 +43,7 @@ impl Counsel for Upstreams {
     }
 
     fn inform(&self, masking: &mut Masking) {
+        self.house.policy.inform(&self.subject, masking);
         let verdicts = self.verdicts();
         verdicts.inform(masking);
         verdicts.refresh(|| self.means(), &self.catalog());

@@ -7,16 +7,15 @@ use std::time::{Duration, Instant};
 use super::ServeError;
 use super::door::Arrivals;
 use super::errands::Errands;
+use super::in_force::InForce;
 use crate::audit::event::{ConfigChanged, PolicyChanged, Started};
 use crate::audit::{Digest, Digester};
-use crate::gate::Policy;
 use crate::host::agents::AgentDirectory;
 use crate::host::arrival::Door;
 use crate::host::catalog::Catalogs;
 use crate::host::config::{ClientTls, Config, KeepSql, PublicUrl, Sources};
 use crate::host::desk::{Desk, Options};
 use crate::host::greetings::Greetings;
-use crate::host::in_force::InForce;
 use crate::host::journal::keys::Keys;
 use crate::host::journal::{Journal, Unwritable};
 use crate::host::limits::{Bounds, Limits};
@@ -58,7 +57,7 @@ pub struct House {
     pub verdicts: Arc<Book>,
     pub desk: Arc<Desk>,
     /// Also for sessions that began under another.
-    pub policy: InForce<Policy>,
+    pub policy: InForce,
 }
 
 /// A configuration and what was made from it. A session keeps the one it began with.
@@ -144,7 +143,7 @@ impl House {
             verdicts: Arc::new(book(state)?),
             digester,
             journal,
-            policy: InForce::new(Arc::clone(&config.policy)),
+            policy: InForce::new(Arc::clone(&config.policy), Arc::clone(&config.profiles)),
             running: RwLock::new(Arc::new(Running::make(config)?)),
             public_url,
             sources,
@@ -212,7 +211,7 @@ impl House {
                 if let Err(error) = self.log.set(&new.config.log) {
                     tracing::warn!(%error, "the log level stays as it was");
                 }
-                self.policy.put(Arc::clone(&new.config.policy));
+                self.policy.put(Arc::clone(&new.config.policy), Arc::clone(&new.config.profiles));
                 // It may lead to another server.
                 self.verdicts.doubt();
                 self.desk.keep(desk_options(&new.config, self.public_url.as_deref()));

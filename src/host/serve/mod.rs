@@ -6,6 +6,7 @@ mod counsel;
 mod door;
 mod errands;
 mod house;
+mod in_force;
 mod upstreams;
 mod workers;
 

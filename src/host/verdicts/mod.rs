@@ -3,6 +3,7 @@
 //! `mask` decides.
 
 mod known;
+mod latest;
 mod look;
 mod server;
 pub mod store;
@@ -20,7 +21,6 @@ use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use super::catalog::side::{Side, SideError};
-use super::in_force::InForce;
 use super::link::Connector;
 use super::upstream::Credential;
 use super::{catalog, when};
@@ -34,6 +34,7 @@ use crate::session::asking::Message;
 use crate::wire::value::Types;
 
 pub use known::{Facts, Known, KnownColumn, Look, Overrule, Sight, unite};
+use latest::Latest;
 use surveyor::{Ask, Surveyor, Work};
 use types::Definitions;
 
@@ -57,7 +58,7 @@ static NOTHING: LazyLock<Arc<Verdicts>> = LazyLock::new(|| Arc::new(Verdicts { a
 pub struct Book {
     databases: Mutex<HashMap<Box<str>, Arc<Database>>>,
     /// What people said by command.
-    overrules: InForce<Vec<Overrule>>,
+    overrules: Latest<Vec<Overrule>>,
 }
 
 /// What is known of one database.
@@ -82,8 +83,8 @@ struct Inner {
 #[derive(Debug)]
 struct Shown {
     role: Arc<str>,
-    verdicts: InForce<Verdicts>,
-    types: InForce<Types>,
+    verdicts: Latest<Verdicts>,
+    types: Latest<Types>,
     /// When to look through what is old, and until when nothing is asked. Seconds since 1970.
     due: AtomicU64,
     down_until: AtomicU64,
@@ -153,7 +154,7 @@ impl Book {
             let inner = Mutex::new(Inner { facts, ..Inner::default() });
             (name.clone(), Arc::new(Database { name, inner }))
         };
-        Self { databases: Mutex::new(kept.into_iter().map(database).collect()), overrules: InForce::new(Arc::new(overrules)) }
+        Self { databases: Mutex::new(kept.into_iter().map(database).collect()), overrules: Latest::new(Arc::new(overrules)) }
     }
 
     fn database(&self, name: &str) -> Arc<Database> {
@@ -238,8 +239,8 @@ impl Database {
         }
         let shown = Arc::new(Shown {
             role: role.into(),
-            verdicts: InForce::new(Arc::new(self.verdicts(&inner, book, role, None))),
-            types: InForce::new(inner.definitions.types()),
+            verdicts: Latest::new(Arc::new(self.verdicts(&inner, book, role, None))),
+            types: Latest::new(inner.definitions.types()),
             due: AtomicU64::new(seconds().saturating_add(EVERY)),
             down_until: AtomicU64::new(0),
             asks: Mutex::default(),

@@ -1,10 +1,21 @@
 //! Detectors: a finder and a validator each. A text goes in with what is known around it; findings come out, in order, none inside another.
 //!
-//! One pass over the bytes tells which detectors can fire at all; most texts hold nothing that any of them begins with.
+//! One pass over the bytes ([`sight`]) tells which detectors can fire at all; most texts hold nothing that any of them begins with. A text with
+//! digits, dashes or spaces of other scripts is brought into its [`plain`] form first. Each family then adds whatever it takes for
+//! something, and how sure it is; what only its surroundings can tell is raised or dropped here, and what overlaps is settled here.
 
+mod before;
+pub mod custom;
 mod email;
+mod numbers;
+mod plain;
+mod sight;
 
 use super::kind::{Kind, KindSet};
+pub use before::said_before;
+use custom::{Custom, CustomDetectors, Unfit};
+use plain::Plain;
+pub use sight::Sight;
 
 /// Something sensitive in a text: a range of its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,23 +63,115 @@ impl Context<'_> {
     pub const NONE: Context<'static> = Context { expected: KindSet::NONE, wanted: KindSet::ALL, name: b"" };
 }
 
+/// A text as detectors look at it: in its plain form.
+#[derive(Debug, Clone, Copy)]
+pub struct Scan<'a> {
+    pub text: &'a [u8],
+    pub sight: Sight,
+}
+
 /// Buffers of detectors.
 #[derive(Debug, Default)]
-pub struct Room {}
+pub struct Room {
+    plain: Plain,
+}
 
 /// What finds, made once and shared by all sessions.
-#[derive(Debug)]
-pub struct Detectors {}
+#[derive(Debug, Default)]
+pub struct Detectors {
+    custom: CustomDetectors,
+}
 
 impl Detectors {
     pub fn built_in() -> Self {
-        Self {}
+        Self::default()
+    }
+
+    /// With those of a policy besides.
+    pub fn with_custom(customs: &[Custom]) -> Result<Self, Unfit> {
+        Ok(Self { custom: CustomDetectors::new(customs)? })
+    }
+
+    /// The detectors of the policy.
+    pub fn custom(&self) -> &CustomDetectors {
+        &self.custom
     }
 
     /// Adds what is found in `text` to `found`, in order, none inside another. `text` is UTF-8, or what claims to be.
-    pub fn find(&self, text: &[u8], context: &Context<'_>, _room: &mut Room, found: &mut Vec<Finding>) {
-        if context.wanted.has(Kind::EMAIL) {
-            email::find(text, found);
+    pub fn find(&self, text: &[u8], context: &Context<'_>, room: &mut Room, found: &mut Vec<Finding>) {
+        let from = found.len();
+        self.candidates(text, context, room, found);
+        if found.len() > from {
+            settle(context, from, found);
         }
     }
+
+    /// Adds all that could be something: also what nothing around speaks for, in no order, and one over the other. By these a column is
+    /// judged: what most of its values could be, it holds.
+    pub fn candidates(&self, text: &[u8], context: &Context<'_>, room: &mut Room, found: &mut Vec<Finding>) {
+        let sight = Sight::of(text);
+        let from = found.len();
+        if sight.high && room.plain.bring(text) {
+            let scan = Scan { text: room.plain.text(), sight: Sight::of(room.plain.text()) };
+            self.look(&scan, context, found);
+            for finding in found.iter_mut().skip(from) {
+                (finding.start, finding.end) = room.plain.back(finding.start, finding.end);
+            }
+        } else {
+            self.look(&Scan { text, sight }, context, found);
+        }
+    }
+
+    /// Every family looks, and says by itself what it cannot be without.
+    fn look(&self, scan: &Scan<'_>, context: &Context<'_>, found: &mut Vec<Finding>) {
+        email::find(scan, context, found);
+    }
+}
+
+/// Keeps what counts of `found` from `from` on: what is wanted and what something speaks for. What overlaps becomes one, of the kind of the
+/// surer one, then of the longer one: each of them would be masked if it stood alone, so no byte of them may show.
+fn settle(context: &Context<'_>, from: usize, found: &mut Vec<Finding>) {
+    let mut kept = from;
+    for at in from..found.len() {
+        let Some(mut finding) = found.get(at).copied() else { break };
+        if !context.wanted.has(finding.kind) || finding.start >= finding.end {
+            continue;
+        }
+        if finding.sure == Sure::Maybe {
+            if !context.expected.has(finding.kind) {
+                continue;
+            }
+            finding.sure = Sure::Likely;
+        }
+        kept = put(found, kept, finding);
+    }
+    found.truncate(kept);
+    let Some(counting) = found.get_mut(from..) else { return };
+    if counting.len() < 2 {
+        return;
+    }
+    counting.sort_unstable_by_key(|finding| (finding.start, finding.end));
+    let mut joined = from;
+    for at in from..found.len() {
+        let Some(finding) = found.get(at).copied() else { break };
+        match found.get_mut(from..joined).and_then(<[Finding]>::last_mut) {
+            Some(last) if finding.start < last.end => {
+                let rank = |one: &Finding| (one.sure, context.expected.has(one.kind), one.end - one.start);
+                if rank(&finding) > rank(last) {
+                    (last.kind, last.sure) = (finding.kind, finding.sure);
+                }
+                last.end = last.end.max(finding.end);
+            }
+            Some(_) | None => joined = put(found, joined, finding),
+        }
+    }
+    found.truncate(joined);
+}
+
+/// Puts a finding in a place that was read already; the place after it.
+fn put(found: &mut [Finding], place: usize, finding: Finding) -> usize {
+    if let Some(slot) = found.get_mut(place) {
+        *slot = finding;
+    }
+    place + 1
 }

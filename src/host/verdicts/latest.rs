@@ -1,16 +1,16 @@
-//! What is in force for all sessions at once: whether one of them has it yet costs one load.
+//! The newest of something, for all sessions at once: whether one of them has it yet costs one load.
 
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 #[derive(Debug)]
-pub struct InForce<T> {
+pub struct Latest<T> {
     held: RwLock<Arc<T>>,
     /// Where it lies. Who asks keeps the one that it goes by, so no other one can come to lie there meanwhile.
     at: AtomicPtr<T>,
 }
 
-impl<T> InForce<T> {
+impl<T> Latest<T> {
     pub fn new(first: Arc<T>) -> Self {
         Self { at: AtomicPtr::new(Arc::as_ptr(&first).cast_mut()), held: RwLock::new(first) }
     }
@@ -25,7 +25,7 @@ impl<T> InForce<T> {
         *held = next;
     }
 
-    /// Whether this is the one in force.
+    /// Whether this is it.
     pub fn is(&self, known: &Arc<T>) -> bool {
         std::ptr::eq(self.at.load(Ordering::Acquire), Arc::as_ptr(known))
     }

@@ -1,0 +1,5 @@
+//! Numbers that people are known by or paid with.
+
+mod words;
+
+pub use words::WORDS;
