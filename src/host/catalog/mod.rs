@@ -19,6 +19,8 @@ use crate::host::link::Connector;
 use crate::host::upstream::Credential;
 use crate::session::asking::Message;
 
+pub use load::load;
+
 use keeper::{Answer, Ask, Keeper, Known, WAITING, Wish};
 
 /// A snapshot of this age is loaded anew while it is still used.

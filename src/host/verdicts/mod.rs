@@ -5,6 +5,7 @@
 mod known;
 mod latest;
 mod look;
+mod scan;
 mod server;
 pub mod store;
 mod surveyor;
@@ -35,6 +36,7 @@ use crate::wire::value::Types;
 
 pub use known::{Facts, Known, KnownColumn, Look, Overrule, Sight, unite};
 use latest::Latest;
+pub use scan::scan;
 use surveyor::{Ask, Surveyor, Work};
 use types::Definitions;
 
