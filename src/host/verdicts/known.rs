@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::server::FIRST_MADE;
 use crate::mask::verdict::{Basis, Column, ColumnId, Holding, Mark, Relation, Verdict, Verdicts};
 
 /// Relations that are remembered of one database; what is not is asked about each time.
@@ -113,7 +114,8 @@ impl KnownColumn {
     pub fn verdict(&self) -> Verdict {
         let seen: u32 = self.sampled.iter().map(|(.., cells)| *cells).fold(0, u32::saturating_add);
         let samples = self.sampled.iter().filter(|(.., cells)| *cells > 0).map(|(_, holding, _)| *holding).reduce(unite);
-        let mut basis = Basis::Name;
+        // Where nobody saw a row its values are still to be looked at, whatever its name says.
+        let mut basis = if self.sampled.is_empty() { Basis::Unknown } else { Basis::Name };
         // A sample was judged with the name at hand; without one the name alone speaks.
         let mut holding = samples.map_or(self.named, |holding| {
             basis = Basis::Sampled(seen);
@@ -257,6 +259,9 @@ impl Facts {
             let family = families.of(*oid, &self.relations);
             let column = |column: &KnownColumn| {
                 let mut verdict = column.verdict();
+                if *oid < FIRST_MADE {
+                    verdict.basis = verdict.basis.max(Basis::Name);
+                }
                 if let Some(holding) = family.and_then(|family| families.columns.get(&(family, &*column.name))) {
                     verdict.holding = unite(verdict.holding, *holding);
                 }

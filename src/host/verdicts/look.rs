@@ -338,7 +338,7 @@ impl Found {
 
     fn judged(mut self, eye: &Eye<'_>, rows: Option<u32>) -> Known {
         for (column, sampled) in self.known.columns.iter_mut().zip(&self.columns) {
-            if rows.is_some() && sampled.readable {
+            if rows.is_some_and(|rows| rows > 0) && sampled.readable {
                 column.sample(eye.role, sampled.evidence.verdict().holding, sampled.cells);
             }
         }

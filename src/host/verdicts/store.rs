@@ -276,11 +276,10 @@ fn overrules(connection: &Connection) -> rusqlite::Result<Vec<Said>> {
 /// Why a column is thought to hold what it holds, for people.
 pub fn why(basis: Basis) -> String {
     match basis {
-        Basis::Unknown => "nobody looked yet".to_owned(),
-        Basis::Name => "name and type".to_owned(),
+        Basis::Unknown | Basis::Name => "name and type".to_owned(),
         Basis::Sampled(cells) => format!("{cells} values sampled"),
         Basis::Learned(cells) => format!("{cells} values that passed"),
-        Basis::Marked => "written from a sensitive column".to_owned(),
+        Basis::Marked => "it comes from a sensitive column".to_owned(),
         Basis::Policy => "policy".to_owned(),
         Basis::Overruled => "command".to_owned(),
     }

@@ -163,5 +163,5 @@ fn what_people_say_counts_before_all_else_where_it_was_said() {
     let overrules = [said("", "a", Holding::Harmless), said("elsewhere", "b", Holding::Harmless)];
     let verdicts = shown(&facts, "r", &overrules);
     assert_eq!(verdict(&verdicts, 7, 1), Verdict { holding: Holding::Harmless, basis: Basis::Overruled });
-    assert_eq!(verdict(&verdicts, 7, 2), Verdict { holding: NOTHING, basis: Basis::Name });
+    assert_eq!(verdict(&verdicts, 7, 2), Verdict { holding: NOTHING, basis: Basis::Unknown });
 }
