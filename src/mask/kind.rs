@@ -58,6 +58,8 @@ kinds! {
     VENDOR_TOKEN Value,
     // An expression over a sensitive column: what it was cannot be told any more.
     DERIVED Context,
+    // Nothing that is found: among the kinds of a column it says that bare digits pass checksums there by chance.
+    CHANCE Context,
 }
 
 const _: () = assert!(NAMES.len() <= FIRST_CUSTOM as usize);
@@ -125,6 +127,31 @@ impl KindSet {
         }
         Self(set)
     }
+
+    /// What one of ten or more random numbers would be taken for.
+    pub const BY_CHANCE: Self = Self::of(&[
+        Kind::CREDIT_CARD,
+        Kind::PHONE,
+        Kind::US_SSN,
+        Kind::US_ITIN,
+        Kind::CA_SIN,
+        Kind::SE_PNR,
+        Kind::IN_AADHAAR,
+        Kind::UK_NHS,
+        Kind::AU_TFN,
+        Kind::AU_MEDICARE,
+        Kind::BR_CPF,
+        Kind::BR_CNPJ,
+        Kind::KR_RRN,
+        Kind::FR_NIR,
+        Kind::BE_NRN,
+        Kind::DE_TAXID,
+        Kind::FI_HETU,
+        Kind::US_DEA,
+        Kind::VIN,
+        Kind::SG_NRIC,
+        Kind::IP,
+    ]);
 
     pub const fn has(self, kind: Kind) -> bool {
         self.0 >> kind.0 & 1 == 1

@@ -2,6 +2,7 @@
 //! policy is handed in, and what is learned is handed out.
 //!
 //! - [`detect`] finds: a text and what is known around it in, findings out.
+//! - [`names`] knows what the names of columns and keys speak for, and the words before a value.
 //! - [`evidence`] judges a column by its name, its type and some of its values; [`verdict`] is what comes of it.
 //! - [`plan`] decides once for each result what is done with each column; [`row`] carries it out on rows.
 //! - [`style`] is what is put in the place of a value.
@@ -12,12 +13,14 @@ pub mod evidence;
 pub mod kind;
 pub mod leaf;
 pub mod message;
+pub mod names;
 pub mod plan;
 pub mod profile;
 pub mod row;
 pub mod spans;
 pub mod style;
 pub mod verdict;
+mod words;
 
 use std::sync::Arc;
 

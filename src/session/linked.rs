@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::audit::event::{Outcome, Way, Word};
+use crate::mask::verdict::Unknown;
 use crate::mask::{Plan, Workspace};
 use crate::wire::backend::TransactionStatus;
 use crate::wire::frontend::tag;
@@ -147,9 +148,9 @@ pub enum Survey {
     #[default]
     None,
     /// Rows wait for the answer.
-    Asked(Box<[u32]>),
+    Asked(Unknown),
     /// What was not found out about these will not be.
-    Answered(Box<[u32]>),
+    Answered(Unknown),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

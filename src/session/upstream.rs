@@ -10,7 +10,7 @@ use crate::mask::Plan;
 use crate::mask::message;
 use crate::mask::plan::Described;
 use crate::mask::row::OtherWidth;
-use crate::mask::verdict::ColumnId;
+use crate::mask::verdict::{ColumnId, Unknown};
 use crate::wire::ProtocolError;
 use crate::wire::backend::{Backend, Fields, Notification, TransactionStatus, tag};
 use crate::wire::frame::{self, Caps, Head};
@@ -124,28 +124,39 @@ impl Linked {
         Ok(Some(plan))
     }
 
-    /// Whether rows of these columns wait until more is known of the relations that they come from. Each is asked about once for a result.
+    /// Whether rows of these columns wait until more is known of the relations that they come from, and of their types. Each is asked about
+    /// once for a result.
     fn is_surveying(&mut self, terms: &Terms, columns: &Columns, out: &mut Output) -> bool {
         let verdicts = &terms.masking.verdicts;
         if !verdicts.asks {
             return false;
         }
-        let answered: &[u32] = match &self.survey {
+        let none = Unknown::default();
+        let answered = match &self.survey {
             Survey::Asked(_) => return true,
             Survey::Answered(answered) => answered,
-            Survey::None => &[],
+            Survey::None => &none,
         };
-        let from = columns.iter().map(|column| column.relation).filter(|relation| *relation != 0);
-        let mut unknown: Vec<u32> =
-            from.filter(|relation| !verdicts.relations.contains_key(relation) && !answered.contains(relation)).collect();
-        unknown.sort_unstable();
-        unknown.dedup();
+        let mut unknown = Unknown::default();
+        for column in columns.iter() {
+            let id = ColumnId { relation: column.relation, attribute: column.attribute };
+            if id.relation != 0 && !answered.relations.contains(&id.relation) && !verdicts.is_settled(id, column.type_oid) {
+                unknown.relations.push(id.relation);
+            }
+            if !answered.types.contains(&column.type_oid) && terms.masking.types.get(column.type_oid).is_none() {
+                unknown.types.push(column.type_oid);
+            }
+        }
+        for list in [&mut unknown.relations, &mut unknown.types] {
+            list.sort_unstable();
+            list.dedup();
+        }
         if unknown.is_empty() {
             self.survey = Survey::None;
             return false;
         }
         out.demand(Demand::Survey(unknown.clone()));
-        self.survey = Survey::Asked(unknown.into());
+        self.survey = Survey::Asked(unknown);
         true
     }
 
@@ -153,10 +164,10 @@ impl Linked {
         matches!(self.survey, Survey::Asked(_))
     }
 
-    /// What can be known of the relations that were asked about is known now.
+    /// What can be known of what was asked about is known now.
     pub(super) fn surveyed(&mut self) {
-        if let Survey::Asked(relations) = std::mem::take(&mut self.survey) {
-            self.survey = Survey::Answered(relations);
+        if let Survey::Asked(unknown) = std::mem::take(&mut self.survey) {
+            self.survey = Survey::Answered(unknown);
         }
     }
 

@@ -32,6 +32,7 @@ use pattern::{Glob, Qualified};
 use rule::Rule;
 
 pub use cases::Case;
+pub use pattern::ColumnPattern;
 pub use problem::Problem;
 pub use shipped::{BUILT_IN, BuiltIn};
 pub use view::View;

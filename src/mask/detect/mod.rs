@@ -5,6 +5,7 @@
 //! something, and how sure it is; what only its surroundings can tell is raised or dropped here, and what overlaps is settled here.
 
 mod before;
+pub mod custom;
 mod decode;
 mod email;
 mod numbers;
@@ -13,6 +14,7 @@ mod sight;
 
 use super::kind::{Kind, KindSet};
 pub use before::said_before;
+use custom::{Custom, CustomDetectors, Unfit};
 use decode::{Decoding, Escapes};
 use plain::Plain;
 pub use sight::Sight;
@@ -78,12 +80,24 @@ pub struct Room {
 }
 
 /// What finds, made once and shared by all sessions.
-#[derive(Debug)]
-pub struct Detectors {}
+#[derive(Debug, Default)]
+pub struct Detectors {
+    custom: CustomDetectors,
+}
 
 impl Detectors {
     pub fn built_in() -> Self {
-        Self {}
+        Self::default()
+    }
+
+    /// With those of a policy besides.
+    pub fn with_custom(customs: &[Custom]) -> Result<Self, Unfit> {
+        Ok(Self { custom: CustomDetectors::new(customs)? })
+    }
+
+    /// The detectors of the policy.
+    pub fn custom(&self) -> &CustomDetectors {
+        &self.custom
     }
 
     /// Adds what is found in `text` to `found`, in order, none inside another. `text` is UTF-8, or what claims to be.

@@ -442,6 +442,7 @@ impl Bench {
                 Demand::Cancel => {}
                 Demand::Stop => self.stopping = true,
                 Demand::Settle(holds, used) => self.desk.settle(&holds, used),
+                Demand::Learned(_) | Demand::Mark(_) => {}
                 // One thing at a time is asked.
                 asked => self.desk.asked = vec![asked],
             }
