@@ -4,7 +4,7 @@ use crate::wire::value::{Choice, Class, Leaf, Visitor};
 
 use super::detect::{Context, Detectors, Finding, Room};
 use super::kind::{Kind, KindSet};
-use super::profile::Profile;
+use super::profile::{Lists, Profile};
 use super::verdict::Holding;
 use super::{Counts, style};
 
@@ -14,6 +14,8 @@ pub struct Masker<'a> {
     pub detectors: &'a Detectors,
     pub profile: &'a Profile,
     pub holding: Holding,
+    /// Values that are said to be nobody's.
+    pub lists: Lists,
     pub room: &'a mut Room,
     pub findings: &'a mut Vec<Finding>,
     pub counts: &'a mut Counts,
@@ -34,6 +36,7 @@ impl Masker<'_> {
         self.findings.clear();
         let context = Context { expected, wanted: self.profile.wanted, name };
         self.detectors.find(text, &context, self.room, self.findings);
+        self.forget_allowed(text);
         let mut copied = 0;
         for finding in self.findings.iter() {
             out.extend_from_slice(text.get(copied..finding.start).unwrap_or_default());
@@ -50,6 +53,14 @@ impl Masker<'_> {
             out.extend_from_slice(text.get(copied..).unwrap_or_default());
         }
         copied > 0
+    }
+
+    /// Leaves out what the policy says is nobody's.
+    fn forget_allowed(&mut self, text: &[u8]) {
+        if !self.lists.is_empty() {
+            let (profile, lists) = (self.profile, self.lists);
+            self.findings.retain(|found| !profile.allows(lists, found.kind, text.get(found.start..found.end).unwrap_or_default()));
+        }
     }
 
     fn whole(&mut self, kind: Kind, leaf: &Leaf<'_>, replacement: &mut Vec<u8>) -> Choice {
@@ -78,6 +89,7 @@ impl Visitor for Masker<'_> {
                 self.findings.clear();
                 let context = Context { expected, wanted: self.profile.wanted.and(KindSet::ALL), name: leaf.name };
                 self.detectors.find(leaf.bytes, &context, self.room, self.findings);
+                self.forget_allowed(leaf.bytes);
                 match self.findings.first().map(|finding| finding.kind) {
                     Some(kind) => self.whole(kind, leaf, replacement),
                     None => Choice::Keep,

@@ -38,6 +38,7 @@ pub fn mask_text(text: &[u8], masking: &Masking, workspace: &mut Workspace, out:
         detectors: &masking.detectors,
         profile: &masking.profile,
         holding: super::Holding::Mixed(Context::NONE.expected),
+        lists: masking.profile.lists(None),
         room: detect,
         findings,
         counts,

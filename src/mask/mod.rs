@@ -10,7 +10,7 @@
 
 pub mod detect;
 pub mod evidence;
-pub mod kind;
+pub mod foreseen;
 pub mod leaf;
 pub mod message;
 pub mod names;
@@ -24,13 +24,15 @@ mod words;
 
 use std::sync::Arc;
 
+pub use crate::gate::kind;
 pub use kind::{Kind, KindSet};
 pub use plan::Plan;
 pub use verdict::{Holding, Verdict, Verdicts};
 
 use crate::wire::value::{Scratch, Types};
 use detect::{Detectors, Finding};
-use profile::Profile;
+use profile::{Lists, Profile};
+use verdict::ColumnId;
 
 /// What masking goes by, as it is known now. Cheap to copy; whoever knows better puts new parts in.
 #[derive(Debug, Clone)]
@@ -41,6 +43,8 @@ pub struct Masking {
     pub verdicts: Arc<Verdicts>,
     /// The types of this database.
     pub types: Arc<Types>,
+    /// Which policy detectors and profile are of; no two that differ have the same.
+    pub policy: u64,
 }
 
 impl Masking {
@@ -51,7 +55,41 @@ impl Masking {
             profile: Arc::new(Profile::default()),
             verdicts: Arc::new(Verdicts::default()),
             types: Arc::new(Types::new()),
+            policy: 0,
         }
+    }
+
+    /// What is known of a column of a result, and which lists of allowed values are for it: by policy before what was seen, unless somebody
+    /// said otherwise by a command.
+    pub fn known(&self, id: ColumnId, name: &[u8]) -> (Verdict, Lists) {
+        let of = self.verdicts.named(id);
+        let verdict = match of {
+            Some((relation, column)) => self.profile.verdict(relation, column).unwrap_or(column.verdict),
+            None => {
+                let name = std::str::from_utf8(name).unwrap_or_default();
+                self.profile.verdict_of_any(name).unwrap_or(Verdict::UNKNOWN)
+            }
+        };
+        // What nobody wants masked is searched for what is.
+        let holding = match verdict.holding {
+            Holding::Whole(kind) if !self.profile.wanted.has(kind) => Holding::Mixed(KindSet::NONE),
+            holding => holding,
+        };
+        (Verdict { holding, ..verdict }, self.profile.lists(of))
+    }
+
+    /// The same, for a run that people let see values as they are.
+    #[must_use]
+    pub fn unmasked(&self) -> Self {
+        Self { profile: Arc::new(self.profile.unmasked()), ..self.clone() }
+    }
+
+    /// Whether what was planned by the one holds by the other.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.profile, &other.profile)
+            && Arc::ptr_eq(&self.detectors, &other.detectors)
+            && Arc::ptr_eq(&self.types, &other.types)
+            && self.verdicts.generation == other.verdicts.generation
     }
 }
 

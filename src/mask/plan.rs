@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::Masking;
 use super::kind::{Kind, KindSet};
-use super::verdict::{ColumnId, Holding, Verdict};
+use super::profile::Lists;
+use super::verdict::{ColumnId, Holding};
 use crate::wire::value::{Class, Format};
 
 /// A column of a result, as its description tells it.
@@ -25,6 +26,8 @@ pub struct Plan {
     pub(super) columns: Box<[Planned]>,
     pub(super) masking: Masking,
     passes: bool,
+    /// For a run that people let see values as they are.
+    unmasked: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +36,8 @@ pub(super) struct Planned {
     pub format: Format,
     pub course: Course,
     pub holding: Holding,
+    /// Lists of values that are said to be nobody's.
+    pub lists: Lists,
 }
 
 /// How the values of a column are looked at.
@@ -52,7 +57,17 @@ impl Plan {
     pub fn new<'a>(columns: impl IntoIterator<Item = Described<'a>>, masking: &Masking) -> Arc<Self> {
         let columns: Box<[Planned]> = columns.into_iter().map(|column| planned(&column, masking)).collect();
         let passes = masking.profile.unmasked || columns.iter().all(|column| column.course == Course::Pass);
-        Arc::new(Self { columns, masking: masking.clone(), passes })
+        Arc::new(Self { columns, masking: masking.clone(), passes, unmasked: false })
+    }
+
+    /// For the one run that people let see values as they are.
+    pub fn unmasked(masking: &Masking) -> Arc<Self> {
+        Arc::new(Self { columns: Box::default(), masking: masking.clone(), passes: true, unmasked: true })
+    }
+
+    /// Whether it is what would be planned now.
+    pub fn is_by(&self, masking: &Masking, unmasked: bool) -> bool {
+        self.unmasked == unmasked && self.masking.is(masking)
     }
 
     /// No value is looked at: rows pass as they are.
@@ -69,7 +84,7 @@ impl Plan {
 const TEXTS: &[u32] = &[25, 1043, 1042, 19, 18, 705];
 
 fn planned(column: &Described<'_>, masking: &Masking) -> Planned {
-    let verdict = masking.verdicts.of(column.column).unwrap_or(Verdict::UNKNOWN);
+    let (verdict, lists) = masking.known(column.column, column.name);
     let holding = if column.derived { Holding::Whole(Kind::DERIVED) } else { verdict.holding };
     let course = match holding {
         Holding::Harmless => Course::Pass,
@@ -82,7 +97,7 @@ fn planned(column: &Described<'_>, masking: &Masking) -> Planned {
         },
     };
     let course = if masking.profile.wanted.and(KindSet::ALL).is_empty() { Course::Pass } else { course };
-    Planned { type_oid: column.type_oid, format: column.format, course, holding }
+    Planned { type_oid: column.type_oid, format: column.format, course, holding, lists }
 }
 
 const BOOL: u32 = 16;

@@ -67,6 +67,7 @@ impl Plan {
             detectors: &self.masking.detectors,
             profile: &self.masking.profile,
             holding: column.holding,
+            lists: column.lists,
             room: detect,
             findings,
             counts,

@@ -115,8 +115,14 @@ pub struct Mark {
 
 impl Verdicts {
     pub fn of(&self, column: ColumnId) -> Option<Verdict> {
+        self.named(column).map(|(_, known)| known.verdict)
+    }
+
+    /// A column with the relation that it is of.
+    pub fn named(&self, column: ColumnId) -> Option<(&Relation, &Column)> {
         let relation = self.relations.get(&column.relation)?;
-        relation.columns.iter().find(|known| known.attribute == column.attribute).map(|known| known.verdict)
+        let known = relation.columns.iter().find(|known| known.attribute == column.attribute)?;
+        Some((relation, known))
     }
 
     /// Whether nothing is to be asked about a column whose rows have come, and which they announce with this type.

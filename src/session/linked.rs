@@ -49,7 +49,7 @@ pub struct Linked {
     /// The columns that the last RowDescription named, for rows that follow it.
     pub(super) described: Option<Columns>,
     /// What is done with their rows, by what was known when it was made.
-    pub(super) plan: Option<(Columns, u64, Arc<Plan>)>,
+    pub(super) plan: Option<(Columns, Arc<Plan>)>,
     pub(super) workspace: Box<Workspace>,
     pub(super) survey: Survey,
     /// What the server reported and kept reporting.

@@ -103,11 +103,17 @@ impl Linked {
     /// What is done with the rows that come now; `None` while somebody is asked about where they come from.
     fn plan(&mut self, terms: &Terms, out: &mut Output) -> Result<Option<Arc<Plan>>, ProtocolError> {
         let columns = self.row_columns().ok_or(UNASKED)?;
-        if let Some((known, generation, plan)) = &self.plan
+        let unmasked = self.expected.head().and_then(Expected::run).is_some_and(|run| run.is_unmasked());
+        if let Some((known, plan)) = &self.plan
             && Rc::ptr_eq(known, &columns)
-            && *generation == terms.masking.verdicts.generation
+            && plan.is_by(&terms.masking, unmasked)
         {
             return Ok(Some(Arc::clone(plan)));
+        }
+        if unmasked {
+            let plan = Plan::unmasked(&terms.masking);
+            self.plan = Some((columns, Arc::clone(&plan)));
+            return Ok(Some(plan));
         }
         if self.is_surveying(terms, &columns, out) {
             return Ok(None);
@@ -120,7 +126,7 @@ impl Linked {
             derived: false,
         });
         let plan = Plan::new(described, &terms.masking);
-        self.plan = Some((columns, terms.masking.verdicts.generation, Arc::clone(&plan)));
+        self.plan = Some((columns, Arc::clone(&plan)));
         Ok(Some(plan))
     }
 

@@ -7,6 +7,7 @@ use crate::gate::Judge;
 use crate::gate::hold::HoldId;
 use crate::gate::judge::{Knowledge, Moment, Need};
 use crate::host::relay::{Counsel, Found};
+use crate::mask::Masking;
 use crate::session::asking::{Message, Petition, Reply};
 use crate::wire::report::Report;
 
@@ -17,6 +18,10 @@ impl Counsel for Upstreams {
         if !matches!(judge.knowledge, Knowledge::Textual) {
             judge.knowledge = self.catalog().knowledge().unwrap_or(Knowledge::Missing);
         }
+    }
+
+    fn inform(&self, masking: &mut Masking) {
+        self.house.policy.inform(&self.subject, masking);
     }
 
     fn learn(&self, need: Need, message: Message) -> impl Future<Output = Found> + 'static {

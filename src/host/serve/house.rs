@@ -132,7 +132,7 @@ impl House {
             purses,
             digester,
             journal,
-            policy: InForce::new(Arc::clone(&config.policy)),
+            policy: InForce::new(Arc::clone(&config.policy), Arc::clone(&config.profiles)),
             running: RwLock::new(Arc::new(Running::make(config)?)),
             public_url,
             sources,
@@ -200,7 +200,7 @@ impl House {
                 if let Err(error) = self.log.set(&new.config.log) {
                     tracing::warn!(%error, "the log level stays as it was");
                 }
-                self.policy.put(Arc::clone(&new.config.policy));
+                self.policy.put(Arc::clone(&new.config.policy), Arc::clone(&new.config.profiles));
                 self.desk.keep(desk_options(&new.config, self.public_url.as_deref()));
                 *self.running.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
                 // What they were made by is no longer in force.
