@@ -3,8 +3,8 @@
 use crate::wire::backend::{Fields, tag};
 use crate::wire::write;
 
-use super::detect::Context;
-use super::{Masking, Workspace};
+use super::leaf::Masker;
+use super::{Holding, KindSet, Masking, Workspace};
 
 /// Appends an error or a notice (`message` is its tag) with what is sensitive in any of its fields replaced. False, and nothing appended,
 /// when it passes as it is.
@@ -33,15 +33,7 @@ pub fn report(message: u8, fields: &Fields<'_>, masking: &Masking, workspace: &m
 
 /// Appends `text` with what is sensitive in it replaced. False, and nothing appended, when nothing is.
 pub fn mask_text(text: &[u8], masking: &Masking, workspace: &mut Workspace, out: &mut Vec<u8>) -> bool {
-    let Workspace { findings, detect, counts, .. } = workspace;
-    let mut masker = super::leaf::Masker {
-        detectors: &masking.detectors,
-        profile: &masking.profile,
-        holding: super::Holding::Mixed(Context::NONE.expected),
-        lists: masking.profile.lists(None),
-        room: detect,
-        findings,
-        counts,
-    };
-    masker.text(text, b"", out)
+    let lists = masking.profile.lists(None);
+    let (mut masker, _) = Masker::new(masking, Holding::Mixed(KindSet::NONE), lists, workspace);
+    masker.text(text, out)
 }

@@ -12,6 +12,7 @@ pub mod detect;
 pub mod evidence;
 pub mod foreseen;
 pub mod leaf;
+mod look;
 pub mod message;
 pub mod names;
 pub mod plan;
@@ -43,6 +44,8 @@ pub struct Masking {
     pub verdicts: Arc<Verdicts>,
     /// The types of this database.
     pub types: Arc<Types>,
+    /// What makes tokens, where the policy has a key for them.
+    pub tokens: Option<Arc<dyn style::Tokens>>,
     /// Which policy detectors and profile are of; no two that differ have the same.
     pub policy: u64,
 }
@@ -55,6 +58,7 @@ impl Masking {
             profile: Arc::new(Profile::default()),
             verdicts: Arc::new(Verdicts::default()),
             types: Arc::new(Types::new()),
+            tokens: None,
             policy: 0,
         }
     }
@@ -97,12 +101,26 @@ impl Masking {
 #[derive(Debug, Default)]
 pub struct Workspace {
     pub scratch: Scratch,
+    /// The same for documents inside texts, for each depth.
+    pub inner: [Scratch; look::DOCUMENTS],
     pub findings: Vec<Finding>,
     /// For detectors: text brought into its plain form, decoded text.
     pub detect: detect::Room,
     /// A replacement, or a cell being rewritten.
     pub cell: Vec<u8>,
     pub counts: Counts,
+}
+
+/// A buffer that grew beyond this is not kept for the next row.
+const KEEP_CAPACITY: usize = 1 << 20;
+
+impl Workspace {
+    /// Takes the buffer of cells back.
+    fn lay_by(&mut self, cell: Vec<u8>) {
+        if cell.capacity() <= KEEP_CAPACITY {
+            self.cell = cell;
+        }
+    }
 }
 
 /// How many values of each kind were masked.
