@@ -178,7 +178,9 @@ const PROSE: usize = 16;
 
 /// What stands in a sentence is told by the words before it, not by its column.
 fn is_in_prose(text: &[u8], finding: &Finding) -> bool {
-    let letters = |part: Option<&[u8]>| part.unwrap_or_default().iter().filter(|byte| byte.is_ascii_alphabetic() || **byte >= 0xC3).take(PROSE + 1).count();
+    let letters = |part: Option<&[u8]>| {
+        part.unwrap_or_default().iter().filter(|byte| byte.is_ascii_alphabetic() || **byte >= 0xC3).take(PROSE + 1).count()
+    };
     (finding.end - finding.start) * 2 < text.len() && letters(text.get(..finding.start)) + letters(text.get(finding.end..)) > PROSE
 }
 
@@ -189,3 +191,6 @@ fn put(found: &mut [Finding], place: usize, finding: Finding) -> usize {
     }
     place + 1
 }
+
+#[cfg(test)]
+mod tests;
