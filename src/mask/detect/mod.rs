@@ -11,12 +11,14 @@ mod network;
 mod numbers;
 mod phone;
 mod plain;
+mod secrets;
 mod sight;
 
 use super::kind::{Kind, KindSet};
 pub use before::said_before;
 use custom::{Custom, CustomDetectors, Unfit};
 use plain::Plain;
+use secrets::Secrets;
 pub use sight::Sight;
 
 /// Something sensitive in a text: a range of its bytes.
@@ -79,19 +81,20 @@ pub struct Room {
 }
 
 /// What finds, made once and shared by all sessions.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Detectors {
+    secrets: Secrets,
     custom: CustomDetectors,
 }
 
 impl Detectors {
     pub fn built_in() -> Self {
-        Self::default()
+        Self { secrets: Secrets::new(), custom: CustomDetectors::default() }
     }
 
     /// With those of a policy besides.
     pub fn with_custom(customs: &[Custom]) -> Result<Self, Unfit> {
-        Ok(Self { custom: CustomDetectors::new(customs)? })
+        Ok(Self { custom: CustomDetectors::new(customs)?, ..Self::built_in() })
     }
 
     /// The detectors of the policy.
@@ -130,6 +133,8 @@ impl Detectors {
         network::find(scan, context, found);
         numbers::find(scan, context, found);
         phone::find(scan, context, found);
+        self.secrets.find(scan, context, found);
+        self.custom.find(scan.text, context, found);
     }
 }
 
