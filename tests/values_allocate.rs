@@ -66,6 +66,7 @@ fn a_warm_walk_allocates_nothing() {
         (3906, "[1.5,2.5)"),
         (4532, "{[1.5,2.5),[3,4]}"),
         (3614, "'it''s':1A 'x'"),
+        (142, "<a b='1&amp;2'><c>x</c><!--y--><![CDATA[z]]></a>"),
         (HSTORE, r#""a b"=>"1", "c"=>NULL"#),
         (20_002, r#"{"(1.5,\"{\"\"k\"\": \"\"v\"\"}\",\"{a,\"\"b c\"\"}\")"}"#),
     ];
@@ -78,7 +79,7 @@ fn a_warm_walk_allocates_nothing() {
             let mut walk = |replace| {
                 out.clear();
                 let outcome = ty.rewrite(format, value, &mut Blank(replace), &mut scratch, &mut out).unwrap();
-                assert_eq!(outcome, if replace { Outcome::Changed } else { Outcome::Kept });
+                assert_eq!(outcome == Outcome::Kept, !replace);
                 ty.check(format, value, &mut scratch).unwrap();
             };
             // Buffers come back in another order than they went, so that each has to grow once.

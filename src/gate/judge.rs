@@ -79,6 +79,8 @@ pub struct Circumstances<'a> {
     pub temporary: bool,
     /// Types made by users that parameters were declared to have.
     pub types: &'a [u32],
+    /// It asks to see values as they are.
+    pub unmask: bool,
     /// What was asked for on this statement's account. With it a judgement does not ask again.
     pub learned: Option<&'a Learned>,
 }
@@ -131,6 +133,8 @@ pub struct Grounds {
     pub estimate: Option<Estimate>,
     /// It would not have passed: the policy only watches.
     pub observed: bool,
+    /// It asks to see values as they are, and an approval may let it.
+    pub unmask: bool,
 }
 
 #[derive(Debug)]
@@ -140,6 +144,11 @@ pub enum Ruling {
     Deny(Arc<Grounds>),
     Learn(Need),
 }
+
+/// By which a statement is held that asks to see values as they are.
+pub(super) static UNMASK: LazyLock<Arc<str>> = LazyLock::new(|| "unmask".into());
+pub(super) const MAY_NOT_UNMASK: &str = "it asks to see values unmasked, and the policy does not let anybody approve that";
+pub(super) const ASKS_UNMASKED: &str = "it asks to see values unmasked";
 
 /// Rows made out of nothing, beyond which it is about the server and not about what is in it.
 const MOST_MADE: f64 = 1e6;
@@ -186,7 +195,41 @@ impl Judge {
         self.policy.by_text(sql).unwrap_or_else(|| self.memory.borrow_mut().cache.read(sql))
     }
 
+    /// What asks to see values as they are is held whatever the rules say, unless they deny it: also where the policy only watches, for
+    /// nothing else stands between it and the values.
     pub fn judge(&self, facts: &Arc<Facts>, circumstances: &Circumstances<'_>) -> Ruling {
+        let ruling = self.judge_run(facts, circumstances);
+        if !circumstances.unmask {
+            return ruling;
+        }
+        let mask = self.policy.masks().of(&self.subject);
+        match ruling {
+            // There is nothing to ask for.
+            ruling if mask.unmasked => ruling,
+            ruling @ (Ruling::Deny(_) | Ruling::Learn(_)) => ruling,
+            Ruling::Allow(_, grounds) if mask.may_unmask => Ruling::Hold(Arc::new(Grounds {
+                rule: Arc::clone(&UNMASK),
+                groups: Arc::default(),
+                reason: ASKS_UNMASKED.into(),
+                observed: false,
+                unmask: true,
+                ..Grounds::clone(&grounds)
+            })),
+            Ruling::Hold(grounds) if mask.may_unmask => {
+                let mut grounds = Grounds { unmask: true, ..Grounds::clone(&grounds) };
+                grounds.resolved.findings.push(ASKS_UNMASKED.into());
+                Ruling::Hold(Arc::new(grounds))
+            }
+            Ruling::Allow(_, grounds) | Ruling::Hold(grounds) => Ruling::Deny(Arc::new(Grounds {
+                rule: Arc::clone(&UNMASK),
+                reason: MAY_NOT_UNMASK.into(),
+                observed: false,
+                ..Grounds::clone(&grounds)
+            })),
+        }
+    }
+
+    fn judge_run(&self, facts: &Arc<Facts>, circumstances: &Circumstances<'_>) -> Ruling {
         let case = self.case(facts, circumstances);
         if let Some((action, grounds)) = self.memory.borrow().rulings.find(&case) {
             return ruling(action, grounds);
@@ -248,7 +291,8 @@ impl Judge {
         // may be there the next time.
         let stays = !resolved.missing && resolved.effects == before && (asked.is_none() || estimate.is_some()) && !depends.estimate;
         let known = matches!(self.knowledge, Knowledge::Textual | Knowledge::Known(_)) || self.view.allows_all();
-        let grounds = Arc::new(Grounds { effects, rule, groups, reason, policy: self.policy.hash(), estimate, observed, resolved });
+        let grounds =
+            Arc::new(Grounds { effects, rule, groups, reason, policy: self.policy.hash(), estimate, observed, unmask: false, resolved });
         if stays && known {
             let depends = Depends { open_work: depends.open_work, moment: depends.moment };
             self.memory.borrow_mut().rulings.keep(case, depends, action, &grounds);

@@ -4,6 +4,7 @@ pub mod budget;
 pub mod catalog;
 pub mod hold;
 pub mod judge;
+pub mod kind;
 mod permit;
 pub mod policy;
 pub mod residue;

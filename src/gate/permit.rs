@@ -20,11 +20,12 @@ impl Permit {
 pub struct Grant {
     hold: HoldId,
     over: Option<Over>,
+    unmasked: bool,
 }
 
 impl Grant {
-    pub(in crate::gate) fn mint(hold: HoldId, over: Option<Over>) -> Self {
-        Self { hold, over }
+    pub(in crate::gate) fn mint(hold: HoldId, over: Option<Over>, unmasked: bool) -> Self {
+        Self { hold, over, unmasked }
     }
 
     pub fn hold(&self) -> HoldId {
@@ -34,6 +35,11 @@ impl Grant {
     /// The limit that the approval raises.
     pub fn over(&self) -> Option<Over> {
         self.over
+    }
+
+    /// The run sees values as they are.
+    pub fn is_unmasked(&self) -> bool {
+        self.unmasked
     }
 
     /// For each message of the one run that the approval was spent on.

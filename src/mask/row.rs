@@ -67,6 +67,8 @@ impl Plan {
             detectors: &self.masking.detectors,
             profile: &self.masking.profile,
             holding: column.holding,
+            lists: column.lists,
+            tokens: self.masking.tokens.as_deref().filter(|_| column.tokens && column.course == Course::Text),
             room: detect,
             findings,
             counts,

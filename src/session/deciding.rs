@@ -26,6 +26,7 @@ impl Linked {
         terms: &Terms,
         facts: &Arc<Facts>,
         types: &[u32],
+        unmask: bool,
         message: impl FnOnce() -> Message,
         petition: impl FnOnce(&Self, Message, Arc<Grounds>) -> Petition,
         out: &mut Output,
@@ -54,6 +55,7 @@ impl Linked {
             open_work: self.has_open_work(),
             temporary: self.settings.temporary(),
             types,
+            unmask,
             learned: learned.as_ref(),
         };
         match terms.judge.judge(&placed(facts, &paths), &circumstances) {
@@ -113,6 +115,8 @@ impl Linked {
             open_work: self.has_open_work(),
             temporary: self.settings.temporary(),
             types: portal.map_or(&[], |portal| &portal.types),
+            // What asks for that runs by an approval, from its Bind on.
+            unmask: false,
             learned: Some(&learned),
         };
         match terms.judge.judge(&placed(facts, &paths), &circumstances) {

@@ -32,6 +32,8 @@ pub struct Run {
     meter: Cell<Meter>,
     facts: Arc<Facts>,
     grounds: Option<Arc<Grounds>>,
+    /// People let it see values as they are.
+    unmasked: bool,
     /// What people are asked about when it goes over a limit.
     matter: Option<Matter>,
 }
@@ -83,7 +85,7 @@ impl Run {
         let sensitive = is_sensitive(facts, grounds.map(|grounds| &**grounds));
         let meter = Meter::new(sensitive);
         let meter = match grant {
-            Some(grant) if grant.over().is_some() || facts.effects.has(Effect::Export) => {
+            Some(grant) if grant.over().is_some() || grant.is_unmasked() || facts.effects.has(Effect::Export) => {
                 meter.raised(grant.over().map_or(Bounds::NONE, |over| terms.bounds().raised(over)))
             }
             Some(_) | None => meter,
@@ -96,12 +98,23 @@ impl Run {
             whole: Whole { facts: Arc::clone(facts), prepared: whole.prepared.clone() },
             message: message(),
         });
-        Rc::new(Self { meter: Cell::new(meter), facts: Arc::clone(facts), grounds: grounds.cloned(), matter })
+        Rc::new(Self {
+            meter: Cell::new(meter),
+            facts: Arc::clone(facts),
+            grounds: grounds.cloned(),
+            unmasked: grant.is_some_and(Grant::is_unmasked),
+            matter,
+        })
     }
 
     /// One of which nothing is known.
     pub fn unknown() -> Rc<Self> {
-        Rc::new(Self { meter: Cell::new(Meter::new(true)), facts: Arc::default(), grounds: None, matter: None })
+        Rc::new(Self { meter: Cell::new(Meter::new(true)), facts: Arc::default(), grounds: None, unmasked: false, matter: None })
+    }
+
+    /// Whether people let it see values as they are.
+    pub fn is_unmasked(&self) -> bool {
+        self.unmasked
     }
 
     fn count(&self, till: &mut Till<'_>, count: impl FnOnce(&mut Meter, &mut Till<'_>) -> Result<(), Over>) -> Result<(), Over> {

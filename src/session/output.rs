@@ -8,6 +8,8 @@ use crate::audit::seal::Original;
 use crate::gate::Permit;
 use crate::gate::hold::HoldId;
 use crate::gate::judge::Need;
+use crate::mask::Verdict;
+use crate::mask::verdict::{ColumnId, Mark, Unknown};
 
 use super::asking::{Message, Petition};
 
@@ -123,8 +125,12 @@ pub enum Demand {
     Stop,
     /// Find something out; `Session::learned` answers.
     Learn(Need, Message),
-    /// Find out what the columns of these relations hold; `Session::surveyed` says that whatever can be known is.
-    Survey(Vec<u32>),
+    /// Find out what columns hold and what values of types look like; `Session::surveyed` says that whatever can be known is.
+    Survey(Unknown),
+    /// Values of these columns passed, and this is what they say about them.
+    Learned(Vec<(ColumnId, Verdict)>),
+    /// What came from sensitive columns was written to these.
+    Mark(Vec<Mark>),
     /// Ask the desk for the message of a hold; `Session::fetched` answers.
     Fetch(HoldId),
     /// Ask the desk about a statement; `Session::answered` answers.

@@ -1,7 +1,10 @@
 //! What reading a message tells of its statements. Names are as the server reads them: folded, unescaped, cut at 63 bytes. Nothing here is
 //! looked up anywhere: whether a name is a table or a view, and which of several functions is meant, only a catalog knows.
 
+use std::sync::Arc;
+
 use super::effect::{Effect, EffectSet};
+use super::lineage::Lineage;
 
 /// All that is told of one message. A string of several statements is one unit: it has the effects of all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -106,6 +109,8 @@ pub struct Statement {
     pub makes_rows: bool,
     /// `RETURNING`: rows that are written are given back.
     pub returning: bool,
+    /// What the rows that it gives back, or stores, are computed from; none where there are none.
+    pub lineage: Option<Arc<Lineage>>,
 }
 
 /// A name with the schema it was given, if any.

@@ -6,6 +6,7 @@ pub mod effect;
 pub mod facts;
 pub mod functions;
 mod key;
+pub mod lineage;
 mod parser;
 mod read;
 pub mod scan;

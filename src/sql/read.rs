@@ -58,6 +58,7 @@ pub(super) fn weight(facts: &Facts) -> usize {
             + size_of_val(&*statement.attributes)
             + size_of_val(&*statement.settings)
             + size_of_val(&*statement.named)
+            + statement.lineage.as_ref().map_or(0, |lineage| lineage.weight())
             + NAME
                 * (2 * statement.relations.len()
                     + 2 * statement.columns.len()

@@ -44,6 +44,17 @@ pub fn read(sql: &[u8], mut found: impl FnMut(&str, &str)) {
     }
 }
 
+/// Whether the first or the last comment is the one that asks to see values as they are.
+pub fn asks_unmasked(sql: &[u8]) -> bool {
+    const ASKS: &str = "pgsluice:unmask";
+    if memmem::find(sql, ASKS.as_bytes()).is_none() {
+        return false;
+    }
+    let Ok(text) = std::str::from_utf8(sql) else { return false };
+    let asks = |comment: &str| comment.strip_prefix("/*").and_then(|comment| comment.strip_suffix("*/")).map(str::trim) == Some(ASKS);
+    outer_comments(text).is_some_and(|(leading, trailing)| [leading, trailing].into_iter().flatten().any(asks))
+}
+
 /// The first block comment before everything else, and the last one behind everything else but semicolons.
 fn outer_comments(text: &str) -> Option<(Option<&str>, Option<&str>)> {
     let mut scanner = Scanner::new(text);
@@ -231,6 +242,24 @@ mod tests {
             "SELECT 1 /*='1'*/",
         ] {
             check(sql, &[]);
+        }
+    }
+
+    #[test]
+    fn a_statement_asks_to_be_unmasked_by_a_comment_of_its_own() {
+        for asks in ["/* pgsluice:unmask */ SELECT 1", "SELECT 1 /*pgsluice:unmask*/ ;", "/*task='x'*/ SELECT 1 /* pgsluice:unmask */"] {
+            assert!(asks_unmasked(asks.as_bytes()), "{asks}");
+        }
+        for not in [
+            "SELECT 1",
+            "SELECT '/* pgsluice:unmask */'",
+            "SELECT /* pgsluice:unmask */ 1",
+            "-- pgsluice:unmask\nSELECT 1",
+            "SELECT 1 /* pgsluice:unmasked */",
+            "SELECT 1 /* please pgsluice:unmask */",
+            "SELECT 'open /* pgsluice:unmask */",
+        ] {
+            assert!(!asks_unmasked(not.as_bytes()), "{not}");
         }
     }
 

@@ -33,7 +33,7 @@ impl People {
         let open = holds.iter_mut().find(|(held, standing)| same(held) && matches!(standing.state, State::Waiting | State::Approved));
         let id = match open {
             Some((_, standing)) if standing.state == State::Approved && petition.purpose != Purpose::Ticket => {
-                let grant = standing.spend(0, None).unwrap();
+                let grant = standing.spend(0, None, false).unwrap();
                 if !petition.open_work {
                     standing.settle(true).unwrap();
                 }

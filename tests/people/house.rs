@@ -220,6 +220,7 @@ fn petition(message: Message) -> Petition {
         resolved,
         estimate: Some(Estimate { rows: 12.0, widest: 34.0, cost: 56.0, ..Estimate::default() }),
         observed: false,
+        unmask: false,
     };
     let statement = Statement {
         session: 3,

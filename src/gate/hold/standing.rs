@@ -44,7 +44,18 @@ impl State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     Approve,
+    /// The run may see values as they are, as it asked.
+    ApproveUnmasked,
     Deny,
+}
+
+impl Verdict {
+    pub fn approves(self) -> bool {
+        match self {
+            Self::Approve | Self::ApproveUnmasked => true,
+            Self::Deny => false,
+        }
+    }
 }
 
 /// Where a hold stands, and how long it stands there: waiting to be decided, approved to be used, denied to be told.
@@ -79,7 +90,7 @@ impl Standing {
             State::Waiting if now >= self.until => Err(Unfit::Expired),
             State::Waiting => {
                 match verdict {
-                    Verdict::Approve => (self.state, self.until) = (State::Approved, usable),
+                    Verdict::Approve | Verdict::ApproveUnmasked => (self.state, self.until) = (State::Approved, usable),
                     Verdict::Deny => self.state = State::Denied,
                 }
                 Ok(())
@@ -89,9 +100,9 @@ impl Standing {
         }
     }
 
-    /// Uses the approval. It is reserved until it is certain what became of what ran by it. The grant must not be used before this is on
+    /// Uses the approval; `unmasked` where it was given so. It is reserved until it is certain what became of what ran by it. The grant must not be used before this is on
     /// the record, on disk: as used up.
-    pub fn spend(&mut self, now: u64, over: Option<Over>) -> Result<Grant, Unfit> {
+    pub fn spend(&mut self, now: u64, over: Option<Over>, unmasked: bool) -> Result<Grant, Unfit> {
         if self.state != State::Approved {
             return Err(Unfit::State);
         }
@@ -99,7 +110,7 @@ impl Standing {
             return Err(Unfit::Expired);
         }
         self.state = State::Reserved;
-        Ok(Grant::mint(self.id, over))
+        Ok(Grant::mint(self.id, over, unmasked))
     }
 
     /// What it was used for has come to its end; `used` is false where all of it was rolled back for certain, or nothing was sent.
@@ -146,8 +157,8 @@ mod tests {
             ("approve", |it| it.decide(Verdict::Approve, 99, 200).is_ok(), &[(State::Waiting, State::Approved)]),
             ("deny", |it| it.decide(Verdict::Deny, 99, 200).is_ok(), &[(State::Waiting, State::Denied)]),
             ("decide late", |it| it.decide(Verdict::Approve, 100, 200).is_ok(), &[]),
-            ("spend", |it| it.spend(99, None).is_ok(), &[(State::Approved, State::Reserved)]),
-            ("spend late", |it| it.spend(100, None).is_ok(), &[]),
+            ("spend", |it| it.spend(99, None, false).is_ok(), &[(State::Approved, State::Reserved)]),
+            ("spend late", |it| it.spend(100, None, false).is_ok(), &[]),
             ("use up", |it| it.settle(true).is_ok(), &[(State::Reserved, State::Spent)]),
             ("return", |it| it.settle(false).is_ok(), &[(State::Reserved, State::Approved)]),
             ("withdraw", |it| it.withdraw().is_ok(), &[(State::Waiting, State::Withdrawn), (State::Approved, State::Withdrawn)]),

@@ -9,7 +9,7 @@ use super::table::{Findings, Table, shown};
 use super::{Action, Choice, Policy, Problem, Situation};
 use crate::gate::Subject;
 use crate::gate::catalog::{Estimate, Resolved};
-use crate::gate::judge::Moment;
+use crate::gate::judge::{ASKS_UNMASKED, MAY_NOT_UNMASK, Moment, UNMASK};
 use crate::sql;
 use crate::sql::effect::{Effect, EffectSet};
 use crate::sql::facts::{Facts, Statement};
@@ -39,6 +39,8 @@ pub struct Case {
     pub trial: Trial,
     pub expect: Action,
     pub rule: Option<String>,
+    /// Kinds that are masked in what it brings, as far as names tell. Who knows what names speak for checks it.
+    pub mask: Option<Vec<String>>,
     /// Where it stands.
     pub line: usize,
 }
@@ -69,7 +71,18 @@ impl Trial {
     /// `facts` are this trial's own.
     pub fn run<'a>(&'a self, policy: &'a Policy, facts: &'a Facts, resolved: &'a Resolved, estimate: Option<&'a Estimate>) -> Tried<'a> {
         let situation = Situation { subject: &self.subject, facts, resolved, estimate, open_work: self.open_work, moment: self.moment };
-        Tried { facts, effects: policy.effects(facts, resolved), choice: policy.choose(&situation) }
+        let choice = policy.choose(&situation);
+        let mask = policy.masks().of(&self.subject);
+        let choice = if !sql::tags::asks_unmasked(self.sql.as_bytes()) || mask.unmasked || choice.action == Action::Deny {
+            choice
+        } else if !mask.may_unmask {
+            Choice { action: Action::Deny, rule: &UNMASK, reason: MAY_NOT_UNMASK.into(), observed: None, ..choice }
+        } else if choice.action == Action::Hold {
+            choice
+        } else {
+            Choice { action: Action::Hold, rule: &UNMASK, reason: ASKS_UNMASKED.into(), observed: None, ..choice }
+        };
+        Tried { facts, effects: policy.effects(facts, resolved), choice }
     }
 
     #[expect(clippy::cast_precision_loss, reason = "an estimate is rough far above where numbers lose digits")]
@@ -123,6 +136,9 @@ fn case(mut table: Table<'_>, findings: &mut Findings<'_>) -> Option<Case> {
     let sql = table.text(findings, "sql").map(|word| word.text.to_owned());
     let expect = table.one_of(findings, "expect", &Action::ALL.map(|action| (action.word(), action)));
     let rule = table.text(findings, "rule").map(|word| word.text.to_owned());
+    // Nothing is masked where the list is empty.
+    let none = matches!(table.value("mask").map(toml::Spanned::get_ref), Some(DeValue::Array(items)) if items.is_empty());
+    let mask = if none { Some(Vec::new()) } else { masked(&mut table, findings) };
     let mut text = |key, default: &str| table.text(findings, key).map_or_else(|| default.into(), |word| Box::<str>::from(word.text));
     let subject = Subject {
         agent: text("agent", "agent"),
@@ -148,7 +164,11 @@ fn case(mut table: Table<'_>, findings: &mut Findings<'_>) -> Option<Case> {
         }
         return None;
     };
-    Some(Case { trial: Trial { sql, subject: Subject { address, ..subject }, open_work, rows, moment }, expect, rule, line })
+    Some(Case { trial: Trial { sql, subject: Subject { address, ..subject }, open_work, rows, moment }, expect, rule, mask, line })
+}
+
+fn masked(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Option<Vec<String>> {
+    Some(table.texts(findings, "mask")?.into_iter().map(|word| word.text.to_owned()).collect())
 }
 
 /// `at = 2026-11-16T09:30:00Z`.

@@ -2,6 +2,7 @@
 //! all; it opens no file and reads no clock.
 
 pub mod cases;
+pub mod mask;
 mod names;
 mod pattern;
 mod problem;
@@ -28,10 +29,12 @@ use super::judge::Moment;
 use crate::sql::effect::{Effect, EffectSet};
 use crate::sql::facts::{Facts, Opaque, SettingValue};
 
+use mask::Masks;
 use pattern::{Glob, Qualified};
 use rule::Rule;
 
 pub use cases::Case;
+pub use pattern::ColumnPattern;
 pub use problem::Problem;
 pub use shipped::{BUILT_IN, BuiltIn};
 pub use view::View;
@@ -110,6 +113,7 @@ pub struct Policy {
     read_only: Box<[Glob]>,
     search_path: Option<Box<[Glob]>>,
     wait_in_transaction: Option<Duration>,
+    masks: Arc<Masks>,
     views: Arc<view::Views>,
     refused_texts: Vec<Vec<u8>>,
 }
@@ -161,6 +165,7 @@ impl Policy {
             read_only: Box::default(),
             search_path: None,
             wait_in_transaction: None,
+            masks: Arc::default(),
             views: Arc::default(),
             refused_texts: Vec::new(),
         }
@@ -190,6 +195,34 @@ impl Policy {
     /// For each agent. A policy that watches stops nothing.
     pub fn allowance(&self) -> Allowance {
         if self.observing { Allowance::NONE } else { self.allowance }
+    }
+
+    /// What it says of masking.
+    pub fn masks(&self) -> &Arc<Masks> {
+        &self.masks
+    }
+
+    /// Puts in what the dictionaries hold that it names as files, each for the detector at its place. It is part of what was decided on.
+    #[must_use]
+    pub fn with_entries(mut self, entries: Vec<(usize, Box<[Box<str>]>)>) -> Self {
+        if entries.is_empty() {
+            return self;
+        }
+        let mut digest = ring::digest::Context::new(&ring::digest::SHA256);
+        digest.update(&self.hash);
+        let mut masks = Masks::clone(&self.masks);
+        for (place, entries) in entries {
+            for entry in &entries {
+                digest.update(entry.as_bytes());
+                digest.update(b"\n");
+            }
+            if let Some(detector) = masks.detectors.get_mut(place) {
+                detector.finder = mask::Finder::Entries(entries);
+            }
+        }
+        self.masks = Arc::new(masks);
+        self.hash.copy_from_slice(digest.finish().as_ref());
+        self
     }
 
     pub fn hash(&self) -> PolicyHash {

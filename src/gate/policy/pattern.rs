@@ -139,6 +139,15 @@ impl ColumnPattern {
         }
     }
 
+    /// A relation whose schema is not known is matched only where every schema is.
+    pub fn is(&self, schema: Option<&str>, table: &str, column: &str) -> bool {
+        self.relation.is(schema, table) && self.column.matches(column)
+    }
+
+    pub fn is_of_any_table(&self) -> bool {
+        self.relation.schema.is_everything() && self.relation.name.is_everything()
+    }
+
     pub fn covers(&self, other: &Self) -> bool {
         self.relation.covers(&other.relation) && self.column.covers(&other.column)
     }

@@ -11,7 +11,7 @@ use super::pattern::{ColumnPattern, Glob, Qualified};
 use super::rule::Rule;
 use super::table::{Findings, Table, meant, shown};
 use super::window::{self, Window};
-use super::{Action, Policy, Problem, view};
+use super::{Action, Policy, Problem, mask, view};
 use crate::gate::budget::{Allowance, Limits};
 use crate::sql::effect::{Effect, EffectSet};
 
@@ -22,7 +22,7 @@ const LONGEST_NAME: usize = 64;
 const LONGEST_REASON: usize = 500;
 
 /// A group's agents by its name.
-type Groups<'d> = HashMap<&'d str, Vec<Glob>>;
+pub(super) type Groups<'d> = HashMap<&'d str, Vec<Glob>>;
 
 pub fn policy(text: &str) -> Result<(Policy, Vec<Case>), Vec<Problem>> {
     let mut findings = Findings::new(text);
@@ -67,7 +67,8 @@ fn whole(top: &mut Table<'_>, findings: &mut Findings<'_>) -> Policy {
     let rules = rules(top, findings, &groups);
     let limits = limits(top, findings);
     let allowance = allowance(top, findings);
-    let mut policy = Policy { observing, limits, allowance, ..Policy::of(rules) };
+    let masks = Arc::new(mask::read(top, findings, &groups));
+    let mut policy = Policy { observing, limits, allowance, masks, ..Policy::of(rules) };
     if let Some(mut table) = top.table(findings, "sensitive") {
         policy.harmless = table.each(findings, "harmless", Qualified::parse).unwrap_or_default();
         table.finish(findings);
@@ -249,7 +250,7 @@ fn words(table: &mut Table<'_>, findings: &mut Findings<'_>, key: &'static str, 
     }
 }
 
-fn name_of(text: &str, longest: usize) -> Result<&str, String> {
+pub(super) fn name_of(text: &str, longest: usize) -> Result<&str, String> {
     if text.trim().is_empty() {
         return Err("it is empty".to_owned());
     }
@@ -278,7 +279,7 @@ fn effects(table: &mut Table<'_>, findings: &mut Findings<'_>) -> Option<EffectS
     Some(effects)
 }
 
-fn agent_groups(table: &mut Table<'_>, findings: &mut Findings<'_>, groups: &Groups<'_>) -> Option<Box<[Glob]>> {
+pub(super) fn agent_groups(table: &mut Table<'_>, findings: &mut Findings<'_>, groups: &Groups<'_>) -> Option<Box<[Glob]>> {
     let words = table.texts(findings, "agent_groups")?;
     let mut agents = Vec::new();
     for word in words {

@@ -40,7 +40,12 @@ impl<'d> Findings<'d> {
     }
 
     pub fn line(&self, at: usize) -> usize {
-        self.lines.line_column(at).0
+        self.place(at).0
+    }
+
+    /// Line and column.
+    pub fn place(&self, at: usize) -> (usize, usize) {
+        self.lines.line_column(at)
     }
 
     /// In the order of the text.
@@ -159,6 +164,37 @@ impl<'d> Table<'d> {
             (word, list(findings, word.text, value).unwrap_or_default())
         };
         self.entries.iter().map(entry).collect()
+    }
+
+    /// A table whose keys are names that people choose, each with a text or a list of them, in the order of the text.
+    pub fn lists_or_texts(self, findings: &mut Findings<'_>) -> Vec<(Word<'d>, Result<Word<'d>, Vec<Word<'d>>>)> {
+        let mut found: Vec<_> = self
+            .entries
+            .iter()
+            .filter_map(|(key, value)| {
+                let name = Word { text: key.get_ref(), at: key.span().start };
+                if let DeValue::String(text) = value.get_ref() {
+                    return Some((name, Ok(Word { text, at: value.span().start })));
+                }
+                list(findings, name.text, value).map(|words| (name, Err(words)))
+            })
+            .collect();
+        found.sort_by_key(|(name, _)| name.at);
+        found
+    }
+
+    /// A table whose keys are names that people choose, each with a text, in the order of the text.
+    pub fn texts_by_name(self, findings: &mut Findings<'_>) -> Vec<(Word<'d>, Word<'d>)> {
+        let mut found = Vec::new();
+        for (key, value) in self.entries.iter() {
+            if let DeValue::String(text) = value.get_ref() {
+                found.push((Word { text: key.get_ref(), at: key.span().start }, Word { text, at: value.span().start }));
+            } else {
+                wrong(findings, key.get_ref(), value, "a text in quotes");
+            }
+        }
+        found.sort_by_key(|(name, _)| name.at);
+        found
     }
 
     /// Each text of a list as something else.

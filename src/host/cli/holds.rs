@@ -47,6 +47,9 @@ pub(super) struct Approve {
     /// What the agent and the record are told
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
+    /// Let its one run see values as they are, as it asked
+    #[arg(long)]
+    unmasked: bool,
     /// Do not ask again
     #[arg(long, short)]
     yes: bool,
@@ -122,12 +125,17 @@ pub(super) fn approve(command: Approve, environment: &BTreeMap<String, String>) 
     if !shown.is_waiting() {
         return Err(Failure::NotWaiting(shown.id, shown.state));
     }
-    if !command.yes && !prompt::agreed(&format!("Approve this, once, as {}?", line(&remote.name)))? {
+    let masked = match (command.unmasked, shown.about.asks_unmasked) {
+        (true, _) => ", values unmasked",
+        (false, true) => ", values masked",
+        (false, false) => "",
+    };
+    if !command.yes && !prompt::agreed(&format!("Approve this, once{masked}, as {}?", line(&remote.name)))? {
         return Err(Failure::GivenUp);
     }
-    let body = json!({ "digest": shown.digest, "reason": command.reason });
+    let body = json!({ "digest": shown.digest, "reason": command.reason, "unmasked": command.unmasked });
     let after: Shown = remote.call(Method::POST, &format!("{path}/approve"), Some(&body))?;
-    Ok(writeln!(std::io::stdout(), "approved {}: the agent can run it once, until {}", after.id, after.until)?)
+    Ok(writeln!(std::io::stdout(), "approved {}{masked}: the agent can run it once, until {}", after.id, after.until)?)
 }
 
 pub(super) fn deny(command: Deny, environment: &BTreeMap<String, String>) -> Result<(), Failure> {
@@ -148,7 +156,12 @@ fn told(shown: &Shown) -> String {
     fact("hold", &format!("{}, {}, until {}", shown.id, shown.state, shown.until));
     if let Some(decided) = &shown.decided {
         let single = if decided.single_person { ", their own agent (single-person mode)" } else { "" };
-        fact("decided", &format!("{} by {} at {}{single}", if decided.approved { "approved" } else { "denied" }, decided.by, decided.at));
+        let verdict = match (decided.approved, decided.unmasked) {
+            (true, true) => "approved, values unmasked,",
+            (true, false) => "approved",
+            (false, _) => "denied",
+        };
+        fact("decided", &format!("{verdict} by {} at {}{single}", decided.by, decided.at));
         if let Some(reason) = &decided.reason {
             fact("because", reason);
         }
@@ -161,6 +174,9 @@ fn told(shown: &Shown) -> String {
     fact("reason", &about.reason);
     if !about.groups.is_empty() {
         fact("for", &about.groups.join(", "));
+    }
+    if about.asks_unmasked {
+        fact("unmasked", "it asks to see values as they are; approved without --unmasked it sees them masked");
     }
     if let Some(over) = &about.over {
         fact("limit", over);

@@ -28,13 +28,14 @@ pub use hold::Hold;
 pub use limits::Limits;
 pub use listener::{ClientTls, Keepalive, Listener, ServerCertificate};
 pub use people::{DEFAULT_WEB_PORT, People, PublicUrl, Web, WebListen};
-pub use policy::PolicySource;
+pub use policy::{Loaded, PolicySource};
 pub use raw::{Flags, Sources};
 pub use reader::Shown;
 pub use server::Server;
 
 use super::pool;
 use crate::gate::Policy;
+use crate::mask::profile::Profiles;
 use reader::Reader;
 use value::{Kept, Unless0, Word};
 
@@ -53,6 +54,8 @@ pub struct Config {
     pub audit: Audit,
     /// What may pass.
     pub policy: Arc<Policy>,
+    /// What the policy says of masking, made ready.
+    pub profiles: Arc<Profiles>,
     /// Where the health page is, if anywhere.
     pub health_listen: Option<SocketAddr>,
     pub web: Web,
@@ -153,7 +156,8 @@ impl Config {
             hold,
             databases,
             audit,
-            policy,
+            policy: policy.policy,
+            profiles: policy.profiles,
             health_listen,
             web,
             people,

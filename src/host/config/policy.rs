@@ -10,11 +10,25 @@ use super::raw::{Sources, read_bounded};
 use super::reader::Reader;
 use super::{ConfigError, Origin, Problem};
 use crate::gate::Policy;
+use crate::gate::policy::mask::Finder;
 use crate::gate::policy::{BUILT_IN, BuiltIn, Case, cases};
+use crate::mask::profile::Profiles;
 
 /// A policy is written by people; one that a program made for each of thousands of tables fits as well.
 const MAX_FILE: u64 = 4 << 20;
+/// Names of customers, of projects: each is looked for in every value.
+const MAX_DICTIONARY: u64 = 8 << 20;
 const NAME: &str = "policy.file";
+
+/// A policy that was found sound.
+#[derive(Debug)]
+pub struct Loaded {
+    pub policy: Arc<Policy>,
+    /// What it says of masking, made ready.
+    pub profiles: Arc<Profiles>,
+    /// Those that stand in it.
+    pub cases: Vec<Case>,
+}
 
 /// Where a policy comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,15 +65,47 @@ impl PolicySource {
     }
 
     /// The policy with the cases that stand in it, or all that is wrong, a line each.
-    pub fn load(&self) -> Result<(Arc<Policy>, Vec<Case>), ConfigError> {
+    pub fn load(&self) -> Result<Loaded, ConfigError> {
         self.loaded().map_err(|problems| ConfigError::new(None, problems))
     }
 
-    fn loaded(&self) -> Result<(Arc<Policy>, Vec<Case>), Vec<Problem>> {
+    fn loaded(&self) -> Result<Loaded, Vec<Problem>> {
         let text = self.text().map_err(|reason| vec![Problem::plain(reason)])?;
-        let (policy, cases) = Policy::parse(&text)
-            .map_err(|problems| problems.into_iter().map(|problem| Problem::plain(format!("{self}:{problem}"))).collect::<Vec<_>>())?;
-        Ok((Arc::new(policy), cases))
+        let told = |problem: crate::gate::policy::Problem| Problem::plain(format!("{self}:{problem}"));
+        let (policy, cases) = Policy::parse(&text).map_err(|problems| problems.into_iter().map(told).collect::<Vec<_>>())?;
+        let (mut problems, mut entries) = (Vec::new(), Vec::new());
+        let mut wrong = |place: usize, text: String| {
+            let at = policy.masks().detectors.get(place).map_or((1, 1), |detector| (detector.line, detector.column));
+            problems.push(told(crate::gate::policy::Problem { line: at.0, column: at.1, text }));
+        };
+        for (place, detector) in policy.masks().detectors.iter().enumerate() {
+            if let Finder::File(path) = &detector.finder {
+                match self.dictionary(path) {
+                    Ok(found) => entries.push((place, found)),
+                    Err(why) => wrong(place, format!("dictionary: cannot read {path}: {why}")),
+                }
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let policy = policy.with_entries(entries);
+        let profiles = Profiles::new(policy.masks()).map_err(|(place, why)| {
+            let at = policy.masks().detectors.get(place).map_or((1, 1), |detector| (detector.line, detector.column));
+            vec![told(crate::gate::policy::Problem { line: at.0, column: at.1, text: why })]
+        })?;
+        Ok(Loaded { policy: Arc::new(policy), profiles: Arc::new(profiles), cases })
+    }
+
+    /// The entries of a dictionary: one on each line; `#` begins a remark. A path is from where the policy lies.
+    fn dictionary(&self, path: &str) -> Result<Box<[Box<str>]>, String> {
+        let path = match self {
+            Self::File(policy) => policy.parent().map_or_else(|| PathBuf::from(path), |folder| folder.join(path)),
+            Self::BuiltIn(_) => PathBuf::from(path),
+        };
+        let text = read_bounded(&path, MAX_DICTIONARY)?;
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        Ok(lines.map(Box::from).collect())
     }
 
     /// The cases kept in a file beside the policy, if there is one: `default.tests.toml` beside `default.toml`.
@@ -110,17 +156,20 @@ impl PolicySource {
 }
 
 /// The policy itself. Where there is none, a problem was noted.
-pub(super) fn read(reader: &mut Reader<'_>) -> Option<Arc<Policy>> {
+pub(super) fn read(reader: &mut Reader<'_>) -> Option<Loaded> {
     let source = PolicySource::read(reader);
     if let PolicySource::File(file) = &source {
         guarded(reader, file);
     }
     match source.loaded() {
-        Ok((policy, _)) => {
-            if policy.is_observing() {
+        Ok(loaded) => {
+            if loaded.policy.is_observing() {
                 reader.warnings.push(format!("the policy {source} only watches: nothing is held or denied"));
             }
-            Some(policy)
+            for profile in loaded.policy.masks().profiles.iter().filter(|profile| profile.mask.unmasked) {
+                reader.warnings.push(format!("the policy {source} masks nothing for the agents of its profile {:?}", profile.name));
+            }
+            Some(loaded)
         }
         Err(problems) => {
             let origin: Option<Origin> = None;

@@ -107,5 +107,9 @@ pub fn bytes(subject: &Subject, petition: &Petition) -> Zeroizing<Vec<u8>> {
         }
         None => out.tag(b'-'),
     }
+    // The comment that asks for it is none of the tokens: an approval of the one must not serve the other.
+    if petition.grounds.unmask {
+        out.tag(b'U');
+    }
     out.0
 }

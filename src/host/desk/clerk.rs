@@ -195,7 +195,13 @@ impl Clerk {
     fn spend(&mut self, mut standing: Standing, petition: &Petition) -> Result<Answer<Reply>, Unwritable> {
         let (hold, now, over) = (standing.id, self.now, petition.over);
         let (session, number) = (petition.statement.session, petition.statement.number);
-        let Ok(grant) = standing.spend(now, over) else { return Ok(self.waiting(hold)) };
+        let unmasked = petition.grounds.unmask
+            && self
+                .shared
+                .book()
+                .get(hold)
+                .is_some_and(|entry| entry.ruled.as_ref().is_some_and(|ruled| ruled.verdict == Verdict::ApproveUnmasked));
+        let Ok(grant) = standing.spend(now, over, unmasked) else { return Ok(self.waiting(hold)) };
         // Where this fails nothing is granted; whatever becomes of the grant behind it, the approval is used up.
         let behind = self.record(Spent { hold: hold.number(), session, number, grant: None })?;
         self.change(hold, |entry| (entry.standing, entry.seq) = (standing, behind));
@@ -268,19 +274,26 @@ impl Clerk {
             (entry.standing, Arc::clone(&entry.about), entry.view())
         };
         may_decide(decider, &about.owner, &about.groups, options.single_person)?;
+        if verdict == Verdict::ApproveUnmasked && !about.asks_unmasked {
+            return Err(NotDecided::NotAsked);
+        }
         standing.decide(verdict, now, usable).map_err(|unfit| match unfit {
             Unfit::Expired => NotDecided::Expired,
             Unfit::State => NotDecided::Already(Box::new(view)),
         })?;
-        let approves = verdict == Verdict::Approve;
+        let decision = match verdict {
+            Verdict::Approve => Decision::Approved,
+            Verdict::ApproveUnmasked => Decision::ApprovedUnmasked,
+            Verdict::Deny => Decision::Denied,
+        };
         let behind = self.record(Decided {
             hold: hold.number(),
-            decision: if approves { Decision::Approved } else { Decision::Denied },
+            decision,
             by: Some(decider.name.to_string()),
             groups: decider.groups.iter().map(ToString::to_string).collect(),
             through: Some(through.into()),
             single_person: options.single_person.then_some(true),
-            until: approves.then_some(standing.until),
+            until: verdict.approves().then_some(standing.until),
             body: reason.map(|reason| Box::new(Words { text: reason.to_owned() })),
         })?;
         let ruled =
@@ -385,6 +398,7 @@ fn about(subject: &Subject, petition: &Petition, now: u64) -> About {
         groups: grounds.groups.to_vec(),
         in_transaction: petition.open_work,
         over: petition.over,
+        asks_unmasked: grounds.unmask,
         shape: petition.statement.shape,
     }
 }

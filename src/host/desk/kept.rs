@@ -72,6 +72,8 @@ struct KeptAbout {
     over: Option<(u8, u64, u64)>,
     #[n(14)]
     shape: Digest,
+    #[n(15)]
+    asks_unmasked: Option<bool>,
 }
 
 impl About {
@@ -92,6 +94,7 @@ impl About {
             in_transaction: self.in_transaction,
             over: self.over.map(|over| (number(over.quantity), over.limit, over.raised)),
             shape: self.shape,
+            asks_unmasked: self.asks_unmasked.then_some(true),
         })
     }
 
@@ -120,6 +123,7 @@ impl About {
             in_transaction: kept.in_transaction,
             over,
             shape: kept.shape,
+            asks_unmasked: kept.asks_unmasked == Some(true),
         })
     }
 }
@@ -253,12 +257,15 @@ struct KeptRuled {
     reason: Option<String>,
     #[n(4)]
     single_person: bool,
+    #[n(5)]
+    unmasked: Option<bool>,
 }
 
 impl Ruled {
     pub(super) fn write(&self) -> Bytes {
         put(&KeptRuled {
-            approved: self.verdict == Verdict::Approve,
+            approved: self.verdict.approves(),
+            unmasked: (self.verdict == Verdict::ApproveUnmasked).then_some(true),
             by: self.by.to_string(),
             at: self.at,
             reason: self.reason.as_deref().map(str::to_owned),
@@ -267,8 +274,12 @@ impl Ruled {
     }
 
     pub(super) fn read(bytes: &[u8]) -> Result<Self, Unreadable> {
-        let KeptRuled { approved, by, at, reason, single_person } = take(bytes)?;
-        let verdict = if approved { Verdict::Approve } else { Verdict::Deny };
+        let KeptRuled { approved, by, at, reason, single_person, unmasked } = take(bytes)?;
+        let verdict = match (approved, unmasked) {
+            (true, Some(true)) => Verdict::ApproveUnmasked,
+            (true, _) => Verdict::Approve,
+            (false, _) => Verdict::Deny,
+        };
         Ok(Self { verdict, by: by.into(), at, reason: reason.map(Into::into), single_person })
     }
 }

@@ -132,7 +132,7 @@ fn decided(kept: &mut Kept, time: u64, event: &Decided) {
         (Decision::Approved | Decision::ApprovedUnmasked, State::Waiting) => {
             // Without a time it is over already.
             (standing.state, standing.until) = (State::Approved, event.until.unwrap_or(0));
-            ruled(Verdict::Approve);
+            ruled(if event.decision == Decision::ApprovedUnmasked { Verdict::ApproveUnmasked } else { Verdict::Approve });
         }
         (Decision::Denied, State::Waiting) => {
             standing.state = State::Denied;

@@ -42,6 +42,8 @@ pub struct About {
     /// A transaction was open, or may have been.
     pub in_transaction: bool,
     pub over: Option<Over>,
+    /// It asks to see values as they are.
+    pub asks_unmasked: bool,
     pub shape: Digest,
 }
 
@@ -151,6 +153,8 @@ pub enum NotDecided {
     OwnAgent,
     #[error("the rule wants somebody of another group to decide")]
     Group,
+    #[error("it does not ask to see values unmasked: approve it as it is")]
+    NotAsked,
     #[error("the reason is longer than {} bytes", super::LONGEST_REASON)]
     TooLong,
     #[error("{0}, so the decision does not count")]

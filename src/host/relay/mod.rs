@@ -21,7 +21,8 @@ use crate::gate::Judge;
 use crate::gate::hold::HoldId;
 use crate::gate::judge::{Knowledge, Learned, Need};
 use crate::host::journal::{Scribe, Unwritable};
-use crate::mask::Masking;
+use crate::mask::verdict::{ColumnId, Mark, Unknown};
+use crate::mask::{Masking, Verdict};
 use crate::session::asking::{Message, Petition, Reply};
 use crate::session::output::{Demand, Lane, Output};
 use crate::session::{LinkReport, Session};
@@ -57,10 +58,16 @@ pub trait Counsel {
     /// Likewise for what masking goes by.
     fn inform(&self, _masking: &mut Masking) {}
 
-    /// Ready when whatever can be known of the columns of these relations is known.
-    fn survey(&self, _relations: Vec<u32>) -> impl Future<Output = ()> + 'static {
+    /// Ready when whatever can be known of these is.
+    fn survey(&self, _unknown: Unknown) -> impl Future<Output = ()> + 'static {
         std::future::ready(())
     }
+
+    /// Values of these columns passed, and this is what they say about them.
+    fn learned(&self, _columns: Vec<(ColumnId, Verdict)>) {}
+
+    /// What came from sensitive columns was written to these.
+    fn mark(&self, _marks: Vec<Mark>) {}
 
     /// Something was sent, or has come to its end, after which names may mean something else.
     fn changed(&self) {}
@@ -548,9 +555,15 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
                     let asked = self.server.petition(*petition);
                     self.asking = Some(Box::pin(async { Answer::Reply(asked.await) }));
                 }
-                (Demand::Survey(relations), _) => {
-                    self.surveying = Some(Box::pin(self.server.survey(relations)));
+                (Demand::Survey(unknown), _) => {
+                    self.surveying = Some(Box::pin(self.server.survey(unknown)));
                     stops = true;
+                }
+                (Demand::Learned(columns), _) => self.server.learned(columns),
+                (Demand::Mark(marks), _) => {
+                    self.server.mark(marks);
+                    // What follows in this very step may read it.
+                    self.server.inform(self.session.masking_mut());
                 }
                 (Demand::Fetch(hold), _) => {
                     let asked = self.server.stored(hold);
@@ -619,6 +632,10 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
         self.session.elapsed(Instant::now(), &mut self.output);
         self.forget_asking();
         self.client.fresh = true;
+        // Rows that waited for others are judged as they are.
+        if let Link::Up(side, _) = &mut self.link {
+            side.fresh = true;
+        }
         true
     }
 

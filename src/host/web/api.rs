@@ -88,6 +88,7 @@ impl From<Undecided> for Trouble {
                 NotDecided::Role => (StatusCode::FORBIDDEN, "role", None),
                 NotDecided::OwnAgent => (StatusCode::FORBIDDEN, "own-agent", None),
                 NotDecided::Group => (StatusCode::FORBIDDEN, "group", None),
+                NotDecided::NotAsked => (StatusCode::UNPROCESSABLE_ENTITY, "not-asked", None),
                 NotDecided::TooLong => (StatusCode::UNPROCESSABLE_ENTITY, "too-long", None),
                 NotDecided::Unrecordable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unrecordable", None),
             },
@@ -177,6 +178,9 @@ struct Ruling {
     digest: String,
     #[serde(default)]
     reason: String,
+    /// The run may see values as they are, as it asked.
+    #[serde(default)]
+    unmasked: bool,
 }
 
 async fn approve(state: State<Arc<Office>>, caller: Caller, id: Path<String>, ruling: RulingGiven) -> Result<Json<Shown>, Trouble> {
@@ -196,6 +200,7 @@ async fn decide(
     ruling: RulingGiven,
     verdict: Verdict,
 ) -> Result<Json<Shown>, Trouble> {
-    let Json(Ruling { digest, reason }) = ruling?;
+    let Json(Ruling { digest, reason, unmasked }) = ruling?;
+    let verdict = if unmasked && verdict == Verdict::Approve { Verdict::ApproveUnmasked } else { verdict };
     Ok(Json(office.decide(hold(&id)?, &visitor, verdict, &reason, &digest, Through::Api).await?))
 }

@@ -98,6 +98,9 @@ pub struct About {
     pub in_transaction: bool,
     /// The limit that was reached, in words.
     pub over: Option<String>,
+    /// It asks to see values as they are: approved as it is, it sees them masked.
+    #[serde(default)]
+    pub asks_unmasked: bool,
     /// Erased when the hold closes.
     pub statement: Option<Statement>,
 }
@@ -154,6 +157,9 @@ pub struct Estimate {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Decided {
     pub approved: bool,
+    /// Its run may see values as they are.
+    #[serde(default)]
+    pub unmasked: bool,
     pub by: String,
     /// RFC 3339.
     pub at: String,
@@ -186,7 +192,8 @@ impl Shown {
 impl Decided {
     fn of(ruled: &Ruled) -> Self {
         Self {
-            approved: ruled.verdict == Verdict::Approve,
+            approved: ruled.verdict.approves(),
+            unmasked: ruled.verdict == Verdict::ApproveUnmasked,
             by: ruled.by.to_string(),
             at: when::show(ruled.at),
             reason: ruled.reason.as_deref().map(str::to_owned),
@@ -214,6 +221,7 @@ impl About {
             over: about
                 .over
                 .map(|over| format!("reached {} {}; an approval raises the limit to {}", over.limit, over.quantity.word(), over.raised)),
+            asks_unmasked: about.asks_unmasked,
             statement: view.matter.as_ref().map(Statement::of),
         }
     }

@@ -49,7 +49,7 @@ impl Desk {
         if let Some((_, hold)) = found {
             match hold.standing.state {
                 State::Approved if petition.purpose != Purpose::Ticket => {
-                    let grant = hold.standing.spend(0, petition.over).unwrap();
+                    let grant = hold.standing.spend(0, petition.over, false).unwrap();
                     if !petition.open_work {
                         hold.standing.settle(true).unwrap();
                     }

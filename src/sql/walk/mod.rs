@@ -1,8 +1,8 @@
 //! From PostgreSQL's tree to facts. Every node is visited once, over a stack of its own, so that no tree is too deep for it; a node of a kind
 //! that is not known makes the statement opaque. It judges nothing and asks nobody: names are told as they are written.
 
-mod children;
-mod names;
+pub(super) mod children;
+pub(super) mod names;
 mod predicate;
 mod query;
 mod session;
@@ -10,8 +10,11 @@ mod utility;
 mod visit;
 mod write;
 
+use std::sync::Arc;
+
 use super::effect::{Effect, EffectSet};
 use super::facts::{Clause, Facts, How, Opaque, Statement};
+use super::lineage;
 use super::parser::tree::{Node, NodeRef, ParseResult};
 
 /// More relations, or more names of subqueries, are not looked at: looking for one of them among the others is what costs.
@@ -83,6 +86,11 @@ pub fn facts(text: &str, tree: &ParseResult) -> Facts {
         };
         walk.one(raw.stmt.as_deref(), Place::TOP);
         walk.run();
+        let node = raw.stmt.as_deref().and_then(|node| node.node.as_ref());
+        walk.statement.lineage = node.and_then(|node| lineage::lineage(node.to_ref())).map(Arc::new);
+        if walk.statement.lineage.as_ref().is_some_and(|lineage| lineage.is_unbounded()) {
+            walk.make_opaque(Opaque::TooManyNames);
+        }
         walk.finish(&mut facts);
     }
     facts

@@ -161,7 +161,13 @@ pub(super) fn rewrite_piece(
 ) -> Result<bool, ValueError> {
     walk.lend(|walk, buffer| {
         let content = piece.content(buffer);
-        walk.lend(|walk, new| match walk.deeper(|walk| codec.rewrite(walk, Format::Text, place, content, visitor, new))? {
+        let mut rewrite = |walk: &mut Walk<'_>, new: &mut Vec<u8>| {
+            walk.inside(
+                |offsets| piece.offsets(offsets),
+                |walk| walk.deeper(|walk| codec.rewrite(walk, Format::Text, place, content, visitor, new)),
+            )
+        };
+        walk.lend(|walk, new| match rewrite(walk, new)? {
             Outcome::Kept => Ok(false),
             Outcome::Changed => {
                 splice.open(piece.range.clone(), out)?;

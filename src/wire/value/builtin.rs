@@ -7,6 +7,7 @@ use super::json::Json;
 use super::range::{Span, Spans};
 use super::scalar::{Bytea, Scalar};
 use super::system::{Object, TextOnly};
+use super::xml::Xml;
 use super::{Class, Codec, bits, float, geometry, network, number, numeric, scalar, system, text_search, time};
 
 const RECORD: Composite = Composite { fields: None };
@@ -36,7 +37,7 @@ pub(super) static TYPES: &[(u32, &str, &dyn Codec)] = &[
     (29, "cid", &Scalar { class: Class::System, blank: "0", text: number::uint4_text, binary: number::uint4_binary }),
     (30, "oidvector", &Scalar { class: Class::System, blank: "0", text: system::oidvector_text, binary: system::oidvector_binary }),
     (114, "json", &Json { versioned: false }),
-    (142, "xml", &scalar::XML),
+    (142, "xml", &Xml),
     (143, "_xml", &Array { element: 142, delimiter: b',' }),
     (194, "pg_node_tree", &scalar::NODE_TREE),
     (199, "_json", &Array { element: 114, delimiter: b',' }),

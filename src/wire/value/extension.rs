@@ -3,7 +3,7 @@
 
 use super::float::{parse_float4, print_float4};
 use super::number::parse;
-use super::quote::{enclose, skip_space, space, unquote};
+use super::quote::{enclose, offsets_unquoted, skip_space, space, unquote};
 use super::scalar::{Scalar, TEXT, Text, Wrap};
 use super::walk::{NULL, Reader, Splice, bounded, patch, print, sized, utf8};
 use super::{Class, Codec, Format, Leaf, Leaves, Outcome, Place, Role, ValueError, Visitor, Walk};
@@ -328,17 +328,21 @@ fn show(
     splice: &mut Splice<'_>,
     out: &mut Vec<u8>,
 ) -> Result<(), ValueError> {
-    let outcome = walk.ask(leaf, visitor, |_, replacement| {
-        utf8(replacement)?;
-        splice.open(range.clone(), out)?;
-        match format {
-            Format::Text => enclose(replacement, b'"', out),
-            Format::Binary => sized(out, |out| {
-                out.extend_from_slice(replacement);
-                Ok(())
-            })?,
-        }
-        Ok(())
+    let raw = splice.part(range.clone());
+    let offsets = |offsets: &mut Vec<usize>| offsets_unquoted(range.start, raw, b'"', offsets);
+    let outcome = walk.inside(offsets, |walk| {
+        walk.ask(leaf, visitor, |_, replacement| {
+            utf8(replacement)?;
+            splice.open(range.clone(), out)?;
+            match format {
+                Format::Text => enclose(replacement, b'"', out),
+                Format::Binary => sized(out, |out| {
+                    out.extend_from_slice(replacement);
+                    Ok(())
+                })?,
+            }
+            Ok(())
+        })
     })?;
     match (outcome, leaf.role) {
         (Outcome::Null, Role::Key) => Err(ValueError::Replacement),
@@ -406,7 +410,7 @@ impl Codec for Hstore {
     ) -> Result<Outcome, ValueError> {
         let mut splice = Splice::new(value);
         fn leaf<'l>(oid: u32, bytes: &'l [u8], role: Role, name: &'l [u8]) -> Leaf<'l> {
-            Leaf { bytes, oid, class: Class::Text, role, name, blank: b"***" }
+            Leaf { bytes, oid, class: Class::Text, role, name, blank: b"***", trail: &[] }
         }
         match format {
             Format::Binary => Self::binary(value, |(key_range, key), (range, cell)| {
@@ -461,7 +465,7 @@ impl Codec for Enum {
     ) -> Result<Outcome, ValueError> {
         super::scalar::NAME.check(walk, format, value)?;
         let blank = self.labels.first().map_or("", String::as_str).as_bytes();
-        let leaf = Leaf { bytes: value, oid: place.oid, class: Class::Label, role: Role::Value, name: place.name, blank };
+        let leaf = Leaf { bytes: value, oid: place.oid, class: Class::Label, role: Role::Value, name: place.name, blank, trail: &[] };
         walk.ask(&leaf, visitor, |_, replacement| {
             if !self.labels.iter().any(|label| label.as_bytes() == replacement) {
                 return Err(ValueError::Replacement);

@@ -234,6 +234,18 @@ fn string(text: &[u8], at: usize) -> Result<(usize, bool), ValueError> {
 
 /// Decodes the escapes of a string that was found well formed. Half a surrogate pair, which `json` (not `jsonb`) takes, becomes U+FFFD.
 fn decode(raw: &[u8], out: &mut Vec<u8>) {
+    decoded(raw, |_, bytes| out.extend_from_slice(bytes));
+}
+
+/// Where each byte of the content of a string with its quotes stands, and its end, counted from `start`.
+fn decoded_offsets(start: usize, quoted: &[u8], offsets: &mut Vec<usize>) {
+    let inside = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
+    decoded(inside, |at, bytes| offsets.extend(bytes.iter().map(|_| start + 1 + at)));
+    offsets.push(start + 1 + inside.len());
+}
+
+/// Hands out what a string says, piece by piece, each with where it stands.
+fn decoded(raw: &[u8], mut each: impl FnMut(usize, &[u8])) {
     let unit = |at: usize| {
         let digits = raw.get(at + 2..at + 6).filter(|_| raw.get(at..at + 2) == Some(b"\\u"))?;
         u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
@@ -241,19 +253,21 @@ fn decode(raw: &[u8], out: &mut Vec<u8>) {
     let mut at = 0;
     while let Some(&byte) = raw.get(at) {
         if byte != b'\\' {
-            out.push(byte);
+            each(at, &[byte]);
             at += 1;
             continue;
         }
+        let start = at;
         let Some(high) = unit(at) else {
-            out.extend(raw.get(at + 1).map(|&escape| match escape {
+            let plain = raw.get(at + 1).map(|&escape| match escape {
                 b'b' => 8,
                 b'f' => 12,
                 b'n' => b'\n',
                 b'r' => b'\r',
                 b't' => b'\t',
                 _ => escape,
-            }));
+            });
+            each(start, plain.as_slice());
             at += 2;
             continue;
         };
@@ -266,7 +280,7 @@ fn decode(raw: &[u8], out: &mut Vec<u8>) {
             at += 6;
         }
         let character = char::from_u32(point).unwrap_or(char::REPLACEMENT_CHARACTER);
-        out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+        each(start, character.encode_utf8(&mut [0; 4]).as_bytes());
     }
 }
 
@@ -356,11 +370,17 @@ impl Codec for Json {
                 };
                 let (class, role, blank) = kind.describe();
                 let name = if key.is_empty() { place.name } else { key };
-                let leaf = Leaf { bytes, oid: place.oid, class, role, name, blank };
+                let leaf = Leaf { bytes, oid: place.oid, class, role, name, blank, trail: &[] };
                 let range = range.start + before..range.end + before;
-                let outcome = walk.ask(&leaf, visitor, |_, replacement| {
-                    splice.open(range.clone(), out)?;
-                    kind.write(replacement, out)
+                let offsets = |offsets: &mut Vec<usize>| match kind {
+                    Kind::Number | Kind::Boolean => offsets.extend(range.start..=range.end),
+                    Kind::Key | Kind::String { .. } => decoded_offsets(range.start, raw, offsets),
+                };
+                let outcome = walk.inside(offsets, |walk| {
+                    walk.ask(&leaf, visitor, |_, replacement| {
+                        splice.open(range.clone(), out)?;
+                        kind.write(replacement, out)
+                    })
                 })?;
                 match (outcome, kind) {
                     (Outcome::Null, Kind::Key) => Err(ValueError::Replacement),

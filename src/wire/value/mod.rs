@@ -37,7 +37,8 @@
 //!   taken off; for binary values the text a server would print; for `bytea` the bytes themselves. NULLs are not leaves.
 //! - A replacement is given in the same form, and is refused ([`ValueError::Replacement`]) if its type could not read it.
 //!   [`Leaf::blank`] is a replacement that is never refused. A JSON number or boolean may be replaced by anything: what does not
-//!   read as one becomes a JSON string. NULL is refused where there is none (a range's bound, a JSON key, a lexeme).
+//!   read as one becomes a JSON string. NULL is refused where there is none (a JSON key, a lexeme). A range with
+//!   a bound that is replaced or NULL becomes NULL as a whole: its bounds could be out of order.
 //! - [`Type::may_hold`] tells which classes of leaves a type can have at all, so that a column of embeddings need not be walked.
 //! - [`Type::check`] tells whether a value is well formed; [`Type::text_from_binary`] and [`Type::binary_from_text`] convert.
 //!   Text is what a server prints with `DateStyle` ISO, `IntervalStyle` postgres, UTC, `bytea_output` hex and
@@ -47,9 +48,8 @@
 //!
 //! `money` is printed with a locale's signs: text is made and read as the C locale does. The `reg*` types are names in text and
 //! OIDs in binary: binary gives the number, and a name cannot be made binary. `aclitem` has no binary form. An anonymous `record` in text does not
-//! tell its fields' types: each is one text leaf. `jsonpath` and `xml` are not parsed: each is one leaf, and a replacement is written as a
-//! string literal, or as escaped character data. Whether a replaced bound keeps a range in order, and whether a domain's CHECK would take a
-//! replacement, is not judged. `"char"` above 127 is printed as servers from 16 on do; the lone byte that older ones print is no text and is refused, as is
+//! tell its fields' types: each is one text leaf. `jsonpath` is not parsed: it is one leaf, and a replacement is written as a string
+//! literal. Of `xml` names, attributes, character data, comments and instructions are leaves; a declaration of a document's type is one, and is left out if replaced. Whether a domain's CHECK would take a replacement is not judged. `"char"` above 127 is printed as servers from 16 on do; the lone byte that older ones print is no text and is refused, as is
 //! any text that is not UTF-8 (a database in `SQL_ASCII` can send it).
 //!
 //! # Bounds
@@ -77,6 +77,7 @@ mod text_search;
 mod time;
 mod types;
 mod walk;
+mod xml;
 
 #[cfg(test)]
 mod tests;
@@ -186,6 +187,8 @@ pub struct Leaf<'a> {
     pub name: &'a [u8],
     /// A replacement that is valid in this place and tells nothing.
     pub blank: &'a [u8],
+    /// For each of `bytes`, and their end, where it stands in the value: of a text that is [traced](Type::trace), and empty otherwise.
+    pub trail: &'a [usize],
 }
 
 /// Values are not for logs: only what kind of leaf it is and how long.
@@ -269,6 +272,11 @@ pub trait Codec: fmt::Debug + Send + Sync {
             Format::Text => self.binary_from_text(walk, value, sink),
             Format::Binary => self.text_from_binary(walk, value, sink),
         })
+    }
+
+    /// Whether text and binary form are the bytes of one text, and how long it may be.
+    fn plain_text(&self) -> Option<usize> {
+        None
     }
 
     /// Names the types that values of this type are made of.

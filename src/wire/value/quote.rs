@@ -91,22 +91,44 @@ impl<'v> Piece<'v> {
         unquote(self.raw, b'"', buffer);
         buffer
     }
+
+    /// Where each byte of the content stands, and its end.
+    pub(super) fn offsets(&self, offsets: &mut Vec<usize>) {
+        if self.quoted {
+            offsets_unquoted(self.range.start, self.raw, b'"', offsets)
+        } else {
+            offsets.extend(self.range.start..=self.range.end)
+        }
+    }
 }
 
 /// Takes quotes and escapes off. A doubled quote inside quotes is one, and a backslash makes the next byte plain.
 pub(super) fn unquote(raw: &[u8], quote: u8, out: &mut Vec<u8>) {
+    unquoted(raw, quote, |_, byte| out.push(byte));
+}
+
+/// Where each byte of what [`unquote`] makes stands, and its end, counted from `start`.
+pub(super) fn offsets_unquoted(start: usize, raw: &[u8], quote: u8, offsets: &mut Vec<usize>) {
+    unquoted(raw, quote, |at, _| offsets.push(start + at));
+    let closing = usize::from(raw.len() > 1 && raw.last() == Some(&quote));
+    offsets.push(start + raw.len() - closing);
+}
+
+fn unquoted(raw: &[u8], quote: u8, mut each: impl FnMut(usize, u8)) {
     let mut inside = false;
-    let mut bytes = raw.iter().copied().peekable();
-    while let Some(byte) = bytes.next() {
+    let mut bytes = raw.iter().copied().enumerate().peekable();
+    while let Some((at, byte)) = bytes.next() {
         if byte == b'\\' {
-            out.extend(bytes.next());
-        } else if byte == quote && inside && bytes.peek() == Some(&quote) {
+            if let Some((_, plain)) = bytes.next() {
+                each(at, plain);
+            }
+        } else if byte == quote && inside && bytes.peek().is_some_and(|(_, next)| *next == quote) {
             bytes.next();
-            out.push(quote);
+            each(at, quote);
         } else if byte == quote {
             inside = !inside;
         } else {
-            out.push(byte);
+            each(at, byte);
         }
     }
 }

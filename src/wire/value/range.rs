@@ -1,9 +1,8 @@
-//! Ranges and multiranges over any subtype. A bound is a leaf; where there is none, nothing is shown and nothing can be put. Must not
-//! know how bounds compare.
+//! Ranges and multiranges over any subtype. A bound is a leaf; where there is none, nothing is shown. Must not know how bounds compare, so a
+//! range of which a bound is replaced is NULL as a whole.
 
-use super::array::{rewrite_cell, rewrite_piece};
 use super::quote::{Piece, Quoting, end, field, skip_space};
-use super::walk::{Reader, Splice, bounded, sized};
+use super::walk::{Reader, bounded, sized};
 use super::{Codec, Format, Outcome, Place, ValueError, Visitor, Walk};
 
 /// A range type over `subtype`.
@@ -140,6 +139,7 @@ impl Codec for Span {
         Ok(())
     }
 
+    /// A bound cannot be replaced alone: the two might be out of order, or say more together. With one of them goes the whole range.
     fn rewrite(
         &self,
         walk: &mut Walk<'_>,
@@ -147,22 +147,23 @@ impl Codec for Span {
         place: Place<'_>,
         value: &[u8],
         visitor: &mut dyn Visitor,
-        out: &mut Vec<u8>,
+        _out: &mut Vec<u8>,
     ) -> Result<Outcome, ValueError> {
         let codec = walk.codec(self.subtype)?;
         let place = Place { oid: self.subtype, ..place };
-        let mut splice = Splice::new(value);
+        let mut kept = true;
+        let mut show = |walk: &mut Walk<'_>, bound: &[u8]| {
+            walk.lend(|walk, new| {
+                kept &= walk.deeper(|walk| codec.rewrite(walk, format, place, bound, visitor, new))? == Outcome::Kept;
+                Ok(())
+            })
+        };
         match format {
             Format::Binary => {
                 let mut reader = Reader::new(value);
                 let (_, count) = flags(&mut reader)?;
                 for _ in 0..count {
-                    let start = reader.at();
-                    let cell = bound(&mut reader)?;
-                    let range = start..reader.at();
-                    if walk.lend(|walk, new| rewrite_cell(walk, codec, place, cell, visitor, &mut splice, range, (new, out)))? {
-                        return Err(ValueError::Replacement);
-                    }
+                    show(walk, bound(&mut reader)?)?;
                 }
                 reader.end()?;
             }
@@ -170,13 +171,14 @@ impl Codec for Span {
                 let (bounds, after) = parse(value, 0)?;
                 end(value, after)?;
                 for piece in bounds.iter().flat_map(Bounds::finite) {
-                    if rewrite_piece(walk, (codec, place), piece, visitor, &mut splice, Quoting::Range, out)? {
-                        return Err(ValueError::Replacement);
-                    }
+                    walk.lend(|walk, buffer| {
+                        let content = piece.content(buffer);
+                        walk.inside(|offsets| piece.offsets(offsets), |walk| show(walk, content))
+                    })?;
                 }
             }
         }
-        splice.finish(out)
+        Ok(if kept { Outcome::Kept } else { Outcome::Null })
     }
 
     fn parts(&self, part: &mut dyn FnMut(u32)) {
@@ -237,6 +239,7 @@ impl Codec for Spans {
         super::walk::patch(out, start, count)
     }
 
+    /// With one of its ranges goes the whole.
     fn rewrite(
         &self,
         walk: &mut Walk<'_>,
@@ -248,33 +251,24 @@ impl Codec for Spans {
     ) -> Result<Outcome, ValueError> {
         let codec = walk.codec(self.range)?;
         let place = Place { oid: self.range, ..place };
-        let mut splice = Splice::new(value);
+        let mut kept = true;
         match format {
             Format::Binary => {
                 let mut reader = Reader::new(value);
                 for _ in 0..reader.count(5)? {
-                    let start = reader.at();
                     let cell = bound(&mut reader)?;
-                    let range = start..reader.at();
-                    if walk.lend(|walk, new| rewrite_cell(walk, codec, place, cell, visitor, &mut splice, range, (new, out)))? {
-                        return Err(ValueError::Replacement);
-                    }
+                    kept &= walk.deeper(|walk| codec.rewrite(walk, format, place, cell, visitor, out))? == Outcome::Kept;
                 }
                 reader.end()?;
             }
             Format::Text => each(value, |range, text| {
-                walk.lend(|walk, new| match walk.deeper(|walk| codec.rewrite(walk, format, place, text, visitor, new))? {
-                    Outcome::Kept => Ok(()),
-                    Outcome::Changed => {
-                        splice.open(range, out)?;
-                        out.extend_from_slice(new);
-                        Ok(())
-                    }
-                    Outcome::Null => Err(ValueError::Replacement),
-                })
+                let within = |offsets: &mut Vec<usize>| offsets.extend(range.start..=range.end);
+                let outcome = walk.inside(within, |walk| walk.deeper(|walk| codec.rewrite(walk, format, place, text, visitor, out)));
+                kept &= outcome? == Outcome::Kept;
+                Ok(())
             })?,
         }
-        splice.finish(out)
+        Ok(if kept { Outcome::Kept } else { Outcome::Null })
     }
 
     fn parts(&self, part: &mut dyn FnMut(u32)) {

@@ -43,7 +43,15 @@ impl Codec for Scalar {
                     text
                 }
             };
-            let leaf = Leaf { bytes, oid: place.oid, class: self.class, role: Role::Value, name: place.name, blank: self.blank.as_bytes() };
+            let leaf = Leaf {
+                bytes,
+                oid: place.oid,
+                class: self.class,
+                role: Role::Value,
+                name: place.name,
+                blank: self.blank.as_bytes(),
+                trail: &[],
+            };
             walk.ask(&leaf, visitor, |walk, replacement| match format {
                 Format::Binary => (self.binary)(replacement, out),
                 Format::Text => {
@@ -67,8 +75,6 @@ pub(super) enum Wrap {
     Plain,
     /// As a string literal: `jsonpath`.
     Literal,
-    /// As character data: `xml`.
-    Markup,
     /// As labels between dots: `ltree`.
     Path,
     /// None is possible.
@@ -90,7 +96,6 @@ pub(super) struct Text {
 pub(super) const TEXT: Text = Text { class: Class::Text, blank: "***", limit: usize::MAX, version: None, wrap: Wrap::Plain };
 /// Names are shorter than NAMEDATALEN.
 pub(super) const NAME: Text = Text { limit: 63, ..TEXT };
-pub(super) const XML: Text = Text { wrap: Wrap::Markup, ..TEXT };
 pub(super) const JSONPATH: Text = Text { version: Some(1), wrap: Wrap::Literal, ..TEXT };
 /// A parse tree, as the catalogs hold it.
 pub(super) const NODE_TREE: Text = Text { class: Class::System, wrap: Wrap::Nothing, ..TEXT };
@@ -134,7 +139,15 @@ impl Codec for Text {
         out: &mut Vec<u8>,
     ) -> Result<Outcome, ValueError> {
         let bytes = self.read(format, value)?;
-        let leaf = Leaf { bytes, oid: place.oid, class: self.class, role: Role::Value, name: place.name, blank: self.blank.as_bytes() };
+        let leaf = Leaf {
+            bytes,
+            oid: place.oid,
+            class: self.class,
+            role: Role::Value,
+            name: place.name,
+            blank: self.blank.as_bytes(),
+            trail: &[],
+        };
         walk.ask(&leaf, visitor, |_, replacement| {
             if format == Format::Binary {
                 out.extend(self.version);
@@ -143,7 +156,6 @@ impl Codec for Text {
             match self.wrap {
                 Wrap::Plain => out.extend_from_slice(utf8(replacement)?.as_bytes()),
                 Wrap::Literal => super::json::encode(replacement, out)?,
-                Wrap::Markup => escape(utf8(replacement)?, out),
                 Wrap::Path => {
                     let label = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
                     if !replacement.iter().all(label) || replacement.split(|&byte| byte == b'.').any(<[u8]>::is_empty) {
@@ -161,21 +173,12 @@ impl Codec for Text {
         self.read(format, value).map(|_| ())
     }
 
+    fn plain_text(&self) -> Option<usize> {
+        (self.wrap == Wrap::Plain && self.version.is_none()).then_some(self.limit)
+    }
+
     fn leaves(&self) -> Leaves {
         Leaves::Of(self.class)
-    }
-}
-
-fn escape(text: &str, out: &mut Vec<u8>) {
-    for &byte in text.as_bytes() {
-        match byte {
-            b'<' => out.extend_from_slice(b"&lt;"),
-            b'>' => out.extend_from_slice(b"&gt;"),
-            b'&' => out.extend_from_slice(b"&amp;"),
-            // XML has no other control characters.
-            0..0x20 if !matches!(byte, b'\t' | b'\n' | b'\r') => out.push(b' '),
-            _ => out.push(byte),
-        }
     }
 }
 
@@ -214,20 +217,44 @@ impl Codec for Bytea {
                     raw
                 }
             };
-            let leaf = Leaf { bytes, oid: place.oid, class: Class::Bytes, role: Role::Value, name: place.name, blank: b"" };
-            walk.ask(&leaf, visitor, |walk, replacement| match format {
-                Format::Text => self.text_from_binary(walk, replacement, out),
-                Format::Binary => {
-                    out.extend_from_slice(replacement);
-                    Ok(())
-                }
-            })
+            let leaf = Leaf { bytes, oid: place.oid, class: Class::Bytes, role: Role::Value, name: place.name, blank: b"", trail: &[] };
+            walk.inside(
+                |offsets| byte_offsets(value, offsets),
+                |walk| {
+                    walk.ask(&leaf, visitor, |walk, replacement| match format {
+                        Format::Text => self.text_from_binary(walk, replacement, out),
+                        Format::Binary => {
+                            out.extend_from_slice(replacement);
+                            Ok(())
+                        }
+                    })
+                },
+            )
         })
     }
 
     fn leaves(&self) -> Leaves {
         Leaves::Of(Class::Bytes)
     }
+}
+
+/// Where each byte of a text `bytea` stands, and its end.
+fn byte_offsets(text: &[u8], offsets: &mut Vec<usize>) {
+    if let Some(digits) = text.strip_prefix(b"\\x") {
+        let digit = |(at, byte): (usize, &u8)| (!byte.is_ascii_whitespace()).then_some(at + 2);
+        offsets.extend(digits.iter().enumerate().filter_map(digit).step_by(2));
+    } else {
+        let mut at = 0;
+        while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+            offsets.push(at);
+            at += match rest {
+                [b'\\', b'\\', ..] => 2,
+                [b'\\', ..] => 4,
+                _ => 1,
+            };
+        }
+    }
+    offsets.push(text.len());
 }
 
 /// Appends lower-case hex digits.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::quote::{enclose, skip_space, space, unquote};
+use super::quote::{enclose, offsets_unquoted, skip_space, space, unquote};
 use super::walk::{Reader, Splice, bounded, patch, print, utf8};
 use super::{Class, Codec, Format, Leaf, Leaves, Outcome, Place, Role, ValueError, Visitor, Walk};
 
@@ -64,15 +64,18 @@ fn show(
     splice: &mut Splice<'_>,
     out: &mut Vec<u8>,
 ) -> Result<(), ValueError> {
-    let leaf = Leaf { bytes, oid: place.oid, class: Class::Text, role: Role::Value, name: place.name, blank: b"x" };
-    let outcome = walk.ask(&leaf, visitor, |_, replacement| {
-        splice.open(range, out)?;
+    let leaf = Leaf { bytes, oid: place.oid, class: Class::Text, role: Role::Value, name: place.name, blank: b"x", trail: &[] };
+    let raw = splice.part(range.clone());
+    let offsets = |offsets: &mut Vec<usize>| offsets_unquoted(range.start, raw, b'\'', offsets);
+    let write = |out: &mut Vec<u8>, replacement: &[u8], splice: &mut Splice<'_>| {
+        splice.open(range.clone(), out)?;
         match format {
             Format::Text => enclose(lexeme(replacement)?, b'\'', out),
             Format::Binary => out.extend_from_slice(lexeme(replacement)?),
         }
         Ok(())
-    })?;
+    };
+    let outcome = walk.inside(offsets, |walk| walk.ask(&leaf, visitor, |_, replacement| write(out, replacement, splice)))?;
     if outcome == Outcome::Null { Err(ValueError::Replacement) } else { Ok(()) }
 }
 

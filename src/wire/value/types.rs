@@ -99,6 +99,11 @@ impl Types {
         self.reach(oid, &mut |_| {}).then_some(Type { oid, codec, types: self })
     }
 
+    /// A type that [`Types::get`] has given before, without looking at what it is made of again.
+    pub fn given(&self, oid: u32) -> Option<Type<'_>> {
+        self.codec(oid).map(|codec| Type { oid, codec, types: self })
+    }
+
     /// Goes through everything a type is made of, each type once. Tells whether all of them have a codec.
     fn reach(&self, oid: u32, each: &mut dyn FnMut(&dyn Codec)) -> bool {
         let mut seen = HashSet::from([oid]);
@@ -153,6 +158,19 @@ impl Type<'_> {
             }
         });
         found
+    }
+
+    /// Whether text and binary form are the bytes of one text, and how long it may be.
+    pub fn plain_text(&self) -> Option<usize> {
+        self.codec.plain_text()
+    }
+
+    /// Shows every leaf of a text to the visitor, each with where it stands. Nothing can be replaced.
+    pub fn trace(&self, text: &[u8], visitor: &mut dyn Visitor, scratch: &mut Scratch) -> Result<(), ValueError> {
+        fits(text)?;
+        let place = Place { oid: self.oid, name: b"" };
+        let mut walk = Walk::traced(self.types, scratch, text.len());
+        walk.lend(|walk, sink| self.codec.rewrite(walk, Format::Text, place, text, visitor, sink).map(|_| ()))
     }
 
     /// Whether the value is well formed.

@@ -38,11 +38,32 @@ pub struct Walk<'a> {
     types: &'a Types,
     pub(super) scratch: &'a mut Scratch,
     depth: u32,
+    /// For each byte of the text at hand, and its end, where it stands in the whole value. Kept only if somebody asks.
+    trail: Option<Vec<usize>>,
 }
 
 impl<'a> Walk<'a> {
     pub(super) fn new(types: &'a Types, scratch: &'a mut Scratch) -> Self {
-        Self { types, scratch, depth: 0 }
+        Self { types, scratch, depth: 0, trail: None }
+    }
+
+    /// A walk over a text of a length that tells of each leaf where it stands.
+    pub(super) fn traced(types: &'a Types, scratch: &'a mut Scratch, length: usize) -> Self {
+        Self { types, scratch, depth: 0, trail: Some((0..=length).collect()) }
+    }
+
+    /// Goes into a part of the text at hand. `offsets` tells of each byte of the part, and of its end, where in the text it stands.
+    pub(super) fn inside<T>(&mut self, offsets: impl FnOnce(&mut Vec<usize>), step: impl FnOnce(&mut Self) -> T) -> T {
+        let Some(outer) = self.trail.take() else { return step(self) };
+        let mut own = Vec::new();
+        offsets(&mut own);
+        for at in &mut own {
+            *at = outer.get(*at).or(outer.last()).copied().unwrap_or_default();
+        }
+        self.trail = Some(own);
+        let result = step(self);
+        self.trail = Some(outer);
+        result
     }
 
     /// The codec of a type inside the value.
@@ -80,10 +101,12 @@ impl<'a> Walk<'a> {
         visitor: &mut dyn Visitor,
         write: impl FnOnce(&mut Self, &[u8]) -> Result<(), ValueError>,
     ) -> Result<Outcome, ValueError> {
-        self.lend(|walk, replacement| match visitor.leaf(leaf, replacement) {
-            Choice::Keep => Ok(Outcome::Kept),
-            Choice::Null => Ok(Outcome::Null),
-            Choice::Replace => write(walk, replacement).map(|()| Outcome::Changed).map_err(|_| ValueError::Replacement),
+        self.lend(|walk, replacement| {
+            match visitor.leaf(&Leaf { trail: walk.trail.as_deref().unwrap_or_default(), ..*leaf }, replacement) {
+                Choice::Keep => Ok(Outcome::Kept),
+                Choice::Null => Ok(Outcome::Null),
+                Choice::Replace => write(walk, replacement).map(|()| Outcome::Changed).map_err(|_| ValueError::Replacement),
+            }
         })
     }
 }
@@ -204,6 +227,11 @@ pub(super) struct Splice<'v> {
 impl<'v> Splice<'v> {
     pub(super) fn new(value: &'v [u8]) -> Self {
         Self { value, copied: 0, changed: false }
+    }
+
+    /// What stands in a range of the old value.
+    pub(super) fn part(&self, range: Range<usize>) -> &'v [u8] {
+        self.value.get(range).unwrap_or_default()
     }
 
     /// Copies up to the range and skips it: what the caller writes next stands in its place.

@@ -6,7 +6,7 @@ use super::super::{Failure, terminal};
 use crate::host::config::PolicySource;
 
 pub fn run(source: &PolicySource) -> Result<(), Failure> {
-    let (policy, _) = source.load()?;
+    let policy = source.load()?.policy;
     source.cases_beside()?;
     let name = source.to_string();
     let observing = if policy.is_observing() { ", only watches" } else { "" };

@@ -13,7 +13,10 @@ use crate::gate::catalog::Resolved;
 use crate::gate::judge::Moment;
 use crate::gate::policy::cases::Trial;
 use crate::gate::policy::{Action, Choice};
+use crate::host::config::Loaded;
 use crate::host::when;
+use crate::mask::foreseen::{Foreseen, foreseen};
+use crate::mask::profile::Profile;
 use crate::sql::facts::{Facts, How};
 
 #[derive(Debug, Args)]
@@ -52,7 +55,7 @@ pub fn run(command: Explain, environment: BTreeMap<String, String>) -> Result<()
     let now = when::now() / 1_000_000;
     let at = command.at.as_deref().map(at).transpose()?;
     let source = chosen(command.policy, command.file, environment)?;
-    let (policy, _) = source.load()?;
+    let Loaded { policy, profiles, .. } = source.load()?;
     let subject = Subject {
         agent: command.agent.into(),
         database: command.database.into(),
@@ -69,7 +72,7 @@ pub fn run(command: Explain, environment: BTreeMap<String, String>) -> Result<()
     lines.insert(0, ("effects", tried.effects.to_string()));
     lines.extend(decided(&tried.choice));
     lines.push(("policy", format!("{source}, hash {}", super::hash(&policy))));
-    lines.push(("masked", "nothing: values are not masked yet".to_owned()));
+    lines.push(("masked", masked(&facts, profiles.of(&trial.subject))));
     let mut note = "by the text alone; a running server asks the database's catalog as well, and may hold what passes here".to_owned();
     if tried.choice.depends.estimate {
         note.push_str("; how many rows it brings is not known here: give --rows");
@@ -80,6 +83,20 @@ pub fn run(command: Explain, environment: BTreeMap<String, String>) -> Result<()
         writeln!(out, "{name:<10} {}", terminal::line(text))?;
     }
     Ok(())
+}
+
+/// What would be masked of what it brings, as far as names tell.
+fn masked(facts: &Facts, profile: &Profile) -> String {
+    if profile.unmasked {
+        return "nothing: the policy shows this agent every value as it is".to_owned();
+    }
+    let told = |column: Foreseen<'_>| {
+        let kinds: Vec<&str> = column.kinds.iter().map(|kind| profile.name_of(kind)).collect();
+        format!("{} ({})", column.name, kinds.join(", "))
+    };
+    let by_name = listed(foreseen(facts, profile).into_iter().map(told), false);
+    let by_name = if by_name.is_empty() { "nothing by name".to_owned() } else { by_name };
+    format!("{by_name}; every value is searched besides")
 }
 
 /// Seconds since 1970.

@@ -28,7 +28,7 @@ pub(super) enum Policy {
     /// Run the cases kept beside a policy
     #[command(after_help = "Example:\n  pgsluice policy test policy.toml\n\n\
                       Cases stand in the policy as [[test]] tables, or beside it: policy.tests.toml beside policy.toml. A case has sql and expect \
-                      (allow, hold or deny), and may have rule, agent, database, environment, address, transaction, rows and at.")]
+                      (allow, hold or deny), and may have rule, mask, agent, database, environment, address, transaction, rows and at.")]
     Test(Named),
 }
 

@@ -128,6 +128,7 @@ fn asking(message: Message) -> Petition {
         resolved,
         estimate: Some(Estimate { rows: 1.5, widest: 2.0, cost: 3.0, made: 4.0, read: 5.0 }),
         observed: false,
+        unmask: false,
         groups: Arc::default(),
     };
     let statement = Statement {

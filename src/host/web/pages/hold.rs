@@ -75,6 +75,7 @@ pub(super) async fn decide(
     }
     let verdict = match ruling.verdict.as_str() {
         "approve" => Verdict::Approve,
+        "unmasked" => Verdict::ApproveUnmasked,
         "deny" => Verdict::Deny,
         _ => return plain(StatusCode::UNPROCESSABLE_ENTITY, "Not understood", "Approve or deny: nothing was done."),
     };
@@ -91,7 +92,8 @@ pub(super) async fn decide(
                 Undecided::Changed | Undecided::Desk(NotDecided::Already(_)) => StatusCode::CONFLICT,
                 Undecided::Desk(NotDecided::Expired) => StatusCode::GONE,
                 Undecided::Desk(NotDecided::Role | NotDecided::OwnAgent | NotDecided::Group) => StatusCode::FORBIDDEN,
-                Undecided::NoReason | Undecided::Desk(NotDecided::TooLong | NotDecided::Unknown | NotDecided::Unrecordable(_)) => {
+                Undecided::NoReason
+                | Undecided::Desk(NotDecided::TooLong | NotDecided::NotAsked | NotDecided::Unknown | NotDecided::Unrecordable(_)) => {
                     StatusCode::UNPROCESSABLE_ENTITY
                 }
             };
@@ -117,6 +119,8 @@ fn draw(hold: &Shown, may: May, token: &str, said: Option<&str>, reason: &str) -
             dt { "Reason" } dd { (words(&about.reason)) }
             dt { "Effects" } dd { @for effect in &about.effects { span.effect { (effect) } " " } }
             @if let Some(over) = &about.over { dt { "Limit" } dd { (over) } }
+            @if about.asks_unmasked { dt { "Unmasked" } dd { strong { "It asks to see values as they are." }
+                " Approved with values masked, it runs and sees them masked." } }
             @if let Some(statement) = &about.statement { @if !statement.findings.is_empty() {
                 dt { "Found out" } dd { ul { @for finding in &statement.findings { li { (words(finding)) } } } }
             } }
@@ -149,13 +153,14 @@ fn standing(hold: &Shown) -> Markup {
             }
         }
     };
+    let unmasked = hold.decided.as_ref().is_some_and(|decided| decided.unmasked);
     html! {
         div.standing {
             @match hold.state.as_str() {
                 "waiting" => p { "Nothing of it ran. It waits for a decision until " strong { (moment(&hold.until)) } "." },
-                "approved" => { (by("Approved")) p { "The agent can run it once, until " strong { (moment(&hold.until)) } "." } },
-                "reserved" => { (by("Approved")) p { "It ran inside a transaction that has not ended." } },
-                "spent" => { (by("Approved")) p { "It was run; the approval is used up." } },
+                "approved" => { (by(if unmasked { "Approved, to see values unmasked," } else { "Approved" })) p { "The agent can run it once, until " strong { (moment(&hold.until)) } "." } },
+                "reserved" => { (by(if unmasked { "Approved, to see values unmasked," } else { "Approved" })) p { "It ran inside a transaction that has not ended." } },
+                "spent" => { (by(if unmasked { "Approved, to see values unmasked," } else { "Approved" })) p { "It was run; the approval is used up." } },
                 "denied" => (by("Denied")),
                 "expired" => { @if hold.decided.is_some() { (by("Approved")) } p { "Its time is over. Nothing runs by it; sent again, it is held anew." } },
                 "withdrawn" => p { "It was withdrawn: nothing runs by it." },
@@ -233,7 +238,12 @@ fn form(hold: &Shown, may: May, token: &str, reason: &str) -> Markup {
                     label for="reason" { "Reason " span.soft { "(the agent reads it; a denial needs one)" } }
                     textarea id="reason" name="reason" rows="3" maxlength=(LONGEST_REASON) { (reason) }
                     div.buttons {
-                        button.approve type="submit" name="verdict" value="approve" { "Approve, once" }
+                        @if hold.about.asks_unmasked {
+                            button.approve type="submit" name="verdict" value="approve" { "Approve, once, values masked" }
+                            button.unmasked type="submit" name="verdict" value="unmasked" { "Approve, once, values unmasked" }
+                        } @else {
+                            button.approve type="submit" name="verdict" value="approve" { "Approve, once" }
+                        }
                         button.deny type="submit" name="verdict" value="deny" { "Deny" }
                     }
                 }

@@ -2,7 +2,7 @@
 //! countries write them in.
 
 use super::super::{Context, Finding, Scan, Sure};
-use super::lexicon::{self, DWELLS, PARTICLE, PLACE, PLAIN, STREET, UNIT};
+use super::lexicon::{self, DWELLS, PARTICLE, PLACE, PLAIN, STREET, TITLE, UNIT};
 use super::papers::trimmed;
 use super::word::{Case, Word, Words};
 use crate::mask::kind::Kind;
@@ -212,11 +212,16 @@ pub fn find(scan: &Scan<'_>, context: &Context<'_>, spoken: Spoken, found: &mut 
     if end - start < 9 || scan.sight.digits == 0 && !scan.sight.upper > 0 {
         return;
     }
-    if likeness(text) == Likeness::Strong && scan.sight.upper > 0 {
+    if likeness(text) == Likeness::Strong && scan.sight.upper > 0 && !starts_with_title(text) {
         // Alone it may be one; a column of such is one.
         found.push(Finding { kind: Kind::ADDRESS, start, end, sure: if alone(text) { Sure::Likely } else { Sure::Maybe } });
     }
     running(text, found);
+}
+
+/// `Dr. Martens 1460`: that is a doctor, not a drive.
+fn starts_with_title(text: &[u8]) -> bool {
+    Words::of(text, 0).next().is_some_and(|word| lexicon::get(word.bytes(text)) & TITLE != 0)
 }
 
 /// The whole is an address beyond doubt: a street with its number, and more behind a comma or on another line.
