@@ -135,8 +135,9 @@ fn value_start(text: &[u8], first: usize, last: usize, said: Said) -> Option<(us
 
 /// Words that people put between the two.
 const SAID: &[&str] = &[
-    "is", "was", "to", "as", "set", "now", "the", "a", "new", "reset", "changed", "updated", "will", "be", "use", "using", "es", "ist", "lautet", "est",
-    "é", "è", "är", "er", "on", "jest", "to:", "is:", "=", "für", "for", "de", "del", "von", "into", "with", "a:", "auf", "zu", "var", "是", "为",
+    "is", "was", "to", "as", "set", "now", "the", "a", "new", "reset", "changed", "updated", "will", "be", "use", "using", "es", "ist",
+    "lautet", "est", "é", "è", "är", "er", "on", "jest", "to:", "is:", "=", "für", "for", "de", "del", "von", "into", "with", "a:", "auf",
+    "zu", "var", "是", "为",
 ];
 
 /// Where a value may begin after the words of a sentence that lead to it.
@@ -249,7 +250,7 @@ fn closing(inside: &[u8], quote: u8, slashes: usize) -> Option<usize> {
 fn cut(value: &[u8], next: Option<u8>) -> usize {
     // `a=b&c=d`, `a=b;c=d`: up to where another name follows. `\n` in a text that was escaped ends it, too.
     let mut length = value.len();
-    for (at, byte) in value.iter().enumerate() {
+    for (at, byte) in value.iter().enumerate().filter(|(_, byte)| matches!(byte, b'&' | b';' | b',' | b'\\')) {
         let after = value.get(at + 1..).unwrap_or_default();
         let name = after.iter().take_while(|byte| is_of_name(**byte)).count();
         let named = name > 0 && matches!(after.get(name), Some(b'=' | b':')) || after.starts_with(b"\\");
@@ -357,9 +358,44 @@ fn counts(value: &[u8], said: Said, manner: Manner, quoted: bool) -> bool {
 
 /// Words that fill in for a value, or say that there is none.
 const NOTHING: &[&str] = &[
-    "null", "nil", "none", "undefined", "true", "false", "string", "str", "text", "varchar", "bool", "boolean", "number", "int", "integer", "any",
-    "object", "yes", "no", "empty", "required", "optional", "redacted", "masked", "hidden", "filtered", "secret_key_here", "n/a", "unknown",
-    "nan", "not", "void", "char", "bytea", "bytes", "uuid", "json", "jsonb",
+    "null",
+    "nil",
+    "none",
+    "undefined",
+    "true",
+    "false",
+    "string",
+    "str",
+    "text",
+    "varchar",
+    "bool",
+    "boolean",
+    "number",
+    "int",
+    "integer",
+    "any",
+    "object",
+    "yes",
+    "no",
+    "empty",
+    "required",
+    "optional",
+    "redacted",
+    "masked",
+    "hidden",
+    "filtered",
+    "secret_key_here",
+    "n/a",
+    "unknown",
+    "nan",
+    "not",
+    "void",
+    "char",
+    "bytea",
+    "bytes",
+    "uuid",
+    "json",
+    "jsonb",
 ];
 
 /// What stands where a value will be put, or where one was.
@@ -380,27 +416,95 @@ fn is_stand_in(value: &[u8], quoted: bool) -> bool {
 fn is_code(value: &[u8]) -> bool {
     let calls = value.iter().any(|byte| matches!(byte, b'(' | b'[')) && value.first().is_some_and(u8::is_ascii_alphabetic);
     let dotted = value.split(|byte| *byte == b'.');
-    let part = |part: &[u8]| part.first().is_some_and(u8::is_ascii_alphabetic) && part.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'_');
+    let part = |part: &[u8]| {
+        part.first().is_some_and(u8::is_ascii_alphabetic) && part.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'_')
+    };
     calls && value.iter().take_while(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'.' | b'_')).count() >= 2
         || value.contains(&b'.') && dotted.clone().count() >= 2 && dotted.clone().all(part)
 }
 
 /// Words of forms, of states and of manuals that stand behind `password:`.
 const FORMS: &[&str] = &[
-    "required", "optional", "incorrect", "invalid", "expired", "reset", "changed", "wrong", "missing", "weak", "strong", "updated", "rotated",
-    "never", "failed", "success", "ok", "set", "unset", "enabled", "disabled", "please", "enter", "must", "your", "the", "minimum", "forgot",
-    "confirmed", "accepted", "rejected", "correct", "valid", "verified", "pending", "active", "inactive", "default", "encrypted", "hashed",
+    "required",
+    "optional",
+    "incorrect",
+    "invalid",
+    "expired",
+    "reset",
+    "changed",
+    "wrong",
+    "missing",
+    "weak",
+    "strong",
+    "updated",
+    "rotated",
+    "never",
+    "failed",
+    "success",
+    "ok",
+    "set",
+    "unset",
+    "enabled",
+    "disabled",
+    "please",
+    "enter",
+    "must",
+    "your",
+    "the",
+    "minimum",
+    "forgot",
+    "confirmed",
+    "accepted",
+    "rejected",
+    "correct",
+    "valid",
+    "verified",
+    "pending",
+    "active",
+    "inactive",
+    "default",
+    "encrypted",
+    "hashed",
 ];
 
 fn is_word_of_forms(value: &[u8]) -> bool {
     FORMS.iter().any(|word| word.as_bytes().eq_ignore_ascii_case(value))
 }
 
+/// Words of what a form says about a password.
+const SENTENCES: &[&str] = &[
+    "please",
+    "enter",
+    "your",
+    "must",
+    "required",
+    "forgot",
+    "forgotten",
+    "the",
+    "cannot",
+    "should",
+    "invalid",
+    "incorrect",
+    "expired",
+    "again",
+    "confirm",
+    "change",
+    "reset",
+    "minimum",
+    "characters",
+    "veuillez",
+    "bitte",
+    "ingrese",
+    "digite",
+];
+
 /// Several words with nothing but letters, one of them from a form.
 fn is_sentence(value: &[u8]) -> bool {
     let mut words = value.split(|byte| is_space(*byte)).filter(|word| !word.is_empty());
-    let letters = value.iter().all(|byte| byte.is_ascii_alphabetic() || is_space(*byte) || matches!(byte, b'.' | b',' | b'!' | b'?' | b'\'' | b':'));
-    letters && words.any(|word| is_word_of_forms(word) || names::said(word).is_some())
+    let letters =
+        value.iter().all(|byte| byte.is_ascii_alphabetic() || is_space(*byte) || matches!(byte, b'.' | b',' | b'!' | b'?' | b'\'' | b':'));
+    let of_forms = |word: &[u8]| SENTENCES.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(word));
+    letters && words.any(|word| of_forms(word) || names::said(word).is_some())
 }
 
 /// A date, a time, a version, an amount: digits and what people put between them.
@@ -410,7 +514,9 @@ fn is_number_like(value: &[u8]) -> bool {
 
 /// `2024-01-01T00:00:00Z` and its like behind a name such as `token`.
 fn is_dated(value: &[u8]) -> bool {
-    is_number_like(value) && value.iter().filter(|byte| matches!(byte, b'-' | b':')).count() >= 2 && value.len() <= 32
+    is_number_like(value)
+        && value.iter().filter(|byte| matches!(byte, b'-' | b':')).count() >= 2
+        && value.len() <= 32
         && !value.iter().any(|byte| byte.is_ascii_hexdigit() && byte.is_ascii_alphabetic())
 }
 
