@@ -111,7 +111,7 @@ impl Linked {
                 self.sent(&whole.facts, grounds.as_deref(), sql, hold.is_some());
                 let circumstances = Circumstances { grounds, hold, ..self.circumstances(Way::Query, given) };
                 let execution = self.account.begun(&text, circumstances, self.now, out);
-                let work = Work::new(Arc::clone(&facts), || source(&facts, sql, &text));
+                let work = Work::of_query(&facts, sql, &text);
                 match (&stored, bind) {
                     (None, _) => out.to_upstream.pass_permitted(permit, range),
                     (Some(_), Some((types, bind))) => {
@@ -545,11 +545,6 @@ fn renamed() -> Report {
 /// What is not known for what it is.
 fn unknown_facts() -> Arc<Facts> {
     Arc::new(Facts::opaque(Opaque::Prepared))
-}
-
-/// The text that a query's prepared statements come from.
-fn source(facts: &Arc<Facts>, sql: &[u8], text: &Text) -> Rc<Statement> {
-    Rc::new(Statement::plain(facts, sql, text))
 }
 
 fn bound_message(statement: Option<&Statement>, bind: &Bind<'_>) -> Message {
