@@ -42,6 +42,11 @@ impl Work {
         Self { text: kept.then(|| sql.into()), ..work }
     }
 
+    /// How many of the statements the server has done.
+    pub fn done(&self) -> usize {
+        self.done
+    }
+
     /// What an error that it is answered by may speak of.
     pub fn source(&self) -> Source<'_> {
         Source { text: self.text.as_deref().unwrap_or_default(), facts: Some(&self.facts), runs: true }

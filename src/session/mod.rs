@@ -8,6 +8,7 @@ mod channels;
 mod client;
 pub mod columns;
 mod consequences;
+mod copy_out;
 mod deciding;
 mod expected;
 mod leaving;
