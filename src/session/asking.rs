@@ -109,6 +109,8 @@ pub enum Inquiry {
     /// Something is being found out.
     Learning,
     Learned(Learned),
+    /// It is decided, and somebody looks at what it reads: then it goes on from here.
+    Surveying(Box<Self>),
     /// The desk was asked for the message that the client named by its hold.
     Fetching,
     /// The desk was asked.
@@ -154,7 +156,7 @@ pub struct Wait {
 impl Inquiry {
     /// Whether the client's next message waits for the host.
     pub fn is_open(&self) -> bool {
-        matches!(self, Self::Learning | Self::Fetching | Self::Petitioned(_) | Self::Waiting { .. })
+        matches!(self, Self::Learning | Self::Surveying(_) | Self::Fetching | Self::Petitioned(_) | Self::Waiting { .. })
     }
 
     /// Whether the client's next message will be looked at again without more bytes from anywhere.
@@ -177,6 +179,7 @@ impl Inquiry {
             other @ (Self::None
             | Self::Learning
             | Self::Learned(_)
+            | Self::Surveying(_)
             | Self::Fetching
             | Self::Petitioned(_)
             | Self::Decided(_)

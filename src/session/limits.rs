@@ -107,6 +107,11 @@ impl Run {
         })
     }
 
+    /// What it was judged by.
+    pub fn grounds(&self) -> Option<&Arc<Grounds>> {
+        self.grounds.as_ref()
+    }
+
     /// One of which nothing is known.
     pub fn unknown() -> Rc<Self> {
         Rc::new(Self { meter: Cell::new(Meter::new(true)), facts: Arc::default(), grounds: None, unmasked: false, matter: None })

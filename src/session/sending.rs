@@ -99,7 +99,8 @@ impl Linked {
                 |this, message, grounds| this.petition(subject.clone(), message, grounds),
                 out,
             );
-            self.within_budget(terms, &subject, course, message, out)
+            let course = self.within_budget(terms, &subject, course, message, out);
+            self.storing(terms, &whole.facts, course, out)
         };
         match course {
             Course::Pass(passage) => {
@@ -373,7 +374,8 @@ impl Linked {
                 |this, message, grounds| this.petition(subject.clone(), message, grounds),
                 out,
             );
-            self.within_budget(terms, &subject, course, message, out)
+            let course = self.within_budget(terms, &subject, course, message, out);
+            self.storing(terms, &whole.facts, course, out)
         };
         match course {
             Course::Pass(passage) => {
