@@ -42,11 +42,6 @@ impl Work {
         Self { text: kept.then(|| sql.into()), ..work }
     }
 
-    /// How many of the statements the server has done.
-    pub fn done(&self) -> usize {
-        self.done
-    }
-
     /// What an error that it is answered by may speak of.
     pub fn source(&self) -> Source<'_> {
         Source { text: self.text.as_deref().unwrap_or_default(), facts: Some(&self.facts), runs: true }
@@ -60,6 +55,11 @@ impl Work {
     /// Nothing follows from it.
     pub fn none() -> Self {
         Self { facts: Arc::default(), source: None, done: 0, text: None, stands_for: None }
+    }
+
+    /// How many of its statements the server has done.
+    pub fn done(&self) -> usize {
+        self.done
     }
 
     pub fn facts(&self) -> &Arc<Facts> {
@@ -138,7 +138,14 @@ impl Linked {
                 // What it reads was judged when it was declared.
                 let fetch = Told { kind: "FETCH", effects: Effect::Read.alone(), ..Told::default() };
                 let whole = Arc::new(Facts { effects: fetch.effects, statements: vec![fetch], ..Facts::default() });
-                let portal = Portal { paths, whole, is_cursor: true, holds: *hold, ..Portal::plain(Some(statement), &text, text.plain()) };
+                let portal = Portal {
+                    paths,
+                    whole,
+                    is_cursor: true,
+                    made_by: self.grounds_of_head(),
+                    holds: *hold,
+                    ..Portal::plain(Some(statement), &text, text.plain())
+                };
                 portal.begun.set(true);
                 let portal = Rc::new(portal);
                 self.portals.confirm(cursor.as_bytes(), &portal);

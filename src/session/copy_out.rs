@@ -4,14 +4,13 @@
 use crate::mask::message;
 use crate::sql::copied;
 use crate::sql::facts::{Copy as Told, CopyTarget, Direction, Facts};
-use crate::wire::ProtocolError;
 use crate::wire::backend::{Backend, Fields, TransactionStatus};
 use crate::wire::frontend::tag;
 use crate::wire::report::Report;
 use crate::wire::write;
 
 use super::Terms;
-use super::asking::{Course, Inquiry, Passage, Refusal};
+use super::asking::{Course, Passage, Refusal};
 use super::columns::{Columns, columns};
 use super::expected::Expected;
 use super::linked::{Awaited, Copy, Linked};
@@ -70,12 +69,7 @@ impl Linked {
     }
 
     fn pause(&mut self, passage: Passage) -> Course {
-        let Passage { grounds, grant, learned, before, .. } = passage;
-        self.inquiry = match (grant, grounds, before) {
-            (Some(grant), Some(grounds), _) => Inquiry::Granted(grant, grounds),
-            (_, _, Some(before)) => Inquiry::Decided(before),
-            _ => Inquiry::Learned(learned),
-        };
+        self.inquiry = passage.again();
         Course::Pause
     }
 

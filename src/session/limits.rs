@@ -111,6 +111,11 @@ impl Run {
         })
     }
 
+    /// What it was judged by.
+    pub fn grounds(&self) -> Option<&Arc<Grounds>> {
+        self.grounds.as_ref()
+    }
+
     /// One of which nothing is known.
     pub fn unknown() -> Rc<Self> {
         Rc::new(Self {

@@ -18,6 +18,7 @@ use super::columns::{Columns, Knowledge, Portal, Statement, columns};
 use super::copy_out::Describing;
 use super::expected::{Expected, Queue};
 use super::limits::{Counting, Halt};
+use super::lineage::Flow;
 use super::names::{Names, Remake};
 use super::output::Output;
 use super::recording::{Account, Circumstances, Tally, code_word, outcome_of};
@@ -80,6 +81,8 @@ pub struct Linked {
     pub(super) reserved: Reserved,
     /// What the session made of its settings.
     pub(super) settings: Settings,
+    /// What was written from sensitive columns.
+    pub(super) flow: Flow,
     /// What the agent says it is working on.
     pub(super) task: Option<Box<str>>,
     pub(super) lifted: Lifted,
@@ -181,6 +184,7 @@ impl Linked {
             stored: None,
             reserved: Reserved::default(),
             settings: Settings::new(Rc::clone(&terms.manner.settings)),
+            flow: Flow::default(),
             task: terms.manner.task.clone(),
             lifted: Lifted::No,
             tainted: false,

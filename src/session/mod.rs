@@ -13,6 +13,7 @@ mod deciding;
 mod expected;
 mod leaving;
 mod limits;
+mod lineage;
 mod linked;
 mod names;
 pub mod output;
@@ -216,6 +217,7 @@ impl Session {
     pub fn surveyed(&mut self, now: Instant, out: &mut Output) {
         if let Stage::Linked(linked) = &mut self.stage {
             linked.rows.surveyed();
+            linked.looked();
         }
         self.after(now, out);
     }

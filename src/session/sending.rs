@@ -100,6 +100,7 @@ impl Linked {
                 out,
             );
             let course = self.within_budget(terms, &subject, course, message, out);
+            let course = self.storing(terms, &whole.facts, course, out);
             self.described_copy(terms, &whole.facts, sql, course, out)
         };
         match course {
@@ -376,6 +377,7 @@ impl Linked {
                 out,
             );
             let course = self.within_budget(terms, &subject, course, message, out);
+            let course = self.storing(terms, &whole.facts, course, out);
             let sql = statement.as_ref().map_or(&[][..], |statement| &statement.sql);
             self.described_copy(terms, &whole.facts, sql, course, out)
         };
