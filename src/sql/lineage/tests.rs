@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 
 use super::{Level, Lineage, Named, Shape, Taint};
 
-
-
 const CASES: &str = include_str!("../../../fixtures/sql/lineage.txt");
 
 #[derive(Default)]
@@ -33,7 +31,8 @@ impl Tables {
 
     fn shape<'a>(&'a self, named: &Named) -> Shape<'a> {
         let key = (named.schema.as_deref().map(str::to_owned), named.name.to_string());
-        let known = self.0.get(&key).or_else(|| self.0.iter().find(|((_, name), _)| key.0.is_none() && **name == *named.name).map(|(_, c)| c));
+        let known =
+            self.0.get(&key).or_else(|| self.0.iter().find(|((_, name), _)| key.0.is_none() && **name == *named.name).map(|(_, c)| c));
         match known {
             Some(columns) => Shape::known(columns.iter().map(|(name, taint)| (&**name, *taint))),
             None if named.name.starts_with("pg_") => Shape::unknown([("most_common_vals", Taint::SENSITIVE)], Taint::CLEAN),
