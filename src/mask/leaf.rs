@@ -5,6 +5,8 @@ use crate::wire::value::{Choice, Class, Leaf, Visitor};
 use super::detect::{Context, Detectors, Finding, Room};
 use super::kind::{Kind, KindSet};
 use super::profile::{Lists, Profile};
+use super::style::Style;
+use super::token::Mint;
 use super::verdict::Holding;
 use super::{Counts, style};
 
@@ -16,6 +18,8 @@ pub struct Masker<'a> {
     pub holding: Holding,
     /// Values that are said to be nobody's.
     pub lists: Lists,
+    /// Makes tokens, where what stands here may be shown in some.
+    pub tokens: Option<&'a Mint>,
     pub room: &'a mut Room,
     pub findings: &'a mut Vec<Finding>,
     pub counts: &'a mut Counts,
@@ -28,7 +32,7 @@ impl Masker<'_> {
             Holding::Harmless => return false,
             Holding::Whole(kind) => {
                 self.counts.add(kind);
-                style::replace(kind, self.profile.style_of(kind), text, out);
+                replace(self.profile, self.tokens, kind, text, out);
                 return true;
             }
             Holding::Mixed(expected) => expected,
@@ -41,12 +45,8 @@ impl Masker<'_> {
         for finding in self.findings.iter() {
             out.extend_from_slice(text.get(copied..finding.start).unwrap_or_default());
             self.counts.add(finding.kind);
-            style::replace(
-                finding.kind,
-                self.profile.style_of(finding.kind),
-                text.get(finding.start..finding.end).unwrap_or_default(),
-                out,
-            );
+            let found = text.get(finding.start..finding.end).unwrap_or_default();
+            replace(self.profile, self.tokens, finding.kind, found, out);
             copied = finding.end;
         }
         if copied > 0 {
@@ -68,6 +68,17 @@ impl Masker<'_> {
         replacement.extend_from_slice(leaf.blank);
         Choice::Replace
     }
+}
+
+/// Appends what stands in the place of a part of a text.
+fn replace(profile: &Profile, tokens: Option<&Mint>, kind: Kind, original: &[u8], out: &mut Vec<u8>) {
+    let style = match (profile.style_of(kind), tokens) {
+        (Style::Token, Some(mint)) if mint.mint(profile.name_of(kind), original, out) => return,
+        // What must not be shown in a token shows nothing.
+        (Style::Token, _) => Style::Redact,
+        (style, _) => style,
+    };
+    style::replace(kind, style, original, out);
 }
 
 impl Visitor for Masker<'_> {

@@ -381,6 +381,7 @@ pub fn mask_text(text: &[u8], masking: &Masking, workspace: &mut Workspace, out:
         profile: &masking.profile,
         holding: super::Holding::Mixed(Context::NONE.expected),
         lists: masking.profile.lists(None),
+        tokens: None,
         room: detect,
         findings,
         counts,

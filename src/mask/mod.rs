@@ -21,6 +21,7 @@ pub mod profile;
 pub mod row;
 pub mod spans;
 pub mod style;
+pub mod token;
 pub mod verdict;
 mod words;
 
@@ -34,6 +35,7 @@ pub use verdict::{Holding, Verdict, Verdicts};
 use crate::wire::value::{Scratch, Types};
 use detect::{Detectors, Finding};
 use profile::{Lists, Profile};
+use token::Mint;
 use verdict::ColumnId;
 
 /// What masking goes by, as it is known now. Cheap to copy; whoever knows better puts new parts in.
@@ -47,6 +49,8 @@ pub struct Masking {
     pub types: Arc<Types>,
     /// Which policy detectors and profile are of; no two that differ have the same.
     pub policy: u64,
+    /// Makes and opens the tokens of the agent, where somebody keeps the keys.
+    pub tokens: Option<Arc<Mint>>,
 }
 
 impl Masking {
@@ -58,6 +62,7 @@ impl Masking {
             verdicts: Arc::new(Verdicts::default()),
             types: Arc::new(Types::new()),
             policy: 0,
+            tokens: None,
         }
     }
 
@@ -80,6 +85,12 @@ impl Masking {
         (Verdict { holding, ..verdict }, self.profile.lists(of))
     }
 
+    /// Who makes the tokens of a column of a result, where it may be shown in some.
+    pub fn mint(&self, id: ColumnId) -> Option<&Arc<Mint>> {
+        let (relation, column) = self.verdicts.named(id)?;
+        self.tokens.as_ref().filter(|mint| mint.may_show(&relation.schema, &relation.name, &column.name))
+    }
+
     /// The same, for a run that people let see values as they are.
     #[must_use]
     pub fn unmasked(&self) -> Self {
@@ -91,6 +102,7 @@ impl Masking {
         Arc::ptr_eq(&self.profile, &other.profile)
             && Arc::ptr_eq(&self.detectors, &other.detectors)
             && Arc::ptr_eq(&self.types, &other.types)
+            && self.tokens.as_ref().map(Arc::as_ptr) == other.tokens.as_ref().map(Arc::as_ptr)
     }
 }
 

@@ -30,6 +30,8 @@ pub struct Plan {
     pub(super) masking: Masking,
     generation: u64,
     passes: bool,
+    /// What the agent had written to when it was made: tokens go by that.
+    written: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +42,8 @@ pub(super) struct Planned {
     pub holding: Holding,
     /// Lists of values that are said to be nobody's.
     pub lists: Lists,
+    /// It may be shown in tokens.
+    pub tokens: bool,
 }
 
 /// How the values of a column are looked at.
@@ -70,12 +74,12 @@ impl Plan {
     fn bare(masking: &Masking) -> Self {
         let generation = masking.verdicts.generation;
         let masking = Masking { verdicts: Verdicts::none(), ..masking.clone() };
-        Self { columns: Box::default(), masking, generation, passes: true }
+        Self { columns: Box::default(), written: written(&masking), masking, generation, passes: true }
     }
 
     /// Whether it is what would be planned now.
     pub fn is_by(&self, masking: &Masking) -> bool {
-        self.generation == masking.verdicts.generation && self.masking.is_but_for_verdicts(masking)
+        self.generation == masking.verdicts.generation && self.masking.is_but_for_verdicts(masking) && self.written == written(masking)
     }
 
     /// No value is looked at: rows pass as they are.
@@ -86,6 +90,10 @@ impl Plan {
     pub fn width(&self) -> usize {
         self.columns.len()
     }
+}
+
+fn written(masking: &Masking) -> usize {
+    masking.tokens.as_ref().map_or(0, |mint| mint.written())
 }
 
 /// Types whose binary form and whose text are the same bytes.
@@ -106,7 +114,14 @@ fn planned(column: &Described<'_>, masking: &Masking) -> Planned {
         },
     };
     let course = if masking.profile.wanted.and(KindSet::ALL).is_empty() { Course::Pass } else { course };
-    Planned { type_oid: column.type_oid, format: column.format, course, holding, lists }
+    Planned {
+        type_oid: column.type_oid,
+        format: column.format,
+        course,
+        holding,
+        lists,
+        tokens: !column.derived && masking.mint(column.column).is_some(),
+    }
 }
 
 const BOOL: u32 = 16;

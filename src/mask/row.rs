@@ -68,6 +68,7 @@ impl Plan {
             profile: &self.masking.profile,
             holding: column.holding,
             lists: column.lists,
+            tokens: self.masking.tokens.as_deref().filter(|_| column.tokens && column.course == Course::Text),
             room: detect,
             findings,
             counts,
