@@ -1,7 +1,7 @@
 //! What is known of the columns of one database, each piece with where it came from, and what follows for sessions. It asks nobody: what was
 //! found out is put in, and what people said by command is handed in beside it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::server::FIRST_MADE;
@@ -319,9 +319,14 @@ impl Facts {
         changed
     }
 
-    /// Something was sent after which relations may hold something else.
-    pub fn doubt(&mut self) {
-        self.relations.values_mut().for_each(|known| known.doubted = true);
+    /// Something was sent after which relations may hold something else. Gives those that nobody doubted before.
+    pub fn doubt(&mut self) -> Vec<u32> {
+        let undoubted = self.relations.iter_mut().filter(|(_, known)| !known.doubted);
+        let doubt = |(oid, known): (&u32, &mut Known)| {
+            known.doubted = true;
+            *oid
+        };
+        undoubted.map(doubt).collect()
     }
 
     /// What a session of this role goes by. Given what it went by before and which relations more is known of since, only those are made anew.
@@ -340,7 +345,10 @@ impl Facts {
                     verdict.basis = verdict.basis.max(Basis::Name);
                 }
                 if let Some(holding) = family.and_then(|family| families.columns.get(&(family, &*column.name))) {
-                    verdict.holding = unite(verdict.holding, *holding);
+                    let united = unite(verdict.holding, *holding);
+                    // What others of it told is more than nothing.
+                    verdict.basis = if united == verdict.holding { verdict.basis } else { verdict.basis.max(Basis::Name) };
+                    verdict.holding = united;
                 }
                 if let Some(holding) = said.get(&(&*known.schema, &*known.name, &*column.name)) {
                     verdict = Verdict { holding: *holding, basis: Basis::Overruled };
@@ -356,7 +364,8 @@ impl Facts {
         };
         let mut relations = before.relations.clone();
         relations.retain(|oid, _| self.relations.contains_key(oid));
-        let touched: Vec<u32> = changed.iter().filter_map(|oid| families.of(*oid, &self.relations)).collect();
+        let changed: HashSet<u32> = changed.iter().copied().collect();
+        let touched: HashSet<u32> = changed.iter().filter_map(|oid| families.of(*oid, &self.relations)).collect();
         let kin = |oid: &u32| families.of(*oid, &self.relations).is_some_and(|family| touched.contains(&family));
         let anew = self.relations.iter().filter(|(oid, _)| changed.contains(oid) || !touched.is_empty() && kin(oid));
         relations.extend(anew.map(relation));

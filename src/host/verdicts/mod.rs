@@ -177,11 +177,15 @@ impl Book {
     pub fn doubt(&self) {
         for database in self.all() {
             let mut inner = locked(&database.inner);
-            inner.facts.doubt();
-            inner.definitions = Definitions::default();
             inner.doubts = inner.doubts.wrapping_add(1);
-            database.publish(&inner, self, None);
-            database.publish_types(&inner);
+            let doubted = inner.facts.doubt();
+            if !doubted.is_empty() {
+                database.publish(&inner, self, Some(&doubted));
+            }
+            if !inner.definitions.is_empty() {
+                inner.definitions = Definitions::default();
+                database.publish_types(&inner);
+            }
         }
     }
 

@@ -31,6 +31,8 @@ const SAMPLING: Duration = Duration::from_millis(1200);
 const SHARE: usize = 16;
 /// Parents of parents, and views upon views.
 const DEEP: usize = 8;
+/// Types are read again while others change them.
+const ATTEMPTS: usize = 3;
 /// Of what is old, how much is looked at again at once.
 const SOME: usize = 32;
 /// A sample is old after this. Seconds.
@@ -198,17 +200,24 @@ impl Surveyor {
     }
 
     async fn types(&self, side: &mut Side, types: Vec<u32>, all: bool) -> Result<(), SideError> {
-        let (definitions, doubts) = {
-            let inner = locked(&self.database.inner);
-            (inner.definitions.clone(), inner.doubts)
-        };
-        let mut anew = if all && !definitions.is_empty() { definitions.again(side).await? } else { definitions.clone() };
-        let unknown = anew.unknown(types);
-        anew.load(side, unknown).await?;
-        let mut inner = locked(&self.database.inner);
-        if inner.doubts == doubts && !anew.says_the_same(&definitions) {
-            inner.definitions = anew;
-            self.database.publish_types(&inner);
+        for _ in 0..ATTEMPTS {
+            let (definitions, doubts) = {
+                let inner = locked(&self.database.inner);
+                (inner.definitions.clone(), inner.doubts)
+            };
+            let mut anew = if all && !definitions.is_empty() { definitions.again(side).await? } else { definitions.clone() };
+            let unknown = anew.unknown(types.iter().copied());
+            anew.load(side, unknown).await?;
+            let mut inner = locked(&self.database.inner);
+            // Something was sent meanwhile: what was read may be old.
+            if inner.doubts != doubts {
+                continue;
+            }
+            if !anew.says_the_same(&definitions) {
+                inner.definitions = anew;
+                self.database.publish_types(&inner);
+            }
+            break;
         }
         Ok(())
     }
