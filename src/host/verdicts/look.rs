@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::known::{Known, KnownColumn, Look};
+use super::known::{Definition, Known, KnownColumn, Look};
 use super::server::{self, FIRST_MADE};
 use crate::gate::Policy;
 use crate::gate::catalog::{Catalog, Sight};
@@ -103,7 +103,11 @@ fn question(relations: &[u32]) -> String {
              SELECT t.oid, t.typbasetype FROM pg_type t WHERE t.oid = a.atttypid
              UNION ALL SELECT t.oid, t.typbasetype FROM made m JOIN pg_type t ON t.oid = m.base) SELECT m.oid FROM made m WHERE m.base = 0),
            has_column_privilege(a.attrelid, a.attnum, 'SELECT')
-         FROM pg_attribute a WHERE a.attrelid IN ({listed}) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attrelid, a.attnum"
+         FROM pg_attribute a WHERE a.attrelid IN ({listed}) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attrelid, a.attnum;
+         SELECT c.oid, pg_get_viewdef(c.oid), (SELECT string_agg(DISTINCT d.refobjid::text, ' ') FROM pg_rewrite r JOIN pg_depend d
+             ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
+           WHERE r.ev_class = c.oid AND r.ev_type = '1' AND d.refobjid <> c.oid)
+         FROM pg_class c WHERE c.oid IN ({listed}) AND c.relkind IN ('v','m') AND c.oid >= {FIRST_MADE}"
     )
 }
 
@@ -116,7 +120,8 @@ impl Eye<'_> {
         super::catalogued(side, &question(relations), |question, fields| {
             match question {
                 0 => self.relation(&mut found, fields),
-                _ => self.column(&mut found, fields),
+                1 => self.column(&mut found, fields),
+                _ => definition(&mut found, fields),
             };
             Ok(())
         })
@@ -156,6 +161,7 @@ impl Eye<'_> {
             parents: text(7).unwrap_or_default().split(' ').filter_map(|oid| oid.parse().ok()).collect(),
             guarded: text(8)? == "t",
             columns: Vec::new(),
+            definition: None,
             looks: Vec::new(),
             doubted: false,
         };
@@ -188,6 +194,7 @@ impl Eye<'_> {
             sampled: Vec::new(),
             learned: None,
             marked: None,
+            defined: None,
         });
         let category = match type_oid {
             25 | 1042 | 1043 => Category::Text,
@@ -345,6 +352,15 @@ impl Found {
         self.known.looks.push(Look { role: Arc::clone(eye.role), at: eye.now, rows });
         self.known
     }
+}
+
+/// How a view is computed. Its text names everything with its schema, for nothing but `pg_catalog` is in the search path.
+fn definition(found: &mut BTreeMap<u32, Found>, fields: &[Option<&str>]) -> Option<()> {
+    let text = |at: usize| fields.get(at).copied().flatten();
+    let relation = found.get_mut(&text(0)?.parse().ok()?)?;
+    let reads = text(2).unwrap_or_default().split(' ').filter_map(|oid| oid.parse().ok()).collect();
+    relation.known.definition = Some(Definition { facts: Arc::new(crate::sql::read(text(1)?.as_bytes())), reads });
+    Some(())
 }
 
 /// A name in SQL, whatever is in it.

@@ -177,11 +177,15 @@ impl Book {
     pub fn doubt(&self) {
         for database in self.all() {
             let mut inner = locked(&database.inner);
-            inner.facts.doubt();
-            inner.definitions = Definitions::default();
             inner.doubts = inner.doubts.wrapping_add(1);
-            database.publish(&inner, self, None);
-            database.publish_types(&inner);
+            let doubted = inner.facts.doubt();
+            if !doubted.is_empty() {
+                database.publish(&inner, self, Some(&doubted));
+            }
+            if !inner.definitions.is_empty() {
+                inner.definitions = Definitions::default();
+                database.publish_types(&inner);
+            }
         }
     }
 
@@ -197,13 +201,13 @@ impl Book {
         }
     }
 
-    /// Relations of which more is known than is kept: as they are now, by database.
-    fn take_unkept(&self) -> Vec<(Box<str>, Vec<(u32, Known)>)> {
+    /// Relations of which something else is known than is kept: as they are now, if they are, by database.
+    fn take_unkept(&self) -> Vec<store::Unkept> {
         let mut all = Vec::new();
         for database in self.all() {
             let mut inner = locked(&database.inner);
             let unkept = std::mem::take(&mut inner.unkept);
-            let known: Vec<_> = unkept.into_iter().filter_map(|oid| Some((oid, inner.facts.relations.get(&oid)?.clone()))).collect();
+            let known: Vec<_> = unkept.into_iter().map(|oid| (oid, inner.facts.relations.get(&oid).cloned())).collect();
             if !known.is_empty() {
                 all.push((database.name.clone(), known));
             }
@@ -254,19 +258,24 @@ impl Database {
     fn learn(&self, book: &Book, columns: &[(ColumnId, Verdict)]) {
         let mut inner = locked(&self.inner);
         let changed = inner.facts.learn(columns);
-        if !changed.is_empty() {
-            inner.unkept.extend(&changed);
-            self.publish(&inner, book, Some(&changed));
-        }
+        self.show(&mut inner, book, changed);
     }
 
     fn mark(&self, book: &Book, marks: Vec<Mark>) {
         let mut inner = locked(&self.inner);
         let changed = inner.facts.mark(marks);
-        if !changed.is_empty() {
-            inner.unkept.extend(&changed);
-            self.publish(&inner, book, Some(&changed));
+        self.show(&mut inner, book, changed);
+    }
+
+    /// More is known of these relations, and so of the views upon them.
+    fn show(&self, inner: &mut Inner, book: &Book, mut changed: Vec<u32>) {
+        if changed.is_empty() {
+            return;
         }
+        let views = inner.facts.define(&changed);
+        changed.extend(views);
+        inner.unkept.extend(changed.iter().filter(|oid| **oid >= server::FIRST_MADE));
+        self.publish(inner, book, Some(&changed));
     }
 }
 
@@ -339,7 +348,8 @@ impl View<'_> {
         let inner = locked(&database.inner);
         let again = |oid: &u32| {
             let Some(known) = inner.facts.relations.get(oid) else { return true };
-            known.doubted || known.looked(&shown.role).is_none_or(|look| now.saturating_sub(look.at) >= OFTEN)
+            let hidden = |look: &Look| look.rows == Some(0) && now.saturating_sub(look.at) < OFTEN;
+            known.doubted || !known.looked(&shown.role).is_some_and(hidden)
         };
         Unknown { relations: unknown.relations.into_iter().filter(again).collect(), types: inner.definitions.unknown(unknown.types) }
     }

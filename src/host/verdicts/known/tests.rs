@@ -4,12 +4,21 @@ use crate::mask::{Kind, KindSet};
 const NOTHING: Holding = Holding::Mixed(KindSet::NONE);
 
 fn column(attribute: i16, name: &str, type_oid: u32) -> KnownColumn {
-    KnownColumn { attribute, name: name.into(), type_oid, named: NOTHING, sampled: Vec::new(), learned: None, marked: None }
+    KnownColumn { attribute, name: name.into(), type_oid, named: NOTHING, sampled: Vec::new(), learned: None, marked: None, defined: None }
 }
 
 fn known(name: &str, columns: Vec<KnownColumn>) -> Known {
     let looks = vec![Look { role: "r".into(), at: 1, rows: Some(5) }];
-    Known { schema: "public".into(), name: name.into(), parents: Vec::new(), guarded: false, columns, looks, doubted: false }
+    Known {
+        schema: "public".into(),
+        name: name.into(),
+        parents: Vec::new(),
+        guarded: false,
+        columns,
+        definition: None,
+        looks,
+        doubted: false,
+    }
 }
 
 fn sampled(mut column: KnownColumn, role: &str, holding: Holding) -> KnownColumn {
@@ -101,9 +110,9 @@ fn whoever_meets_rows_where_none_were_seen_asks_again() {
 fn a_family_holds_under_one_name_what_any_of_it_holds() {
     let mut facts = Facts::default();
     facts.put(1, known("parent", vec![column(1, "a", 25), column(2, "b", 25)]));
-    let child = |attribute| Known { parents: vec![1], ..known("child", vec![column(attribute, "a", 25)]) };
-    facts.put(2, child(1));
-    facts.put(3, child(4));
+    let child = |name: &str, attribute| Known { parents: vec![1], ..known(name, vec![column(attribute, "a", 25)]) };
+    facts.put(2, child("one", 1));
+    facts.put(3, child("other", 4));
     let before = shown(&facts, "r", &[]);
     let changed =
         facts.learn(&[(ColumnId { relation: 3, attribute: 4 }, Verdict { holding: Holding::Whole(Kind::IBAN), basis: Basis::Learned(2) })]);
@@ -132,6 +141,39 @@ fn what_is_made_anew_in_part_is_what_is_made_as_a_whole() {
     let (whole, part) = (facts.verdicts(sight, None), facts.verdicts(sight, Some((&before, &[3, 5, 60]))));
     assert_eq!(whole.relations, part.relations);
     assert!(Arc::ptr_eq(&before.relations[&9], &part.relations[&9]), "what did not change is not made again");
+}
+
+#[test]
+fn whatever_has_the_name_of_another_took_its_place() {
+    let mut facts = Facts::default();
+    assert_eq!(facts.put(7, known("t", vec![column(1, "a", 25)])), [0; 0]);
+    assert_eq!(facts.put(8, Known { schema: "other".into(), ..known("t", vec![column(1, "a", 25)]) }), [0; 0]);
+    assert_eq!(facts.put(9, known("t", vec![column(1, "a", 25)])), [7]);
+    assert_eq!(facts.relations.keys().copied().collect::<Vec<_>>(), [8, 9]);
+}
+
+#[test]
+fn a_view_holds_what_those_columns_hold_that_it_is_computed_from() {
+    let view = |name: &str, sql: &str, reads: &[u32], columns: &[&str]| {
+        let definition = Definition { facts: Arc::new(sql::read(sql.as_bytes())), reads: reads.into() };
+        let columns = columns.iter().zip(1..).map(|(name, attribute)| column(attribute, name, 25)).collect();
+        Known { definition: Some(definition), ..known(name, columns) }
+    };
+    let mut facts = Facts::default();
+    // The views are met before what they read.
+    facts.put(3, view("upper", " SELECT lower.x AS y, lower.n\n   FROM public.lower;", &[2], &["y", "n"]));
+    facts.put(2, view("lower", " SELECT upper(t.a) AS x, t.n\n   FROM public.t;", &[1], &["x", "n"]));
+    facts.put(1, known("t", vec![column(1, "a", 25), column(2, "n", 23)]));
+    assert_eq!(facts.define(&[1, 2, 3]), [0; 0]);
+    let changed =
+        facts.learn(&[(ColumnId { relation: 1, attribute: 1 }, Verdict { holding: Holding::Whole(Kind::IBAN), basis: Basis::Learned(2) })]);
+    assert_eq!(facts.define(&changed), [2, 3]);
+    let verdicts = shown(&facts, "r", &[]);
+    for relation in [2, 3] {
+        assert!(matches!(verdict(&verdicts, relation, 1).holding, Holding::Whole(_)), "{relation}");
+        assert_eq!(verdict(&verdicts, relation, 2).holding, NOTHING, "{relation}");
+    }
+    assert_eq!(facts.define(&changed), [0; 0], "nothing new");
 }
 
 #[test]
