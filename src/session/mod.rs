@@ -20,6 +20,7 @@ mod sending;
 pub mod settings;
 mod stored;
 pub mod task;
+mod tokens;
 mod upstream;
 
 use std::rc::Rc;
