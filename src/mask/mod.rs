@@ -4,6 +4,7 @@
 //! - [`detect`] finds: a text and what is known around it in, findings out.
 //! - [`names`] knows what the names of columns and keys speak for, and the words before a value.
 //! - [`evidence`] judges a column by its name, its type and some of its values; [`verdict`] is what comes of it.
+//! - [`lineage`] tells what is computed from sensitive columns, and what was written from them.
 //! - [`plan`] decides once for each result what is done with each column; [`row`] carries it out on rows.
 //! - [`style`] is what is put in the place of a value.
 //! - [`message`] rewrites what is not rows: errors, notices, notifications, names.
@@ -12,6 +13,7 @@ pub mod detect;
 pub mod evidence;
 pub mod foreseen;
 pub mod leaf;
+pub mod lineage;
 pub mod message;
 pub mod names;
 pub mod plan;
@@ -96,12 +98,11 @@ impl Masking {
         Self { profile: Arc::new(self.profile.unmasked()), ..self.clone() }
     }
 
-    /// Whether what was planned by the one holds by the other.
-    pub fn is(&self, other: &Self) -> bool {
+    /// Whether what was planned by the one holds by the other, where the same is known of columns.
+    pub fn is_but_for_verdicts(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.profile, &other.profile)
             && Arc::ptr_eq(&self.detectors, &other.detectors)
             && Arc::ptr_eq(&self.types, &other.types)
-            && self.verdicts.generation == other.verdicts.generation
             && self.tokens.as_ref().map(Arc::as_ptr) == other.tokens.as_ref().map(Arc::as_ptr)
     }
 }
@@ -115,6 +116,9 @@ pub struct Workspace {
     pub detect: detect::Room,
     /// A replacement, or a cell being rewritten.
     pub cell: Vec<u8>,
+    /// A field of a message, before and behind its rewriting.
+    pub line: Vec<u8>,
+    pub words: Vec<u8>,
     pub counts: Counts,
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Masking;
 use super::kind::{Kind, KindSet};
 use super::profile::Lists;
-use super::verdict::{ColumnId, Holding};
+use super::verdict::{ColumnId, Holding, Verdict, Verdicts};
 use crate::wire::value::{Class, Format};
 
 /// A column of a result, as its description tells it.
@@ -18,16 +18,18 @@ pub struct Described<'a> {
     pub format: Format,
     /// What reading the statement told: it is computed from a sensitive column.
     pub derived: bool,
+    /// What is known of it, where that is not what the verdicts of the database say.
+    pub verdict: Option<Verdict>,
 }
 
 /// What is done with the rows of a result.
 #[derive(Debug)]
 pub struct Plan {
     pub(super) columns: Box<[Planned]>,
+    /// Without the verdicts: many plans must not keep old ones alive.
     pub(super) masking: Masking,
+    generation: u64,
     passes: bool,
-    /// For a run that people let see values as they are.
-    unmasked: bool,
     /// What the agent had written to when it was made: tokens go by that.
     written: usize,
 }
@@ -61,17 +63,23 @@ impl Plan {
     pub fn new<'a>(columns: impl IntoIterator<Item = Described<'a>>, masking: &Masking) -> Arc<Self> {
         let columns: Box<[Planned]> = columns.into_iter().map(|column| planned(&column, masking)).collect();
         let passes = masking.profile.unmasked || columns.iter().all(|column| column.course == Course::Pass);
-        Arc::new(Self { columns, masking: masking.clone(), passes, unmasked: false, written: written(masking) })
+        Arc::new(Self { columns, passes, ..Self::bare(masking) })
     }
 
     /// For the one run that people let see values as they are.
     pub fn unmasked(masking: &Masking) -> Arc<Self> {
-        Arc::new(Self { columns: Box::default(), masking: masking.clone(), passes: true, unmasked: true, written: written(masking) })
+        Arc::new(Self::bare(masking))
+    }
+
+    fn bare(masking: &Masking) -> Self {
+        let generation = masking.verdicts.generation;
+        let masking = Masking { verdicts: Verdicts::none(), ..masking.clone() };
+        Self { columns: Box::default(), written: written(&masking), masking, generation, passes: true }
     }
 
     /// Whether it is what would be planned now.
-    pub fn is_by(&self, masking: &Masking, unmasked: bool) -> bool {
-        self.unmasked == unmasked && self.masking.is(masking) && self.written == written(masking)
+    pub fn is_by(&self, masking: &Masking) -> bool {
+        self.generation == masking.verdicts.generation && self.masking.is_but_for_verdicts(masking) && self.written == written(masking)
     }
 
     /// No value is looked at: rows pass as they are.
@@ -93,6 +101,7 @@ const TEXTS: &[u32] = &[25, 1043, 1042, 19, 18, 705];
 
 fn planned(column: &Described<'_>, masking: &Masking) -> Planned {
     let (verdict, lists) = masking.known(column.column, column.name);
+    let verdict = column.verdict.unwrap_or(verdict);
     let holding = if column.derived { Holding::Whole(Kind::DERIVED) } else { verdict.holding };
     let course = match holding {
         Holding::Harmless => Course::Pass,

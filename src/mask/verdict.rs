@@ -1,7 +1,7 @@
 //! What is known of columns.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::kind::{Kind, KindSet};
 
@@ -114,6 +114,12 @@ pub struct Mark {
 }
 
 impl Verdicts {
+    /// Nothing is known of any column.
+    pub fn none() -> Arc<Self> {
+        static NONE: LazyLock<Arc<Verdicts>> = LazyLock::new(Arc::default);
+        Arc::clone(&NONE)
+    }
+
     pub fn of(&self, column: ColumnId) -> Option<Verdict> {
         self.named(column).map(|(_, known)| known.verdict)
     }

@@ -11,6 +11,7 @@ use super::asking::Message;
 use super::limits::Run;
 use super::names::Remake;
 use super::recording::{Given, Noted, Text};
+use super::rows::Decided;
 use super::settings::Paths;
 use super::task::Claim;
 use crate::gate::Grant;
@@ -28,14 +29,80 @@ pub struct Column {
     pub type_oid: u32,
     /// 0 text, 1 binary.
     pub format: i16,
+    /// Where its name ends among the names.
+    name_end: u32,
 }
 
-pub type Columns = Rc<[Column]>;
+/// The columns of a result, and what was decided about its rows last. Kept with the statement, so that running it again decides nothing anew.
+#[derive(Debug)]
+pub struct Layout {
+    columns: Box<[Column]>,
+    /// One behind the other.
+    names: Box<[u8]>,
+    pub decided: RefCell<Option<Decided>>,
+}
+
+pub type Columns = Rc<Layout>;
+
+impl PartialEq for Layout {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.columns, &self.names) == (&other.columns, &other.names)
+    }
+}
+
+impl Eq for Layout {}
+
+impl std::ops::Deref for Layout {
+    type Target = [Column];
+
+    fn deref(&self) -> &[Column] {
+        &self.columns
+    }
+}
+
+impl Layout {
+    /// Columns with their names in order.
+    pub fn names(&self) -> impl Iterator<Item = (&Column, &[u8])> {
+        let mut start = 0;
+        self.columns.iter().map(move |column| {
+            let end = usize::try_from(column.name_end).unwrap_or(usize::MAX);
+            let name = self.names.get(start..end).unwrap_or_default();
+            start = end;
+            (column, name)
+        })
+    }
+
+    /// Whether these are the columns, with formats of their own.
+    fn describes(&self, row: &RowDescription<'_>) -> bool {
+        self.len() == row.len()
+            && self.names().zip(row.iter()).all(|((column, name), field)| {
+                (column.relation, column.attribute, column.type_oid, column.format, name)
+                    == (field.relation, field.attribute, field.type_oid, field.format, field.name)
+            })
+    }
+
+    fn has_formats(&self, formats: &ResultFormats) -> bool {
+        self.iter().enumerate().all(|(index, column)| column.format == formats.at(index))
+    }
+
+    fn with_formats(&self, formats: &ResultFormats) -> Columns {
+        let columns = self.iter().enumerate().map(|(index, column)| Column { format: formats.at(index), ..*column }).collect();
+        Rc::new(Self { columns, names: self.names.clone(), decided: RefCell::default() })
+    }
+}
 
 pub fn columns(row: &RowDescription<'_>) -> Columns {
-    row.iter()
-        .map(|field| Column { relation: field.relation, attribute: field.attribute, type_oid: field.type_oid, format: field.format })
-        .collect()
+    let mut names = Vec::new();
+    let columns = row
+        .iter()
+        .map(|field| {
+            names.extend_from_slice(field.name);
+            let name_end = u32::try_from(names.len()).unwrap_or(u32::MAX);
+            let (relation, attribute, type_oid) = (field.relation, field.attribute, field.type_oid);
+            Column { relation, attribute, type_oid, format: field.format, name_end }
+        })
+        .collect();
+    Rc::new(Layout { columns, names: names.into(), decided: RefCell::default() })
 }
 
 /// What is known of the columns of a statement or a portal.
@@ -68,6 +135,8 @@ pub struct Statement {
     /// SQL may have given its name to another one.
     pub remade: Cell<bool>,
     pub knowledge: RefCell<Knowledge>,
+    /// The columns of its last portal, in the formats that were asked for.
+    pub bound: RefCell<Option<Columns>>,
 }
 
 /// A portal made by Bind.
@@ -114,6 +183,7 @@ impl Statement {
             noted: Cell::default(),
             remade: Cell::default(),
             knowledge: RefCell::default(),
+            bound: RefCell::default(),
         }
     }
 }
@@ -189,13 +259,44 @@ impl Portal {
         if *own != Knowledge::Unknown {
             return own.clone();
         }
+        drop(own);
         let Some(statement) = &self.statement else { return Knowledge::Unknown };
-        match &*statement.knowledge.borrow() {
-            Knowledge::Known(columns) => {
-                let bound = columns.iter().enumerate();
-                Knowledge::Known(bound.map(|(index, column)| Column { format: self.formats.at(index), ..*column }).collect())
-            }
-            unbound @ (Knowledge::Unknown | Knowledge::Asked | Knowledge::NoRows) => unbound.clone(),
+        let known = match &*statement.knowledge.borrow() {
+            Knowledge::Known(columns) => Knowledge::Known(statement.bound(columns, &self.formats)),
+            unbound @ (Knowledge::Unknown | Knowledge::Asked | Knowledge::NoRows) => return unbound.clone(),
+        };
+        self.knowledge.replace(known.clone());
+        known
+    }
+
+    /// The columns that the server told of it: those that are known already where they are the same.
+    pub fn columns(&self, row: &RowDescription<'_>) -> Columns {
+        let Some(statement) = &self.statement else { return columns(row) };
+        let mut bound = statement.bound.borrow_mut();
+        match &*bound {
+            Some(known) if known.describes(row) => Rc::clone(known),
+            Some(_) | None => Rc::clone(bound.insert(columns(row))),
+        }
+    }
+}
+
+impl Statement {
+    fn bound(&self, columns: &Columns, formats: &ResultFormats) -> Columns {
+        if columns.has_formats(formats) {
+            return Rc::clone(columns);
+        }
+        let mut bound = self.bound.borrow_mut();
+        match &*bound {
+            Some(known) if known.has_formats(formats) && known.len() == columns.len() => Rc::clone(known),
+            Some(_) | None => Rc::clone(bound.insert(columns.with_formats(formats))),
+        }
+    }
+
+    /// Likewise, of a statement.
+    pub fn columns(&self, row: &RowDescription<'_>) -> Columns {
+        match &*self.knowledge.borrow() {
+            Knowledge::Known(known) if known.describes(row) => Rc::clone(known),
+            Knowledge::Known(_) | Knowledge::Unknown | Knowledge::Asked | Knowledge::NoRows => columns(row),
         }
     }
 }

@@ -5,12 +5,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::gate::Grounds;
+use crate::mask::message::{self, Source};
 use crate::sql::effect::Effect;
 use crate::sql::facts::{Discard, Facts, Named, Opaque, Statement as Told, Transaction};
 
 use super::columns::{Portal, Statement};
 use super::linked::{Linked, named};
 use super::output::Output;
+use super::recording::Text;
 
 /// The statements of a message on its way, and how far the server has come with them.
 #[derive(Debug)]
@@ -19,6 +21,8 @@ pub struct Work {
     /// The text that prepared statements and cursors come from, where it makes some.
     source: Option<Rc<Statement>>,
     done: usize,
+    /// The text, where errors may repeat what stands in it and nothing else.
+    text: Option<Box<[u8]>>,
     /// The command it stands for, where an empty statement went up in its place.
     pub stands_for: Option<&'static str>,
 }
@@ -27,7 +31,20 @@ impl Work {
     pub fn new(facts: Arc<Facts>, source: impl FnOnce() -> Rc<Statement>) -> Self {
         let made = |named: &Named| matches!(named, Named::Prepare(_) | Named::Declare { .. });
         let makes = facts.statements.iter().flat_map(|statement| &statement.named).any(made);
-        Self { facts, source: makes.then(source), done: 0, stands_for: None }
+        Self { facts, source: makes.then(source), done: 0, text: None, stands_for: None }
+    }
+
+    /// Of a simple query. A text that is longer is not kept: what errors quote is then taken for values.
+    pub fn of_query(facts: &Arc<Facts>, sql: &[u8], text: &Text) -> Self {
+        const KEPT: usize = 8 << 10;
+        let kept = sql.len() <= KEPT && !message::reads(facts);
+        let work = Self::new(Arc::clone(facts), || Rc::new(Statement::plain(facts, sql, text)));
+        Self { text: kept.then(|| sql.into()), ..work }
+    }
+
+    /// What an error that it is answered by may speak of.
+    pub fn source(&self) -> Source<'_> {
+        Source { text: self.text.as_deref().unwrap_or_default(), facts: Some(&self.facts), runs: true }
     }
 
     /// An empty statement in the place of a command that is not for the server.
@@ -37,7 +54,11 @@ impl Work {
 
     /// Nothing follows from it.
     pub fn none() -> Self {
-        Self { facts: Arc::default(), source: None, done: 0, stands_for: None }
+        Self { facts: Arc::default(), source: None, done: 0, text: None, stands_for: None }
+    }
+
+    pub fn facts(&self) -> &Arc<Facts> {
+        &self.facts
     }
 
     pub fn changes_names(&self) -> bool {

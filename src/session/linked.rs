@@ -3,26 +3,25 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Instant;
 
 use crate::audit::event::{Outcome, Way, Word};
-use crate::mask::verdict::Unknown;
-use crate::mask::{Plan, Workspace};
-use crate::wire::backend::TransactionStatus;
+use crate::mask::Workspace;
+use crate::wire::backend::{RowDescription, TransactionStatus};
 use crate::wire::frontend::tag;
 use crate::wire::report::Report;
 use crate::wire::write;
 
 use super::asking::{Inquiry, Message};
 use super::belt::Lifted;
-use super::columns::{Columns, Knowledge, Portal, Statement};
+use super::columns::{Columns, Knowledge, Portal, Statement, columns};
 use super::expected::{Expected, Queue};
 use super::limits::{Counting, Halt};
 use super::names::{Names, Remake};
 use super::output::Output;
 use super::recording::{Account, Circumstances, Tally, code_word, outcome_of};
 use super::reserved::Reserved;
+use super::rows::Rows;
 use super::settings::Settings;
 use super::{LinkReport, Parameters, Terms};
 use crate::gate::Grant;
@@ -48,10 +47,9 @@ pub struct Linked {
     pub(super) from_upstream: Remainder,
     /// The columns that the last RowDescription named, for rows that follow it.
     pub(super) described: Option<Columns>,
-    /// What is done with their rows, by what was known when it was made.
-    pub(super) plan: Option<(Columns, Arc<Plan>)>,
+    /// How far the masking of the rows that come in now has come.
+    pub(super) rows: Rows,
     pub(super) workspace: Box<Workspace>,
-    pub(super) survey: Survey,
     /// What the server reported and kept reporting.
     pub(super) parameters: Parameters,
     pub(super) process_id: i32,
@@ -142,17 +140,6 @@ pub enum Copy {
     Out,
 }
 
-/// How far the asking about relations has come that rows come from.
-#[derive(Debug, Default)]
-pub enum Survey {
-    #[default]
-    None,
-    /// Rows wait for the answer.
-    Asked(Unknown),
-    /// What was not found out about these will not be.
-    Answered(Unknown),
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remainder {
     None,
@@ -175,9 +162,8 @@ impl Linked {
             from_client: Remainder::None,
             from_upstream: Remainder::None,
             described: None,
-            plan: None,
+            rows: Rows::default(),
             workspace: Box::default(),
-            survey: Survey::default(),
             parameters,
             process_id,
             awaits: Awaited::Nothing,
@@ -354,7 +340,7 @@ impl Linked {
     pub(super) fn note_end(&mut self, outcome: Outcome, code: Option<Word>, out: &mut Output) {
         let Some(Expected::Execute { execution, .. } | Expected::Query { execution, .. }) = self.expected.head_mut() else { return };
         execution.ended = true;
-        self.account.ended(*execution, &self.tally, outcome, code, self.now, out);
+        self.account.ended(*execution, (&self.tally, &self.workspace.counts), outcome, code, self.now, out);
     }
 
     /// The server said that something failed: the execution at the head, or what was sent to prepare one. Returns the number under
@@ -385,23 +371,30 @@ impl Linked {
         Some(noted)
     }
 
+    /// What flows from here on belongs to another execution.
+    pub(super) fn tally_anew(&mut self) {
+        self.tally = Tally::default();
+        self.workspace.counts.clear();
+    }
+
     /// The connection ends: how what is in flight will end is not known any more.
     pub(super) fn note_unknown(&mut self, out: &mut Output) {
         let mut tally = std::mem::take(&mut self.tally);
         for item in self.expected.iter() {
             if let Expected::Execute { execution, .. } | Expected::Query { execution, .. } = item {
                 if !execution.ended {
-                    self.account.ended(*execution, &tally, Outcome::Unknown, None, self.now, out);
+                    self.account.ended(*execution, (&tally, &self.workspace.counts), Outcome::Unknown, None, self.now, out);
                 }
                 // Only what stands first has a course.
                 tally = Tally::default();
+                self.workspace.counts.clear();
             }
         }
     }
 
     /// The server skips to the next Sync: what stood before it did not happen. What was noted as `failed` has its end.
     pub(super) fn skip_to_sync(&mut self, failed: Option<u64>, out: &mut Output) {
-        self.tally = Tally::default();
+        self.tally_anew();
         loop {
             match self.expected.head() {
                 Some(Expected::Sync { shown: true }) => return,
@@ -501,6 +494,15 @@ impl super::expected::About {
             && *cell.borrow() == from
         {
             cell.replace(to);
+        }
+    }
+
+    /// The columns that the server told of it.
+    pub(super) fn columns(&self, row: &RowDescription<'_>) -> Columns {
+        match self {
+            Self::Statement(Some(statement)) => statement.columns(row),
+            Self::Portal(Some(portal)) => portal.columns(row),
+            Self::Statement(None) | Self::Portal(None) => columns(row),
         }
     }
 

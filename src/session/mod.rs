@@ -4,6 +4,7 @@
 
 pub mod asking;
 mod belt;
+mod channels;
 mod client;
 pub mod columns;
 mod consequences;
@@ -16,12 +17,14 @@ mod names;
 pub mod output;
 pub mod recording;
 mod reserved;
+mod rows;
 mod sending;
 pub mod settings;
 mod stored;
 pub mod task;
 mod tokens;
 mod upstream;
+mod window;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -212,7 +215,7 @@ impl Session {
     /// Whatever can be known of the relations that were asked about is in the masking already.
     pub fn surveyed(&mut self, now: Instant, out: &mut Output) {
         if let Stage::Linked(linked) = &mut self.stage {
-            linked.surveyed();
+            linked.rows.surveyed();
         }
         self.after(now, out);
     }
@@ -299,7 +302,12 @@ impl Session {
 
     /// Whether more of the server's bytes would be taken now, and not only kept.
     pub fn takes_upstream_bytes(&self) -> bool {
-        !matches!(&self.stage, Stage::Linked(linked) if linked.awaits_ticket() || linked.awaits_survey())
+        !matches!(&self.stage, Stage::Linked(linked) if linked.awaits_ticket() || linked.rows.awaits_survey())
+    }
+
+    /// Whether rows wait to be judged together with those behind them.
+    pub fn gathers_rows(&self) -> bool {
+        matches!(&self.stage, Stage::Linked(linked) if linked.rows.deadline().is_some())
     }
 
     /// The columns of the rows that are coming in now.
@@ -475,7 +483,7 @@ impl Session {
     /// When `elapsed` is to be called next.
     pub fn deadline(&self) -> Option<Instant> {
         if let Stage::Linked(linked) = &self.stage
-            && let Some(until) = linked.inquiry.deadline()
+            && let Some(until) = linked.inquiry.deadline().into_iter().chain(linked.rows.deadline()).min()
         {
             return Some(until);
         }
@@ -487,10 +495,14 @@ impl Session {
         if self.deadline().is_none_or(|deadline| now < deadline) {
             return;
         }
-        if let Stage::Linked(linked) = &mut self.stage
-            && linked.inquiry.deadline().is_some()
-        {
-            return linked.inquiry.stop_waiting(None);
+        if let Stage::Linked(linked) = &mut self.stage {
+            let people = linked.inquiry.deadline();
+            if linked.rows.elapsed(now) | people.is_some() {
+                if people.is_some_and(|until| now >= until) {
+                    linked.inquiry.stop_waiting(None);
+                }
+                return;
+            }
         }
         // Work is not silence: what it was sent may have kept the server busy. When that is answered silence counts.
         if let Stage::Linked(linked) = &mut self.stage

@@ -6,11 +6,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::audit::event::{Begun, Ended, Outcome, Prepared, Refused, Sent, SignedOut, Statement, Tag, Verdict, Way, Word};
+use crate::audit::event::{Begun, Ended, Masked, Outcome, Prepared, Refused, Sent, SignedOut, Statement, Tag, Verdict, Way, Word};
 use crate::audit::seal::{Original, Parameter};
 use crate::audit::{Digest, Digester, Event, Note, Shape};
 use crate::gate::Grounds;
 use crate::gate::hold::HoldId;
+use crate::mask::{Counts, Kind};
 use crate::sql::facts::Facts;
 use crate::sql::{shape, tags};
 
@@ -305,7 +306,15 @@ impl Account {
         Self::note(out, Refused { statement, code, body }, text, circumstances);
     }
 
-    pub fn ended(&self, execution: Execution, tally: &Tally, outcome: Outcome, code: Option<Word>, now: Instant, out: &mut Output) {
+    pub fn ended(
+        &self,
+        execution: Execution,
+        (tally, masked): (&Tally, &Counts),
+        outcome: Outcome,
+        code: Option<Word>,
+        now: Instant,
+        out: &mut Output,
+    ) {
         let duration = now.saturating_duration_since(execution.since);
         let ended = Ended {
             duration: Some(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)),
@@ -315,6 +324,7 @@ impl Account {
             affected: tally.affected,
             command: tally.command.clone(),
             commands: (tally.commands > 1).then_some(tally.commands),
+            masked: (!masked.is_empty()).then(|| masked.iter().map(counted).collect()),
             ..self.end_of(execution.number, outcome, code)
         };
         // Several statements of one text whose answers came together have left nothing between them yet.
@@ -349,6 +359,10 @@ impl Account {
     pub fn signed_out(&self, code: Option<Word>, out: &mut Output) {
         out.note(SignedOut { session: self.session, executions: self.executions.get(), code }.into());
     }
+}
+
+fn counted((kind, count): (Kind, u32)) -> Masked {
+    Masked { kind: kind.name().to_owned(), count: count.into() }
 }
 
 /// The outcome that an error of the server is.

@@ -115,7 +115,7 @@ impl Linked {
                 self.sent(&whole.facts, grounds.as_deref(), sql, hold.is_some());
                 let circumstances = Circumstances { grounds, hold, ..self.circumstances(Way::Query, given) };
                 let execution = self.account.begun(&text, circumstances, self.now, out);
-                let work = Work::new(Arc::clone(&facts), || source(&facts, sql, &text));
+                let work = Work::of_query(&facts, sql, &text);
                 note_written(terms, &whole.facts);
                 let spliced = resolved.ok().flatten();
                 let values = spliced.as_ref().map(|spliced| Zeroizing::new(stored::bind(&spliced.parameters)));
@@ -581,11 +581,6 @@ fn renamed() -> Report {
 /// What is not known for what it is.
 fn unknown_facts() -> Arc<Facts> {
     Arc::new(Facts::opaque(Opaque::Prepared))
-}
-
-/// The text that a query's prepared statements come from.
-fn source(facts: &Arc<Facts>, sql: &[u8], text: &Text) -> Rc<Statement> {
-    Rc::new(Statement::plain(facts, sql, text))
 }
 
 fn bound_message(statement: Option<&Statement>, bind: &Bind<'_>) -> Message {

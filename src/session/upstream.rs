@@ -3,30 +3,24 @@
 
 use std::ops::Range;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use crate::audit::event::Outcome;
-use crate::mask::Plan;
-use crate::mask::message;
-use crate::mask::plan::Described;
-use crate::mask::row::OtherWidth;
-use crate::mask::verdict::{ColumnId, Unknown};
 use crate::wire::ProtocolError;
-use crate::wire::backend::{Backend, Fields, Notification, TransactionStatus, tag};
-use crate::wire::frame::{self, Caps, Head};
+use crate::wire::backend::{Backend, Fields, TransactionStatus, tag};
+use crate::wire::frame::{self, Caps};
 use crate::wire::limits::ServerLimits;
-use crate::wire::value::Format;
 use crate::wire::write;
 
 use super::Terms;
-use super::columns::{Columns, Knowledge, columns};
+use super::columns::{Knowledge, columns};
 use super::expected::{Ahead, Expected, Shown};
 use super::limits::Counting;
-use super::linked::{Awaited, Copy, Heed, Linked, Remainder, Survey};
-use super::output::{Demand, Output};
-use super::recording::{Tally, code_word};
+use super::linked::{Awaited, Copy, Heed, Linked, Remainder};
+use super::output::Output;
+use super::recording::code_word;
+use super::rows::Turn;
 
-const UNASKED: ProtocolError = ProtocolError("an answer that nothing asked for");
+pub(super) const UNASKED: ProtocolError = ProtocolError("an answer that nothing asked for");
 
 impl Linked {
     pub fn upstream(&mut self, terms: &Terms, input: &[u8], taken: &mut usize, out: &mut Output) -> Result<(), ProtocolError> {
@@ -59,31 +53,16 @@ impl Linked {
             let Some(head) = frame::head(rest, &RowsOfAnyLength(&terms.backend))? else { return Ok(()) };
             match head.tag {
                 // Rows are not held whole: they go on as they come.
-                tag::DATA_ROW => {
-                    self.row_is_due()?;
-                    let Some(plan) = self.plan(terms, out)? else { return Ok(()) };
-                    if !plan.passes() && head.body <= terms.backend.data_row {
-                        let Some(body) = rest.get(frame::HEAD..head.total()) else { return Ok(()) };
-                        let range = *taken..taken.saturating_add(head.total());
-                        *taken = range.end;
-                        if self.row_may_pass(terms, &bounds, head.body, terms.backend.data_row, out) {
-                            self.tally.rows = self.tally.rows.saturating_add(1);
-                            self.tally.bytes = self.tally.bytes.saturating_add(long(head.body));
-                            self.masked_row(&plan, body, range, out)?;
-                        }
-                        continue;
-                    }
-                    let passes = self.row_may_pass(terms, &bounds, head.body, terms.backend.data_row, out);
-                    self.tally.rows = self.tally.rows.saturating_add(u64::from(passes));
-                    self.row(head, passes);
-                    continue;
-                }
+                tag::DATA_ROW => match self.data_row(terms, &bounds, head, rest, taken, out)? {
+                    Turn::Done => continue,
+                    Turn::Wait => return Ok(()),
+                },
                 tag::COPY_DATA => {
                     if self.copy != Copy::Out {
                         return Err(UNASKED);
                     }
                     let passes = self.row_may_pass(terms, &bounds, head.body, terms.backend.copy_data, out);
-                    self.row(head, passes);
+                    self.stream(head, passes);
                     continue;
                 }
                 // What ends a run that was stopped is told with the ticket.
@@ -100,109 +79,6 @@ impl Linked {
         }
     }
 
-    /// What is done with the rows that come now; `None` while somebody is asked about where they come from.
-    fn plan(&mut self, terms: &Terms, out: &mut Output) -> Result<Option<Arc<Plan>>, ProtocolError> {
-        let columns = self.row_columns().ok_or(UNASKED)?;
-        let unmasked = self.expected.head().and_then(Expected::run).is_some_and(|run| run.is_unmasked());
-        if let Some((known, plan)) = &self.plan
-            && Rc::ptr_eq(known, &columns)
-            && plan.is_by(&terms.masking, unmasked)
-        {
-            return Ok(Some(Arc::clone(plan)));
-        }
-        if unmasked {
-            let plan = Plan::unmasked(&terms.masking);
-            self.plan = Some((columns, Arc::clone(&plan)));
-            return Ok(Some(plan));
-        }
-        if self.is_surveying(terms, &columns, out) {
-            return Ok(None);
-        }
-        let described = columns.iter().map(|column| Described {
-            name: b"",
-            column: ColumnId { relation: column.relation, attribute: column.attribute },
-            type_oid: column.type_oid,
-            format: Format::from_code(column.format).unwrap_or(Format::Text),
-            derived: false,
-        });
-        let plan = Plan::new(described, &terms.masking);
-        self.plan = Some((columns, Arc::clone(&plan)));
-        Ok(Some(plan))
-    }
-
-    /// Whether rows of these columns wait until more is known of the relations that they come from, and of their types. Each is asked about
-    /// once for a result.
-    fn is_surveying(&mut self, terms: &Terms, columns: &Columns, out: &mut Output) -> bool {
-        let verdicts = &terms.masking.verdicts;
-        if !verdicts.asks {
-            return false;
-        }
-        let none = Unknown::default();
-        let answered = match &self.survey {
-            Survey::Asked(_) => return true,
-            Survey::Answered(answered) => answered,
-            Survey::None => &none,
-        };
-        let mut unknown = Unknown::default();
-        for column in columns.iter() {
-            let id = ColumnId { relation: column.relation, attribute: column.attribute };
-            if id.relation != 0 && !answered.relations.contains(&id.relation) && !verdicts.is_settled(id, column.type_oid) {
-                unknown.relations.push(id.relation);
-            }
-            if !answered.types.contains(&column.type_oid) && terms.masking.types.get(column.type_oid).is_none() {
-                unknown.types.push(column.type_oid);
-            }
-        }
-        for list in [&mut unknown.relations, &mut unknown.types] {
-            list.sort_unstable();
-            list.dedup();
-        }
-        if unknown.is_empty() {
-            self.survey = Survey::None;
-            return false;
-        }
-        out.demand(Demand::Survey(unknown.clone()));
-        self.survey = Survey::Asked(unknown);
-        true
-    }
-
-    pub(super) fn awaits_survey(&self) -> bool {
-        matches!(self.survey, Survey::Asked(_))
-    }
-
-    /// What can be known of what was asked about is known now.
-    pub(super) fn surveyed(&mut self) {
-        if let Survey::Asked(unknown) = std::mem::take(&mut self.survey) {
-            self.survey = Survey::Answered(unknown);
-        }
-    }
-
-    fn masked_row(&mut self, plan: &Plan, body: &[u8], range: Range<usize>, out: &mut Output) -> Result<(), ProtocolError> {
-        let Backend::DataRow(row) = Backend::read(tag::DATA_ROW, body)? else { return Err(UNASKED) };
-        let mut changed = Ok(false);
-        out.to_client.make(|bytes| changed = plan.row(&row, &mut self.workspace, bytes));
-        match changed {
-            Ok(true) => {}
-            Ok(false) => out.to_client.pass(range),
-            Err(OtherWidth) => return Err(ProtocolError("a row of another width than was announced")),
-        }
-        Ok(())
-    }
-
-    fn row(&mut self, head: Head, passes: bool) {
-        self.from_upstream = if passes { Remainder::Pass(head.total()) } else { Remainder::Drop(head.total()) };
-        if passes {
-            self.tally.bytes = self.tally.bytes.saturating_add(long(head.body));
-        }
-    }
-
-    fn row_is_due(&self) -> Result<(), ProtocolError> {
-        match self.expected.head() {
-            Some(Expected::Execute { .. } | Expected::Query { .. }) => Ok(()),
-            Some(_) | None => Err(UNASKED),
-        }
-    }
-
     fn answer(&mut self, terms: &Terms, message: Backend<'_>, range: Range<usize>, out: &mut Output) -> Result<(), ProtocolError> {
         let shown = match (self.expected.head(), message) {
             (_, Backend::NoticeResponse(fields)) => {
@@ -212,14 +88,13 @@ impl Linked {
             // It is changed and changed back.
             (Some(Expected::Own), Backend::ParameterStatus(status)) if status.name == super::belt::SETTING.as_bytes() => false,
             (_, Backend::ParameterStatus(status)) => {
-                self.set_parameter(status.name, status.value);
-                true
+                self.reported_setting(terms, status, range, out);
+                return Ok(());
             }
-            (_, Backend::NotificationResponse(notification)) if notification.process_id == self.process_id => {
-                own_notification(terms.process_id, notification, out);
-                false
+            (_, Backend::NotificationResponse(notification)) => {
+                self.notification(terms, notification, range, out);
+                return Ok(());
             }
-            (_, Backend::NotificationResponse(_)) => true,
             (_, Backend::ErrorResponse(fields)) => {
                 self.failed_over_value(terms, fields.get(b'C').unwrap_or_default());
                 return self.error(terms, fields, range, out);
@@ -229,7 +104,7 @@ impl Linked {
             (None, _) => return Err(UNASKED),
         };
         if shown {
-            out.to_client.pass(range);
+            self.show(terms, message, range, out);
         }
         Ok(())
     }
@@ -256,7 +131,7 @@ impl Linked {
             },
             (Expected::Describe { shown, .. }, Backend::ParameterDescription(_)) => return Ok(*shown == Shown::All),
             (Expected::Describe { about, shown }, Backend::RowDescription(row)) => {
-                let (shown, columns) = (*shown, columns(&row));
+                let (shown, columns) = (*shown, about.columns(&row));
                 about.answered(Knowledge::Known(Rc::clone(&columns)));
                 self.described = Some(columns);
                 self.expected.pop();
@@ -303,13 +178,14 @@ impl Linked {
             None => self.note_end(outcome, None, out),
         }
 
+        self.rows.ended();
         if std::mem::replace(&mut self.copy, Copy::None) == Copy::InEnded {
             // The COPY went well, so the server ignored them.
             self.doubtful_syncs = 0;
         }
         if let Some(Expected::Execute { .. }) = self.expected.head() {
             self.expected.pop();
-            self.tally = Tally::default();
+            self.tally_anew();
             self.counting = Counting::default();
         }
     }
@@ -344,6 +220,7 @@ impl Linked {
             (None, None) => self.report(terms, tag::ERROR_RESPONSE, fields, range, out),
         }
         let failed = self.note_failure(code, out);
+        self.rows.ended();
         let copy = std::mem::replace(&mut self.copy, Copy::None);
         match self.expected.head() {
             // Each goes on to its own ReadyForQuery.
@@ -365,15 +242,6 @@ impl Linked {
         Ok(())
     }
 
-    /// An error or a notice goes on without what is sensitive in it.
-    fn report(&mut self, terms: &Terms, message: u8, fields: Fields<'_>, range: Range<usize>, out: &mut Output) {
-        let mut changed = false;
-        out.to_client.make(|bytes| changed = message::report(message, &fields, &terms.masking, &mut self.workspace, bytes));
-        if !changed {
-            out.to_client.pass(range);
-        }
-    }
-
     /// ReadyForQuery. False when the client must not see it.
     fn ready(&mut self, terms: &Terms, status: TransactionStatus, out: &mut Output) -> Result<bool, ProtocolError> {
         let shown = match self.expected.head() {
@@ -381,7 +249,7 @@ impl Linked {
                 if !execution.ended {
                     self.note_end(Outcome::Completed, None, out);
                 }
-                self.tally = Tally::default();
+                self.tally_anew();
                 self.counting = Counting::default();
                 // A simple query drops the unnamed statement and uses the unnamed portal.
                 self.statements.forget_unnamed();
@@ -408,6 +276,7 @@ impl Linked {
             }
             _ => return Err(UNASKED),
         };
+        self.rows.ended();
         self.status = status;
         self.copy = Copy::None;
         self.halt = None;
@@ -424,7 +293,7 @@ impl Linked {
 }
 
 /// Rows are judged by their length later: one that is too long is an answer of the server all the same.
-struct RowsOfAnyLength<'a>(&'a ServerLimits);
+pub(super) struct RowsOfAnyLength<'a>(pub &'a ServerLimits);
 
 impl Caps for RowsOfAnyLength<'_> {
     fn cap(&self, tag: u8) -> Option<usize> {
@@ -432,21 +301,8 @@ impl Caps for RowsOfAnyLength<'_> {
     }
 }
 
-fn long(length: usize) -> u64 {
-    u64::try_from(length).unwrap_or(u64::MAX)
-}
-
 fn command_complete(out: &mut Vec<u8>, command: &str) {
     write::message(out, tag::COMMAND_COMPLETE, |body| {
         body.string(command.as_bytes());
-    });
-}
-
-/// A notification from the session's own link carries the process id that the client knows.
-fn own_notification(process_id: i32, notification: Notification<'_>, out: &mut Output) {
-    out.to_client.make(|bytes| {
-        write::message(bytes, tag::NOTIFICATION_RESPONSE, |body| {
-            body.int32(process_id).string(notification.channel).string(notification.payload);
-        });
     });
 }

@@ -628,6 +628,10 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
         self.session.elapsed(Instant::now(), &mut self.output);
         self.forget_asking();
         self.client.fresh = true;
+        // Rows that waited for others are judged as they are.
+        if let Link::Up(side, _) = &mut self.link {
+            side.fresh = true;
+        }
         true
     }
 

@@ -317,6 +317,17 @@ impl Bench {
         self.settle(&Script::default());
     }
 
+    /// No more rows come for now: those that wait for others have waited long enough.
+    fn gathering_turn(&mut self) -> bool {
+        if !self.session.gathers_rows() {
+            return false;
+        }
+        self.now = self.session.deadline().unwrap();
+        self.session.elapsed(self.now, &mut self.out);
+        self.carry(&[], &[]);
+        true
+    }
+
     pub fn cancel(&mut self) {
         self.session.cancel(&mut self.out);
         self.carry(&[], &[]);
@@ -369,7 +380,7 @@ impl Bench {
             };
             // Without luck in the cuts everyone gets a turn.
             let moved = moved || (idle > 2 && (self.client_turn(1) | self.server_work() | self.server_turn(1) | self.host_turn()));
-            let moved = moved || (idle > 4 && self.people_turn());
+            let moved = moved || (idle > 4 && (self.gathering_turn() || self.people_turn()));
             idle = if moved { 0 } else { idle + 1 };
         }
         self.finish_with_desk()
@@ -378,7 +389,12 @@ impl Bench {
     /// Sends more from the client and lets everything settle.
     pub fn settle(&mut self, script: &Script) {
         self.unsent.extend_from_slice(&script.0);
-        while self.client_turn(usize::MAX) | self.server_work() | self.server_turn(usize::MAX) | self.host_turn() {}
+        loop {
+            while self.client_turn(usize::MAX) | self.server_work() | self.server_turn(usize::MAX) | self.host_turn() {}
+            if !self.gathering_turn() {
+                return;
+            }
+        }
     }
 
     pub fn finish(self) -> Outcome {

@@ -50,6 +50,10 @@ impl<'t> Build<'t> {
     fn statement(&mut self, node: NodeRef<'t>) {
         self.lineage.rows = self.query(node, None);
         if self.lineage.rows.is_some() {
+            // SELECT INTO gives none.
+            if self.lineage.writes.iter().any(|write| write.defines) {
+                self.lineage.rows = None;
+            }
             return;
         }
         if let NodeRef::DeclareCursorStmt(declare) = node {

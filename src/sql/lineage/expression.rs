@@ -137,7 +137,8 @@ impl<'t> Build<'t> {
         for index in &indirection.indirection {
             values += self.expression(Some(index), query, steps);
         }
-        folded(Fold::Compute, values, steps)
+        let whole = base.is_some() && indirection.indirection.len() == 1;
+        folded(if whole { Fold::One } else { Fold::Compute }, values, steps)
     }
 
     fn call(&mut self, call: &'t FuncCall, query: Place, steps: &mut Vec<Step>) -> u32 {

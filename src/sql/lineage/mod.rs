@@ -151,6 +151,11 @@ impl Lineage {
         !self.writes.is_empty()
     }
 
+    /// Whether there is more to it than is kept.
+    pub fn is_unbounded(&self) -> bool {
+        self.unbounded
+    }
+
     /// Whether it gives rows back.
     pub fn has_rows(&self) -> bool {
         self.rows.is_some()

@@ -55,7 +55,7 @@ impl Taint {
 /// The columns of a relation or a query.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Shape<'a> {
-    columns: Vec<(&'a str, Taint)>,
+    pub(super) columns: Vec<(&'a str, Taint)>,
     /// There may be others, and this is what they are.
     rest: Option<Taint>,
     /// Only so many from the left and from the right are where they stand here.
@@ -108,8 +108,8 @@ impl<'a> Shape<'a> {
         self.rest = self.rest.map(|rest| rest.or(taint));
     }
 
-    /// The column at a place of a result that has so many.
-    pub fn at(&self, place: usize, width: usize) -> Taint {
+    /// The column at a place of a result that has so many, and whether it is certain that it is that one.
+    pub fn at(&self, place: usize, width: usize) -> (Taint, bool) {
         let known = self.columns.len();
         let from_right = width.saturating_sub(place);
         let exact = match self.loose {
@@ -118,7 +118,7 @@ impl<'a> Shape<'a> {
             Some((_, tail)) if from_right <= tail => known.checked_sub(from_right),
             None | Some(_) => None,
         };
-        exact.and_then(|at| self.columns.get(at)).map_or_else(|| self.whole(), |(_, taint)| *taint)
+        exact.and_then(|at| self.columns.get(at)).map_or_else(|| (self.whole(), false), |(_, taint)| (*taint, true))
     }
 
     /// All columns with their names, where they are all known and in order.

@@ -88,6 +88,9 @@ pub fn facts(text: &str, tree: &ParseResult) -> Facts {
         walk.run();
         let node = raw.stmt.as_deref().and_then(|node| node.node.as_ref());
         walk.statement.lineage = node.and_then(|node| lineage::lineage(node.to_ref())).map(Arc::new);
+        if walk.statement.lineage.as_ref().is_some_and(|lineage| lineage.is_unbounded()) {
+            walk.make_opaque(Opaque::TooManyNames);
+        }
         walk.finish(&mut facts);
     }
     facts

@@ -1,0 +1,391 @@
+//! Rows on their way to the client. Before the first of a result leaves, what is known of its columns is gathered: from the host's verdicts,
+//! from the statement, and for columns that nobody knows from the first values themselves. Then each row is masked by the plan.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::gate::budget::Bounds;
+use crate::mask::evidence::Evidence;
+use crate::mask::plan::Described;
+use crate::mask::row::OtherWidth;
+use crate::mask::verdict::{Basis, ColumnId, Holding, Unknown};
+use crate::mask::{Masking, Plan, Verdict};
+use crate::wire::ProtocolError;
+use crate::wire::backend::{Backend, tag};
+use crate::wire::frame::{self, Head};
+use crate::wire::read::Values;
+use crate::wire::value::{Class, Format, Types};
+
+use super::Terms;
+use super::columns::{Column, Columns, Layout};
+use super::expected::Expected;
+use super::linked::{Linked, Remainder};
+use super::output::{Demand, Output};
+use super::upstream::UNASKED;
+use super::window::{Sight, Window, stricter};
+
+/// A row that is masked is held whole: one that is longer is stopped, as one over the limit for rows is.
+pub const MASKED_ROW: usize = 64 << 20;
+/// Rows of a result behind which its columns are looked at again, each time that their number doubles and as often as this later on.
+const STRETCH: u64 = 4096;
+
+/// What became of a message.
+pub enum Turn {
+    Done,
+    /// It is looked at again from its beginning.
+    Wait,
+}
+
+/// How far the masking of the result has come whose rows come in now.
+#[derive(Debug, Default)]
+pub struct Rows {
+    survey: Survey,
+    course: Option<Course>,
+    window: Window,
+    seen: u64,
+}
+
+/// How far the asking about relations has come that rows come from.
+#[derive(Debug, Default)]
+enum Survey {
+    #[default]
+    None,
+    /// Rows wait for the answer.
+    Asked(Unknown),
+    /// What was not found out about these will not be.
+    Answered(Unknown),
+}
+
+#[derive(Debug)]
+struct Course {
+    columns: Columns,
+    plan: Arc<Plan>,
+}
+
+/// What was decided about the rows of a result.
+#[derive(Debug)]
+pub struct Decided {
+    derived: Box<[bool]>,
+    /// What is known of each column by now.
+    verdicts: Box<[Verdict]>,
+    watched: Box<[Watched]>,
+    /// Some of the columns are known by nothing but their values.
+    open: bool,
+    /// There is nothing that the host could be asked.
+    settled: bool,
+    plan: Arc<Plan>,
+}
+
+/// A column whose values are looked at.
+#[derive(Debug)]
+pub struct Watched {
+    pub place: usize,
+    pub column: Column,
+    /// Nothing is known of it but what is in the result.
+    pub open: bool,
+    /// What its name and its type tell.
+    pub evidence: Evidence,
+    /// The host is to be told what its values told.
+    news: bool,
+}
+
+impl Rows {
+    pub fn awaits_survey(&self) -> bool {
+        matches!(self.survey, Survey::Asked(_))
+    }
+
+    /// What can be known of what was asked about is known now.
+    pub fn surveyed(&mut self) {
+        if let Survey::Asked(unknown) = std::mem::take(&mut self.survey) {
+            self.survey = Survey::Answered(unknown);
+        }
+    }
+
+    /// When rows that wait to be judged together are judged as they are.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.window.deadline()
+    }
+
+    /// Time has come to `now`. True where rows had waited for it.
+    pub fn elapsed(&mut self, now: Instant) -> bool {
+        self.window.elapsed(now)
+    }
+
+    /// The result is over, or the part of it that was asked for.
+    pub fn ended(&mut self) {
+        self.survey = Survey::None;
+        self.course = None;
+        self.seen = 0;
+        self.window.close();
+    }
+}
+
+impl Linked {
+    /// A row stands at the beginning of `rest`.
+    pub(super) fn data_row(
+        &mut self,
+        terms: &Terms,
+        bounds: &Bounds,
+        head: Head,
+        rest: &[u8],
+        taken: &mut usize,
+        out: &mut Output,
+    ) -> Result<Turn, ProtocolError> {
+        self.row_is_due()?;
+        if self.halt.is_some() {
+            self.stream(head, false);
+            return Ok(Turn::Done);
+        }
+        let Some(plan) = self.plan(terms, rest, out)? else { return Ok(Turn::Wait) };
+        let cap = if plan.passes() { terms.backend.data_row } else { terms.backend.data_row.min(MASKED_ROW) };
+        if plan.passes() || head.body > cap {
+            let passes = self.row_may_pass(terms, bounds, head.body, cap, out);
+            self.tally.rows = self.tally.rows.saturating_add(u64::from(passes));
+            self.stream(head, passes);
+            return Ok(Turn::Done);
+        }
+        let Some(body) = rest.get(frame::HEAD..head.total()) else { return Ok(Turn::Wait) };
+        let range = *taken..taken.saturating_add(head.total());
+        *taken = range.end;
+        if self.row_may_pass(terms, bounds, head.body, cap, out) {
+            self.tally.rows = self.tally.rows.saturating_add(1);
+            self.tally.bytes = self.tally.bytes.saturating_add(long(head.body));
+            self.masked_row(terms, &plan, body, range, out)?;
+        }
+        Ok(Turn::Done)
+    }
+
+    /// A row or data of a COPY goes on as it comes, or is dropped as it comes.
+    pub(super) fn stream(&mut self, head: Head, passes: bool) {
+        self.from_upstream = if passes { Remainder::Pass(head.total()) } else { Remainder::Drop(head.total()) };
+        if passes {
+            self.tally.bytes = self.tally.bytes.saturating_add(long(head.body));
+        }
+    }
+
+    fn row_is_due(&self) -> Result<(), ProtocolError> {
+        match self.expected.head() {
+            Some(Expected::Execute { .. } | Expected::Query { .. }) => Ok(()),
+            Some(_) | None => Err(UNASKED),
+        }
+    }
+
+    fn masked_row(&mut self, terms: &Terms, plan: &Plan, body: &[u8], range: Range<usize>, out: &mut Output) -> Result<(), ProtocolError> {
+        let Backend::DataRow(row) = Backend::read(tag::DATA_ROW, body)? else { return Err(UNASKED) };
+        let mut changed = Ok(false);
+        out.to_client.make(|bytes| changed = plan.row(&row, &mut self.workspace, bytes));
+        match changed {
+            Ok(true) => {}
+            Ok(false) => out.to_client.pass(range),
+            Err(OtherWidth) => return Err(ProtocolError("a row of another width than was announced")),
+        }
+        self.rows.seen = self.rows.seen.saturating_add(1);
+        if self.rows.seen >= Window::ROWS && (self.rows.seen.is_power_of_two() || self.rows.seen.is_multiple_of(STRETCH)) {
+            self.look_again(terms, &row, out);
+        }
+        Ok(())
+    }
+
+    /// Whether people let what runs now see values as they are.
+    pub(super) fn is_unmasked(&self) -> bool {
+        self.expected.head().and_then(Expected::run).is_some_and(|run| run.is_unmasked())
+    }
+
+    /// What is done with the rows that come now, the first of which begins `rest`; `None` while that is still found out.
+    fn plan(&mut self, terms: &Terms, rest: &[u8], out: &mut Output) -> Result<Option<Arc<Plan>>, ProtocolError> {
+        if let Some(course) = &self.rows.course
+            && course.plan.is_by(&terms.masking)
+        {
+            return Ok(Some(Arc::clone(&course.plan)));
+        }
+        let columns = self.row_columns().ok_or(UNASKED)?;
+        if self.is_unmasked() || terms.masking.profile.unmasked {
+            let plan = Plan::unmasked(&terms.masking);
+            self.rows.course = Some(Course { columns, plan: Arc::clone(&plan) });
+            return Ok(Some(plan));
+        }
+        let settled = |decided: &Decided| decided.settled && decided.plan.is_by(&terms.masking);
+        if !columns.decided.borrow().as_ref().is_some_and(settled) && self.is_surveying(terms, &columns, out) {
+            return Ok(None);
+        }
+        let mut kept = columns.decided.borrow_mut();
+        let known = kept.take().filter(|decided| decided.plan.is_by(&terms.masking));
+        let decided = kept.insert(known.unwrap_or_else(|| Decided::new(&columns, self.tells_values(&columns), &terms.masking)));
+        if decided.open {
+            let sight = Sight { masking: &terms.masking, limits: &terms.backend, now: self.now };
+            if !self.rows.window.judges(&decided.watched, &sight, rest, &mut self.workspace)? {
+                return Ok(None);
+            }
+            decided.adopt(&columns, &self.rows.window, &terms.masking);
+            let news = decided.news();
+            if !news.is_empty() {
+                out.demand(Demand::Learned(news));
+            }
+        }
+        let plan = Arc::clone(&decided.plan);
+        drop(kept);
+        self.rows.course = Some(Course { columns, plan: Arc::clone(&plan) });
+        Ok(Some(plan))
+    }
+
+    /// Whether rows of these columns wait until more is known of the relations that they come from, and of their types. Each is asked about
+    /// once for a result.
+    fn is_surveying(&mut self, terms: &Terms, columns: &Columns, out: &mut Output) -> bool {
+        if !terms.masking.verdicts.asks {
+            return false;
+        }
+        let none = Unknown::default();
+        let answered = match &self.rows.survey {
+            Survey::Asked(_) => return true,
+            Survey::Answered(answered) => answered,
+            Survey::None => &none,
+        };
+        let mut unknown = unknown(columns, &terms.masking);
+        unknown.relations.retain(|relation| !answered.relations.contains(relation));
+        unknown.types.retain(|oid| !answered.types.contains(oid));
+        if unknown.is_empty() {
+            return false;
+        }
+        out.demand(Demand::Survey(unknown.clone()));
+        self.rows.survey = Survey::Asked(unknown);
+        true
+    }
+
+    /// Columns whose values are more sensitive than was thought are masked as that from the next row on, and the host is told.
+    fn look_again(&mut self, terms: &Terms, row: &Values<'_>, out: &mut Output) {
+        let Some(course) = &mut self.rows.course else { return };
+        let mut kept = course.columns.decided.borrow_mut();
+        let Some(decided) = kept.as_mut() else { return };
+        self.rows.window.look(&decided.watched, row, &terms.masking, &mut self.workspace);
+        decided.adopt(&course.columns, &self.rows.window, &terms.masking);
+        course.plan = Arc::clone(&decided.plan);
+        let news = decided.news();
+        if !news.is_empty() {
+            out.demand(Demand::Learned(news));
+        }
+    }
+
+    /// Which of the columns hold what was computed from sensitive values, or values in a form in which nobody can look at them.
+    fn tells_values(&self, columns: &Layout) -> Box<[bool]> {
+        let statistics = self.reads_statistics();
+        columns.iter().map(|column| column.type_oid == ANY_ARRAY || statistics && is_statistic(column)).collect()
+    }
+
+    /// Whether the statement that brings the rows names the catalogs in which the planner keeps values of columns.
+    fn reads_statistics(&self) -> bool {
+        const STATISTICS: &[&str] =
+            &["pg_stats", "pg_stats_ext", "pg_stats_ext_exprs", "pg_statistic", "pg_statistic_ext_data", "pg_statistic_ext"];
+        let facts = match self.expected.head() {
+            Some(Expected::Execute { portal: Some(portal), .. }) => portal.statement.as_ref().map(|statement| &statement.facts),
+            Some(Expected::Query { work, .. }) => Some(work.facts()),
+            Some(_) | None => None,
+        };
+        let statements = facts.into_iter().flat_map(|facts| &facts.statements);
+        statements.flat_map(|statement| &statement.relations).any(|relation| STATISTICS.contains(&&*relation.name))
+    }
+}
+
+/// Only the planner's statistics are of this type: values of whatever type a column has.
+const ANY_ARRAY: u32 = 2277;
+
+/// Whether a column of such a statement may hold values: anything but numbers, truth values and names of its catalogs.
+fn is_statistic(column: &Column) -> bool {
+    /// The first OID that initdb does not give out.
+    const FIRST_NORMAL: u32 = 16_384;
+    /// Truth values, integers, `float4` and `float8`, `oid`, `name`, `"char"`, and arrays of them.
+    const PLAIN: &[u32] = &[16, 20, 21, 23, 700, 701, 26, 19, 18, 1000, 1016, 1005, 1007, 1021, 1022, 1028, 1003, 1002, 22, 30];
+    column.relation < FIRST_NORMAL && !PLAIN.contains(&column.type_oid)
+}
+
+impl Decided {
+    fn new(columns: &Layout, derived: Box<[bool]>, masking: &Masking) -> Self {
+        let (mut watched, mut verdicts) = (Vec::new(), Vec::new());
+        for (place, ((column, name), derived)) in columns.names().zip(&derived).enumerate() {
+            let (verdict, _) = masking.known(id(column), name);
+            let of = masking.verdicts.named(id(column));
+            let (table, name) = of.map_or((b"".as_slice(), name), |(table, column)| (table.name.as_bytes(), column.name.as_bytes()));
+            verdicts.push(verdict);
+            let open = verdict.basis == Basis::Unknown;
+            let unsettled = verdict.basis < Basis::Marked && matches!(verdict.holding, Holding::Mixed(_));
+            if unsettled && !derived && may_tell(column.type_oid, &masking.types) {
+                let evidence = Evidence::new(table, name, column.type_oid);
+                watched.push(Watched { place, column: *column, open, evidence, news: false });
+            }
+        }
+        let open = watched.iter().any(|watched| watched.open);
+        let verdicts = verdicts.into_boxed_slice();
+        let plan = planned(columns, &derived, &verdicts, masking);
+        let settled = unknown(columns, masking).is_empty();
+        Self { derived, verdicts, watched: watched.into(), open, settled, plan }
+    }
+
+    /// Takes in what values told. What was thought before stays, where it was stricter.
+    fn adopt(&mut self, columns: &Layout, window: &Window, masking: &Masking) {
+        let mut changed = false;
+        for (watched, told) in self.watched.iter_mut().zip(window.verdicts()) {
+            let (Some(told), Some(verdict)) = (told, self.verdicts.get_mut(watched.place)) else { continue };
+            let holding = if verdict.basis == Basis::Unknown { told.holding } else { stricter(verdict.holding, told.holding) };
+            if holding != verdict.holding {
+                changed = true;
+                watched.news = watched.column.relation != 0;
+            }
+            *verdict = Verdict { holding, basis: told.basis };
+        }
+        if changed {
+            self.plan = planned(columns, &self.derived, &self.verdicts, masking);
+        }
+    }
+
+    /// What the host was not told yet.
+    fn news(&mut self) -> Vec<(ColumnId, Verdict)> {
+        let (verdicts, watched) = (&self.verdicts, self.watched.iter_mut());
+        let news = watched.filter_map(|watched| std::mem::take(&mut watched.news).then_some(&*watched));
+        news.filter_map(|watched| Some((id(&watched.column), *verdicts.get(watched.place)?))).collect()
+    }
+}
+
+fn planned(columns: &Layout, derived: &[bool], verdicts: &[Verdict], masking: &Masking) -> Arc<Plan> {
+    let described = columns.names().zip(derived).zip(verdicts).map(|(((column, name), derived), verdict)| Described {
+        name,
+        column: id(column),
+        type_oid: column.type_oid,
+        format: Format::from_code(column.format).unwrap_or(Format::Text),
+        derived: *derived,
+        verdict: Some(*verdict),
+    });
+    Plan::new(described, masking)
+}
+
+fn id(column: &Column) -> ColumnId {
+    ColumnId { relation: column.relation, attribute: column.attribute }
+}
+
+/// Whether values of a type may tell what a column holds.
+fn may_tell(type_oid: u32, types: &Types) -> bool {
+    types
+        .get(type_oid)
+        .is_some_and(|of| of.may_hold(|class| !matches!(class, Class::Boolean | Class::Vector | Class::Geometry | Class::Label)))
+}
+
+/// What could be found out about columns, and is not.
+fn unknown(columns: &Layout, masking: &Masking) -> Unknown {
+    let mut unknown = Unknown::default();
+    for column in columns.iter() {
+        if column.relation != 0 && !masking.verdicts.is_settled(id(column), column.type_oid) {
+            unknown.relations.push(column.relation);
+        }
+        if masking.types.get(column.type_oid).is_none() {
+            unknown.types.push(column.type_oid);
+        }
+    }
+    for list in [&mut unknown.relations, &mut unknown.types] {
+        list.sort_unstable();
+        list.dedup();
+    }
+    unknown
+}
+
+fn long(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
