@@ -22,6 +22,8 @@ use super::linked::{Copy, Heed, Linked, describe_reserved};
 use super::output::{Demand, Output};
 use super::recording::{Given, Text};
 use super::sending::Subject;
+use super::tokens;
+use crate::mask::returned::{self, holds_mask};
 
 /// A message longer than this is not kept while it runs: its ticket is given when it is sent again.
 const KEPT: usize = 64 << 10;
@@ -68,6 +70,26 @@ pub struct Counting {
     over: Option<Over>,
     /// How many took data before it in the same query.
     copies: usize,
+    /// The last bytes of its data: a mask may begin in them.
+    tail: Vec<u8>,
+    /// A masked value is among its data.
+    masked: bool,
+}
+
+impl Counting {
+    /// A mask may stand in two messages.
+    fn look_for_masks(&mut self, terms: &Terms, bytes: &[u8]) {
+        if self.masked {
+            return;
+        }
+        let profile = &terms.masking.profile;
+        let kept = self.tail.len();
+        self.tail.extend_from_slice(bytes.get(..returned::LONGEST).unwrap_or(bytes));
+        self.masked = holds_mask(bytes, profile) || kept > 0 && holds_mask(&self.tail, profile);
+        let last = if bytes.len() >= returned::LONGEST { bytes } else { &self.tail };
+        let from = last.len().saturating_sub(returned::LONGEST);
+        self.tail = last.get(from..).unwrap_or_default().to_vec();
+    }
 }
 
 impl Run {
@@ -405,6 +427,7 @@ impl Linked {
 
     /// These bytes of it pass.
     pub(super) fn copy_passes(&mut self, terms: &Terms, bytes: &[u8]) {
+        self.counting.look_for_masks(terms, bytes);
         let rows = self.counting.copied.as_mut().map_or(0, |copied| copied.feed(bytes));
         if rows > 0
             && let Err(over) = self.count_copied(terms, rows, 0)
@@ -417,6 +440,11 @@ impl Linked {
     pub(super) fn copy_passed(&mut self, out: &mut Output) {
         if let Some(over) = self.counting.over.take() {
             self.stop_copy(over, out);
+        } else if std::mem::take(&mut self.counting.masked)
+            && let Copy::In = self.copy
+        {
+            self.refuse_copy(out);
+            self.halt(Err(Box::new(tokens::written_back())), out);
         }
     }
 
