@@ -89,8 +89,9 @@ impl Remembered {
         }
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.written.is_empty() && !self.all
+    /// Another number where more is remembered.
+    pub fn version(&self) -> usize {
+        self.written.len() + usize::from(self.all)
     }
 
     fn of<'s>(&'s self, schema: Option<&'s str>, name: &'s str) -> impl Iterator<Item = &'s Written> {

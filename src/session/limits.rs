@@ -1,7 +1,7 @@
 //! What flows is counted before it passes. What goes over a limit is stopped: the server is asked to cancel it or to let go of it, the rest
 //! of its answer is dropped, and the client is told in its place, with a ticket for a higher limit where people can be asked for one.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -10,12 +10,13 @@ use crate::gate::budget::{Amount, Bounds, Cells, Copied, Exceeded, Meter, Till};
 use crate::gate::hold::{Over, Quantity};
 use crate::gate::{Grant, Grounds};
 use crate::sql::effect::{Effect, EffectSet};
-use crate::sql::facts::{Clause, CopyFormat, CopyTarget, Direction, Facts, Named};
+use crate::sql::facts::{self, Clause, CopyFormat, CopyTarget, Direction, Facts, Named};
 use crate::wire::ProtocolError;
 use crate::wire::report::Report;
 
 use super::Terms;
 use super::asking::{Asked, Course, Inquiry, Message, Passage, Petition, Purpose, Reply};
+use super::columns::Columns;
 use super::consequences::Whole;
 use super::expected::Expected;
 use super::linked::{Copy, Heed, Linked, describe_reserved};
@@ -36,6 +37,8 @@ pub struct Run {
     grounds: Option<Arc<Grounds>>,
     /// People let it see values as they are.
     unmasked: bool,
+    /// The columns of what it copies to the client.
+    copied: RefCell<Option<Columns>>,
     /// What people are asked about when it goes over a limit.
     matter: Option<Matter>,
 }
@@ -125,13 +128,37 @@ impl Run {
             facts: Arc::clone(facts),
             grounds: grounds.cloned(),
             unmasked: grant.is_some_and(Grant::is_unmasked),
+            copied: RefCell::default(),
             matter,
         })
     }
 
+    /// What it was judged by.
+    pub fn grounds(&self) -> Option<&Arc<Grounds>> {
+        self.grounds.as_ref()
+    }
+
     /// One of which nothing is known.
     pub fn unknown() -> Rc<Self> {
-        Rc::new(Self { meter: Cell::new(Meter::new(true)), facts: Arc::default(), grounds: None, unmasked: false, matter: None })
+        Rc::new(Self {
+            meter: Cell::new(Meter::new(true)),
+            facts: Arc::default(),
+            grounds: None,
+            unmasked: false,
+            copied: RefCell::default(),
+            matter: None,
+        })
+    }
+
+    /// The columns of what it copies to the client, where they are known, and how the data is cut.
+    pub fn copies(&self) -> (Option<Columns>, Option<&facts::Copy>) {
+        let mut copies = self.facts.statements.iter().filter_map(|statement| statement.copy.as_ref());
+        (self.copied.borrow().clone(), copies.find(|copy| copy.direction == Direction::Out))
+    }
+
+    /// Its columns were found out.
+    pub fn copied(&self, columns: Option<Columns>) {
+        self.copied.replace(columns);
     }
 
     /// Whether people let it see values as they are.

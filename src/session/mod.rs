@@ -8,10 +8,12 @@ mod channels;
 mod client;
 pub mod columns;
 mod consequences;
+mod copy_out;
 mod deciding;
 mod expected;
 mod leaving;
 mod limits;
+mod lineage;
 mod linked;
 mod names;
 pub mod output;
@@ -216,6 +218,7 @@ impl Session {
     pub fn surveyed(&mut self, now: Instant, out: &mut Output) {
         if let Stage::Linked(linked) = &mut self.stage {
             linked.rows.surveyed();
+            linked.looked();
         }
         self.after(now, out);
     }

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use crate::gate::budget::Bounds;
 use crate::mask::evidence::Evidence;
+use crate::mask::lineage::Origin;
 use crate::mask::plan::Described;
 use crate::mask::row::OtherWidth;
 use crate::mask::verdict::{Basis, ColumnId, Holding, Unknown};
@@ -74,6 +75,8 @@ pub struct Decided {
     open: bool,
     /// There is nothing that the host could be asked.
     settled: bool,
+    /// What the session had written from sensitive columns by then.
+    written: usize,
     plan: Arc<Plan>,
 }
 
@@ -210,8 +213,9 @@ impl Linked {
             return Ok(None);
         }
         let mut kept = columns.decided.borrow_mut();
-        let known = kept.take().filter(|decided| decided.plan.is_by(&terms.masking));
-        let decided = kept.insert(known.unwrap_or_else(|| Decided::new(&columns, self.tells_values(&columns), &terms.masking)));
+        let written = self.flow.remembered.version();
+        let known = kept.take().filter(|decided| decided.plan.is_by(&terms.masking) && decided.written == written);
+        let decided = kept.insert(known.unwrap_or_else(|| self.decide_columns(terms, &columns)));
         if decided.open {
             let sight = Sight { masking: &terms.masking, limits: &terms.backend, now: self.now };
             if !self.rows.window.judges(&decided.watched, &sight, rest, &mut self.workspace)? {
@@ -241,7 +245,10 @@ impl Linked {
             Survey::Answered(answered) => answered,
             Survey::None => &none,
         };
-        let mut unknown = unknown(columns, &terms.masking);
+        if self.looks_first() {
+            return true;
+        }
+        let mut unknown = self.unknown(terms, columns);
         unknown.relations.retain(|relation| !answered.relations.contains(relation));
         unknown.types.retain(|oid| !answered.types.contains(oid));
         if unknown.is_empty() {
@@ -266,10 +273,29 @@ impl Linked {
         }
     }
 
+    /// What nobody knows of the columns, and of those that they are computed from.
+    fn unknown(&self, terms: &Terms, columns: &Layout) -> Unknown {
+        let mut unknown = unknown(columns, &terms.masking);
+        unknown.relations.extend(self.reached(terms, columns));
+        unknown.relations.sort_unstable();
+        unknown.relations.dedup();
+        unknown
+    }
+
+    fn decide_columns(&self, terms: &Terms, columns: &Layout) -> Decided {
+        let settled = self.unknown(terms, columns).is_empty();
+        let written = self.flow.remembered.version();
+        Decided { settled, written, ..Decided::new(columns, self.tells_values(terms, columns), &terms.masking) }
+    }
+
     /// Which of the columns hold what was computed from sensitive values, or values in a form in which nobody can look at them.
-    fn tells_values(&self, columns: &Layout) -> Box<[bool]> {
+    fn tells_values(&self, terms: &Terms, columns: &Layout) -> Box<[bool]> {
         let statistics = self.reads_statistics();
-        columns.iter().map(|column| column.type_oid == ANY_ARRAY || statistics && is_statistic(column)).collect()
+        let origins = self.origins(terms, columns);
+        let tells = |(column, origin): (&Column, &Origin)| {
+            *origin == Origin::Derived || column.type_oid == ANY_ARRAY || statistics && is_statistic(column)
+        };
+        columns.iter().zip(&origins).map(tells).collect()
     }
 
     /// Whether the statement that brings the rows names the catalogs in which the planner keeps values of columns.
@@ -316,8 +342,7 @@ impl Decided {
         let open = watched.iter().any(|watched| watched.open);
         let verdicts = verdicts.into_boxed_slice();
         let plan = planned(columns, &derived, &verdicts, masking);
-        let settled = unknown(columns, masking).is_empty();
-        Self { derived, verdicts, watched: watched.into(), open, settled, plan }
+        Self { derived, verdicts, watched: watched.into(), open, settled: false, written: 0, plan }
     }
 
     /// Takes in what values told. What was thought before stays, where it was stricter.

@@ -103,7 +103,9 @@ impl Linked {
                 |this, message, grounds| this.petition(subject.clone(), message, grounds),
                 out,
             );
-            self.within_budget(terms, &subject, course, message, out)
+            let course = self.within_budget(terms, &subject, course, message, out);
+            let course = self.storing(terms, &whole.facts, course, out);
+            self.described_copy(terms, &whole.facts, sql, course, out)
         };
         match course {
             Course::Pass(passage) => {
@@ -111,6 +113,7 @@ impl Linked {
                 let Passage { permit, grounds, grant, .. } = passage;
                 let hold = grant.as_ref().map(Grant::hold);
                 let run = Run::new(terms, &subject, grounds.as_ref(), grant.as_ref(), sql.len(), message);
+                run.copied(self.take_described());
                 self.lift_where_needed(terms, grounds.as_deref(), hold, Lifted::Ending, out);
                 self.sent(&whole.facts, grounds.as_deref(), sql, hold.is_some());
                 let circumstances = Circumstances { grounds, hold, ..self.circumstances(Way::Query, given) };
@@ -405,7 +408,10 @@ impl Linked {
                 |this, message, grounds| this.petition(subject.clone(), message, grounds),
                 out,
             );
-            self.within_budget(terms, &subject, course, message, out)
+            let course = self.within_budget(terms, &subject, course, message, out);
+            let course = self.storing(terms, &whole.facts, course, out);
+            let sql = statement.as_ref().map_or(&[][..], |statement| &statement.sql);
+            self.described_copy(terms, &whole.facts, sql, course, out)
         };
         match course {
             Course::Pass(passage) => {
@@ -414,6 +420,7 @@ impl Linked {
                 let hold = grant.as_ref().map(Grant::hold);
                 let length = range.len().saturating_add(statement.as_ref().map_or(0, |statement| statement.sql.len()));
                 let run = Run::new(terms, &subject, grounds.as_ref(), grant.as_ref(), length, message);
+                run.copied(self.take_described());
                 self.lift_where_needed(terms, grounds.as_deref(), hold, Lifted::Running, out);
                 note_written(terms, &whole.facts);
                 match resolved.ok().flatten() {

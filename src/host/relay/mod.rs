@@ -435,6 +435,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
         self.surveying = None;
         self.server.inform(self.session.masking_mut());
         self.session.surveyed(now, &mut self.output);
+        self.client.fresh = true;
         if let Link::Up(side, _) = &mut self.link {
             side.fresh = true;
         }
