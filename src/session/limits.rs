@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::audit::event::{Outcome, Way, Word};
 use crate::gate::budget::{Amount, Bounds, Cells, Copied, Exceeded, Meter, Till};
-use crate::gate::hold::{Over, Quantity};
+use crate::gate::hold::{Over, Quantity, words};
 use crate::gate::{Grant, Grounds};
 use crate::sql::effect::{Effect, EffectSet};
 use crate::sql::facts::{self, Clause, CopyFormat, CopyTarget, Direction, Facts, Named};
@@ -35,6 +35,8 @@ pub struct Run {
     meter: Cell<Meter>,
     facts: Arc<Facts>,
     grounds: Option<Arc<Grounds>>,
+    /// People approved it.
+    granted: bool,
     /// People let it see values as they are.
     unmasked: bool,
     /// The columns of what it copies to the client.
@@ -115,7 +117,8 @@ impl Run {
             }
             Some(_) | None => meter,
         };
-        let kept = sensitive || facts.statements.iter().any(|statement| statement.copy.is_some());
+        let kept =
+            sensitive || !terms.masking.profile.holds.is_empty() || facts.statements.iter().any(|statement| statement.copy.is_some());
         let matter = (kept && length <= KEPT).then(|| Matter {
             text: (*text).clone(),
             way: *way,
@@ -127,6 +130,7 @@ impl Run {
             meter: Cell::new(meter),
             facts: Arc::clone(facts),
             grounds: grounds.cloned(),
+            granted: grant.is_some(),
             unmasked: grant.is_some_and(Grant::is_unmasked),
             copied: RefCell::default(),
             matter,
@@ -144,6 +148,7 @@ impl Run {
             meter: Cell::new(Meter::new(true)),
             facts: Arc::default(),
             grounds: None,
+            granted: false,
             unmasked: false,
             copied: RefCell::default(),
             matter: None,
@@ -159,6 +164,11 @@ impl Run {
     /// Its columns were found out.
     pub fn copied(&self, columns: Option<Columns>) {
         self.copied.replace(columns);
+    }
+
+    /// Whether people approved it.
+    pub fn is_granted(&self) -> bool {
+        self.granted
     }
 
     /// Whether people let it see values as they are.
@@ -329,7 +339,7 @@ impl Linked {
     }
 
     /// Stops the run that is answered now: the server is asked to cancel it, and what it still brings is dropped.
-    fn stop(&mut self, terms: &Terms, why: Result<Over, Box<Report>>, out: &mut Output) {
+    pub(super) fn stop(&mut self, terms: &Terms, why: Result<Over, Box<Report>>, out: &mut Output) {
         out.demand(Demand::Stop);
         self.stopping = true;
         // What the client sends up to its Sync is dropped. Where that has not come, the server aborts what is open, whether or not the
@@ -494,6 +504,8 @@ fn without_ticket(over: Over) -> Report {
     let Over { quantity, limit, .. } = over;
     let report = Report::error("PS004", format!("stopped at the limit of {limit} {}", quantity.word()));
     match quantity {
+        Quantity::Found => Report::error("PS004", words::FOUND)
+            .with_hint("Select other columns or other rows. A shorter statement with the same result can be approved by a reviewer."),
         Quantity::ShapeBytes => report.with_hint("Send values as parameters, so that statements of one form are one, or wait some minutes."),
         Quantity::Rows
         | Quantity::Bytes

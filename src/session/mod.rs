@@ -20,6 +20,7 @@ pub mod output;
 pub mod recording;
 mod reserved;
 mod rows;
+mod search;
 mod sending;
 pub mod settings;
 mod stored;
