@@ -21,10 +21,12 @@ pub mod output;
 pub mod recording;
 mod reserved;
 mod rows;
+mod search;
 mod sending;
 pub mod settings;
 mod stored;
 pub mod task;
+mod tokens;
 mod upstream;
 mod window;
 

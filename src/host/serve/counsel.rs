@@ -43,7 +43,9 @@ impl Counsel for Upstreams {
     }
 
     fn inform(&self, masking: &mut Masking) {
-        self.house.policy.inform(&self.subject, masking);
+        if self.house.policy.inform(&self.subject, masking) {
+            masking.tokens = Some(self.house.mints.of(self.agent.id));
+        }
         let verdicts = self.verdicts();
         verdicts.inform(masking);
         verdicts.refresh(|| self.means(), &self.catalog());
