@@ -34,6 +34,7 @@ pub mod stream;
 pub mod throttle;
 pub mod tls;
 pub mod upstream;
+pub mod verdicts;
 pub mod visible;
 pub mod web;
 pub mod when;

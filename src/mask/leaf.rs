@@ -13,7 +13,8 @@ use super::detect::{Context, Finding, Room};
 use super::kind::{Kind, KindSet};
 use super::look;
 use super::profile::Lists;
-use super::style::{self, Style, Tokens};
+use super::style::{self, Style};
+use super::token::Mint;
 use super::verdict::Holding;
 use super::{Counts, Masking, Workspace};
 
@@ -25,7 +26,7 @@ pub struct Masker<'a> {
     /// Values that are said to be nobody's.
     lists: Lists,
     /// Tokens, where values are a column's own.
-    tokens: Option<&'a dyn Tokens>,
+    tokens: Option<&'a Mint>,
     /// The nearest name around the value, where it stands inside another.
     around: &'a [u8],
     room: &'a mut Room,
@@ -45,7 +46,7 @@ impl<'a> Masker<'a> {
 
     /// The same for a column of a relation, of which tokens may be made.
     #[must_use]
-    pub fn with_tokens(self, tokens: Option<&'a dyn Tokens>) -> Self {
+    pub fn with_tokens(self, tokens: Option<&'a Mint>) -> Self {
         Self { tokens, ..self }
     }
 
@@ -170,7 +171,7 @@ impl<'a> Masker<'a> {
             Style::Partial if is_json => style::partial(kind, leaf.bytes, out),
             Style::Partial => style::partial_typed(kind, leaf.bytes, out),
             Style::Redact => false,
-            Style::Token => is_json && self.tokens.is_some_and(|tokens| tokens.token(kind, leaf.bytes, out)),
+            Style::Token => is_json && self.tokens.is_some_and(|mint| mint.mint(self.masking.profile.name_of(kind), leaf.bytes, out)),
         };
         if replaced {
             return Choice::Replace;

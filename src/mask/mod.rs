@@ -23,6 +23,7 @@ pub mod profile;
 pub mod row;
 pub mod spans;
 pub mod style;
+pub mod token;
 pub mod verdict;
 mod words;
 
@@ -36,6 +37,7 @@ pub use verdict::{Holding, Verdict, Verdicts};
 use crate::wire::value::{Scratch, Types};
 use detect::{Detectors, Finding};
 use profile::{Lists, Profile};
+use token::Mint;
 use verdict::ColumnId;
 
 /// What masking goes by, as it is known now. Cheap to copy; whoever knows better puts new parts in.
@@ -47,10 +49,10 @@ pub struct Masking {
     pub verdicts: Arc<Verdicts>,
     /// The types of this database.
     pub types: Arc<Types>,
-    /// What makes tokens, where the policy has a key for them.
-    pub tokens: Option<Arc<dyn style::Tokens>>,
     /// Which policy detectors and profile are of; no two that differ have the same.
     pub policy: u64,
+    /// Makes and opens the tokens of the agent, where somebody keeps the keys.
+    pub tokens: Option<Arc<Mint>>,
 }
 
 impl Masking {
@@ -61,8 +63,8 @@ impl Masking {
             profile: Arc::new(Profile::default()),
             verdicts: Arc::new(Verdicts::default()),
             types: Arc::new(Types::new()),
-            tokens: None,
             policy: 0,
+            tokens: None,
         }
     }
 
@@ -85,6 +87,12 @@ impl Masking {
         (Verdict { holding, ..verdict }, self.profile.lists(of))
     }
 
+    /// Who makes the tokens of a column of a result, where it may be shown in some.
+    pub fn mint(&self, id: ColumnId) -> Option<&Arc<Mint>> {
+        let (relation, column) = self.verdicts.named(id)?;
+        self.tokens.as_ref().filter(|mint| mint.may_show(&relation.schema, &relation.name, &column.name))
+    }
+
     /// The same, for a run that people let see values as they are.
     #[must_use]
     pub fn unmasked(&self) -> Self {
@@ -96,6 +104,7 @@ impl Masking {
         Arc::ptr_eq(&self.profile, &other.profile)
             && Arc::ptr_eq(&self.detectors, &other.detectors)
             && Arc::ptr_eq(&self.types, &other.types)
+            && self.tokens.as_ref().map(Arc::as_ptr) == other.tokens.as_ref().map(Arc::as_ptr)
     }
 }
 

@@ -32,6 +32,8 @@ pub struct Plan {
     pub(super) masking: Masking,
     generation: u64,
     passes: bool,
+    /// What the agent had written to when it was made: tokens go by that.
+    written: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -42,8 +44,8 @@ pub(super) struct Planned {
     pub holding: Holding,
     /// Lists of values that are said to be nobody's.
     pub lists: Lists,
-    /// Its values are those of a column, not of an expression.
-    pub of_relation: bool,
+    /// It may be shown in tokens.
+    pub tokens: bool,
 }
 
 impl Planned {
@@ -82,12 +84,12 @@ impl Plan {
     fn bare(masking: &Masking) -> Self {
         let generation = masking.verdicts.generation;
         let masking = Masking { verdicts: Verdicts::none(), ..masking.clone() };
-        Self { columns: Box::default(), masking, generation, passes: true }
+        Self { columns: Box::default(), written: written(&masking), masking, generation, passes: true }
     }
 
     /// Whether it is what would be planned now.
     pub fn is_by(&self, masking: &Masking) -> bool {
-        self.generation == masking.verdicts.generation && self.masking.is_but_for_verdicts(masking)
+        self.generation == masking.verdicts.generation && self.masking.is_but_for_verdicts(masking) && self.written == written(masking)
     }
 
     /// No value is looked at: rows pass as they are.
@@ -105,6 +107,10 @@ impl Plan {
         let unread = || self.columns.iter().filter(|column| column.course != Course::Pass).find(known);
         (self.masking.profile.unreadable == Unreadable::Error && !self.passes).then(unread)?.map(|column| column.type_oid)
     }
+}
+
+fn written(masking: &Masking) -> usize {
+    masking.tokens.as_ref().map_or(0, |mint| mint.written())
 }
 
 const BOOL: u32 = 16;
@@ -127,8 +133,8 @@ fn planned(column: &Described<'_>, masking: &Masking) -> Planned {
             (Some(_), Holding::Harmless) => Course::Pass,
         },
     };
-    let of_relation = column.column.relation != 0 && !column.derived;
-    Planned { type_oid: column.type_oid, format: column.format, course, holding, lists, of_relation }
+    let tokens = !column.derived && masking.mint(column.column).is_some();
+    Planned { type_oid: column.type_oid, format: column.format, course, holding, lists, tokens }
 }
 
 /// The course of a column of which each value is sensitive as a whole.

@@ -105,7 +105,8 @@ impl Plan {
     }
 
     fn masker<'a>(&'a self, column: &Planned, workspace: &'a mut Workspace) -> (Masker<'a>, &'a mut crate::wire::value::Scratch) {
-        let tokens = self.masking.tokens.as_deref().filter(|_| column.of_relation);
+        let in_text = matches!(column.course, Course::Text { .. });
+        let tokens = self.masking.tokens.as_deref().filter(|_| column.tokens && in_text);
         let (masker, scratch) = Masker::new(&self.masking, column.holding, column.lists, workspace);
         (masker.with_tokens(tokens), scratch)
     }

@@ -1,26 +1,19 @@
 //! What is put in the place of a value, or of a part of a text. Whatever it is stands in any quoting without being escaped, so that a part can be
 //! replaced wherever it was found.
 
-use std::fmt;
-
 use super::kind::{Kind, KindSet};
 use super::profile::Profile;
+use super::token::Mint;
 
 pub use crate::gate::policy::mask::Style;
 
-/// Makes tokens: equal values of a kind have equal ones, and nobody can tell the value from one.
-pub trait Tokens: fmt::Debug + Send + Sync {
-    /// Appends the token of a value. False, and nothing appended, where it can have none.
-    fn token(&self, kind: Kind, value: &[u8], out: &mut Vec<u8>) -> bool;
-}
-
 /// Appends what stands in the place of a part of a text. `tokens` is only for what is a column's own: of an expression over what an agent sent
 /// they would tell whether its guess was right.
-pub fn replace(kind: Kind, profile: &Profile, tokens: Option<&dyn Tokens>, original: &[u8], out: &mut Vec<u8>) {
+pub fn replace(kind: Kind, profile: &Profile, tokens: Option<&Mint>, original: &[u8], out: &mut Vec<u8>) {
     let replaced = match profile.style_of(kind) {
         Style::Redact | Style::Null => false,
         Style::Partial => partial(kind, original, out),
-        Style::Token => tokens.is_some_and(|tokens| tokens.token(kind, original, out)),
+        Style::Token => tokens.is_some_and(|mint| mint.mint(profile.name_of(kind), original, out)),
     };
     if !replaced {
         name(kind, profile, out);

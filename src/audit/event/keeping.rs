@@ -152,6 +152,9 @@ pub struct ConfigChanged {
     /// Why a new one was not taken; the old one stays.
     #[n(2)]
     pub refused: bool,
+    /// Who changed it, where that was by a command.
+    #[n(3)]
+    pub by: Option<String>,
 }
 
 /// Another policy is in force.

@@ -95,7 +95,7 @@ fn samples() -> Vec<Event> {
             masked: Some(vec![Masked { kind: "email".to_owned(), count: 3 }]),
         }
         .into(),
-        ConfigChanged { config: digest, changed: vec!["log_level".to_owned()], refused: false }.into(),
+        ConfigChanged { config: digest, changed: vec!["log_level".to_owned()], refused: false, by: None }.into(),
         PolicyChanged { policy: digest, previous: None, by: None }.into(),
         AgentChanged { change: Change::Removed, agent_id: 1, agent: "a".to_owned(), owner: "o".to_owned(), by: by() }.into(),
         PersonChanged { change: Change::Added, person: by(), role: "auditor".to_owned(), by: by(), os_user: None }.into(),

@@ -224,5 +224,6 @@ fn for_people(error: &SideError) -> String {
         SideError::Read(_) => "the connection was lost".to_owned(),
         SideError::Catalog(error) => error.to_string(),
         SideError::TimedOut => "it took too long".to_owned(),
+        SideError::TooMuch => error.to_string(),
     }
 }

@@ -4,7 +4,7 @@
 mod keeper;
 mod load;
 mod plan;
-mod side;
+pub mod side;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -18,6 +18,8 @@ use crate::gate::judge::{Knowledge, Learned, Need};
 use crate::host::link::Connector;
 use crate::host::upstream::Credential;
 use crate::session::asking::Message;
+
+pub use load::load;
 
 use keeper::{Answer, Ask, Keeper, Known, WAITING, Wish};
 

@@ -45,6 +45,9 @@ pub enum SideError {
     Catalog(#[from] crate::gate::catalog::TooLarge),
     #[error("it took too long")]
     TimedOut,
+    /// Whoever asked has enough. The connection is of no more use.
+    #[error("there is more than is looked at")]
+    TooMuch,
 }
 
 impl From<ProtocolError> for SideError {

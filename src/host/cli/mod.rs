@@ -32,6 +32,7 @@ use super::people::PeopleError;
 use super::secret::Secret;
 use super::serve::{self, Ready, ServeError};
 use super::state::{State, StateError};
+use super::verdicts::store::SayError;
 use super::when::NoTime;
 use crate::audit::event::Unreadable;
 
@@ -207,6 +208,10 @@ enum Failure {
     Unsound(String),
     #[error("{0}")]
     Cases(String),
+    #[error(transparent)]
+    Say(#[from] SayError),
+    #[error("the database cannot be looked at: {0}")]
+    Scan(String),
     #[error("line {0} is no cell: {1}")]
     Cells(usize, String),
     #[error("who you are is not known to the system: give --owner HUMAN")]
@@ -248,7 +253,7 @@ pub fn main() -> ExitCode {
         Command::State(command) => state::run(command, &environment),
         Command::Audit(command) => audit::run(command, environment),
         Command::Policy(command) => policy::run(command, environment),
-        Command::Mask(command) => mask::run(&command),
+        Command::Mask(command) => mask::run(command, environment),
         Command::CheckConfig(command) => check_config(&command, environment),
         Command::Demo(command) => demo::run(command.once).map_err(Failure::from),
     };

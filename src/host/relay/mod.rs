@@ -560,7 +560,11 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
                     stops = true;
                 }
                 (Demand::Learned(columns), _) => self.server.learned(columns),
-                (Demand::Mark(marks), _) => self.server.mark(marks),
+                (Demand::Mark(marks), _) => {
+                    self.server.mark(marks);
+                    // What follows in this very step may read it.
+                    self.server.inform(self.session.masking_mut());
+                }
                 (Demand::Fetch(hold), _) => {
                     let asked = self.server.stored(hold);
                     self.asking = Some(Box::pin(async { Answer::Stored(asked.await) }));

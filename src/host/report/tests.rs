@@ -236,7 +236,9 @@ fn event(kind: Kind, session: u64, number: u64, dice: &mut Dice) -> Event {
         }
         Kind::Prepared => Prepared { statement: any, body: None }.into(),
         Kind::Refused => Refused { statement: any, code: "42501".into(), body: None }.into(),
-        Kind::ConfigChanged => ConfigChanged { config: digest, changed: vec!["log".to_owned()], refused: dice.below(2) == 1 }.into(),
+        Kind::ConfigChanged => {
+            ConfigChanged { config: digest, changed: vec!["log".to_owned()], refused: dice.below(2) == 1, by: None }.into()
+        }
         Kind::PolicyChanged => PolicyChanged { policy: digest, previous: None, by: Some(who) }.into(),
         Kind::AgentChanged => {
             AgentChanged { change: Change::Added, agent_id: 4711, agent: "new-bot".to_owned(), owner: "zoe".to_owned(), by: who }.into()
@@ -653,7 +655,7 @@ fn what_the_record_says_is_text_on_the_page() {
         START,
         PersonChanged { change: Change::Added, person: EVIL.to_owned(), role: EVIL.to_owned(), by: EVIL.to_owned(), os_user: None },
     );
-    book.add(START, ConfigChanged { config: Digest::default(), changed: vec![EVIL.to_owned()], refused: false });
+    book.add(START, ConfigChanged { config: Digest::default(), changed: vec![EVIL.to_owned()], refused: false, by: None });
     book.add(START, Erased { seq: 1, by: EVIL.to_owned(), body: words(EVIL) });
     book.add(START, AuditRead { by: EVIL.to_owned(), what: EVIL.into(), body: words(EVIL) });
     book.add(START, SignedOff { by: EVIL.to_owned(), from: 0, to: START, seq: 1, hash: Hash::default(), body: words(EVIL) });

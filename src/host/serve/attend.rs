@@ -23,6 +23,7 @@ use crate::host::greetings::{Manner, Reported};
 use crate::host::registry::{LONG_SECRET, Registration, SHORT_SECRET};
 use crate::host::relay::Relay;
 use crate::host::stream::{Socket, Stream};
+use crate::host::verdicts;
 use crate::session::recording::Recorder;
 use crate::session::{self, Session, Terms, Timeouts};
 use crate::sql::tags;
@@ -232,6 +233,7 @@ fn receive(
         credential,
         manner,
         seat: Seat::default(),
+        verdicts: verdicts::Seat::default(),
         task,
         read_only,
     })

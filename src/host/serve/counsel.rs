@@ -7,9 +7,18 @@ use crate::gate::Judge;
 use crate::gate::hold::HoldId;
 use crate::gate::judge::{Knowledge, Moment, Need};
 use crate::host::relay::{Counsel, Found};
-use crate::mask::Masking;
+use crate::host::verdicts::Means;
+use crate::mask::verdict::{ColumnId, Mark, Unknown};
+use crate::mask::{Masking, Verdict};
 use crate::session::asking::{Message, Petition, Reply};
 use crate::wire::report::Report;
+
+impl Upstreams {
+    /// What a survey goes by.
+    fn means(&self) -> Means {
+        Means { policy: self.house.policy.get(), detectors: self.house.policy.detectors() }
+    }
+}
 
 impl Counsel for Upstreams {
     fn refresh(&self, judge: &mut Judge) {
@@ -18,10 +27,6 @@ impl Counsel for Upstreams {
         if !matches!(judge.knowledge, Knowledge::Textual) {
             judge.knowledge = self.catalog().knowledge().unwrap_or(Knowledge::Missing);
         }
-    }
-
-    fn inform(&self, masking: &mut Masking) {
-        self.house.policy.inform(&self.subject, masking);
     }
 
     fn learn(&self, need: Need, message: Message) -> impl Future<Output = Found> + 'static {
@@ -34,6 +39,26 @@ impl Counsel for Upstreams {
 
     fn changed(&self) {
         self.running.catalogs.changed();
+        self.house.verdicts.doubt();
+    }
+
+    fn inform(&self, masking: &mut Masking) {
+        self.house.policy.inform(&self.subject, masking);
+        let verdicts = self.verdicts();
+        verdicts.inform(masking);
+        verdicts.refresh(|| self.means(), &self.catalog());
+    }
+
+    fn survey(&self, unknown: Unknown) -> impl Future<Output = ()> + 'static {
+        self.verdicts().survey(unknown, self.means(), &self.catalog())
+    }
+
+    fn learned(&self, columns: Vec<(ColumnId, Verdict)>) {
+        self.verdicts().learned(&columns);
+    }
+
+    fn mark(&self, marks: Vec<Mark>) {
+        self.verdicts().mark(marks);
     }
 
     fn petition(&self, petition: Petition) -> impl Future<Output = Reply> + 'static {

@@ -24,10 +24,12 @@ use crate::host::log::LogHandle;
 use crate::host::pool::Pool;
 use crate::host::purses::Purses;
 use crate::host::registry::Registry;
-use crate::host::state::State;
+use crate::host::state::{State, StateError};
 use crate::host::stream::Keepalive;
 use crate::host::throttle::Throttle;
 use crate::host::tls::{Acceptor, TlsError};
+use crate::host::verdicts::Book;
+use crate::host::verdicts::store::Store;
 
 /// Sessions that may wait for a link at once; each holds what its client sent.
 const WAITING: usize = 4096;
@@ -51,6 +53,8 @@ pub struct House {
     pub errands: Errands,
     pub arrivals: Arc<Arrivals>,
     pub purses: Arc<Purses>,
+    /// What is known of the columns of databases.
+    pub verdicts: Arc<Book>,
     pub desk: Arc<Desk>,
     /// Also for sessions that began under another.
     pub policy: InForce,
@@ -114,6 +118,12 @@ fn desk_options(config: &Config, public_url: Option<&str>) -> Options {
     }
 }
 
+fn book(state: &State) -> Result<Book, StateError> {
+    let store = Store::open(state)?;
+    let overrules = store.overrules()?.into_iter().map(|said| said.overrule).collect();
+    Ok(Book::new(store.facts()?, overrules))
+}
+
 impl House {
     pub fn open(
         config: Config,
@@ -130,6 +140,7 @@ impl House {
         Ok(Self {
             desk: Arc::new(Desk::open(state, Arc::clone(&journal), digester.clone(), options, Arc::clone(&purses))?),
             purses,
+            verdicts: Arc::new(book(state)?),
             digester,
             journal,
             policy: InForce::new(Arc::clone(&config.policy), Arc::clone(&config.profiles)),
@@ -183,7 +194,7 @@ impl House {
         };
         let previous = Digest::cut(&self.policy.get().hash());
         let policy = made.as_ref().ok().map(|new| Digest::cut(&new.config.policy.hash())).filter(|policy| *policy != previous);
-        let recorded = self.journal.record(ConfigChanged { config, changed, refused }).and_then(|seq| match policy {
+        let recorded = self.journal.record(ConfigChanged { config, changed, refused, by: None }).and_then(|seq| match policy {
             Some(policy) => self.journal.record(PolicyChanged { policy, previous: Some(previous), by: None }),
             None => Ok(seq),
         });
@@ -201,6 +212,8 @@ impl House {
                     tracing::warn!(%error, "the log level stays as it was");
                 }
                 self.policy.put(Arc::clone(&new.config.policy), Arc::clone(&new.config.profiles));
+                // It may lead to another server.
+                self.verdicts.doubt();
                 self.desk.keep(desk_options(&new.config, self.public_url.as_deref()));
                 *self.running.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
                 // What they were made by is no longer in force.

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::gate::{Judge, Policy, Subject};
 use crate::mask::Masking;
+use crate::mask::detect::Detectors;
 use crate::mask::profile::Profiles;
 
 #[derive(Debug)]
@@ -30,6 +31,11 @@ impl InForce {
 
     pub fn get(&self) -> Arc<Policy> {
         Arc::clone(&self.held.read().unwrap_or_else(PoisonError::into_inner).policy)
+    }
+
+    /// What finds under it.
+    pub fn detectors(&self) -> Arc<Detectors> {
+        Arc::clone(&self.held.read().unwrap_or_else(PoisonError::into_inner).profiles.detectors)
     }
 
     pub fn put(&self, policy: Arc<Policy>, profiles: Arc<Profiles>) {

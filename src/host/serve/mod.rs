@@ -30,6 +30,7 @@ use super::log::LogHandle;
 use super::sinks::{SinkError, Sinks, Standing};
 use super::state::{ListenerRecord, State, StateError};
 use super::tls::TlsError;
+use super::verdicts;
 use super::web::{Office, Parts, Place, Web, WebError};
 use crate::wire::report::Report;
 
@@ -89,6 +90,7 @@ pub fn run(config: Config, sources: Sources, state: State, log: LogHandle, ready
     let house = Arc::new(House::open(config, sources, &state, log, journal, public_url.as_deref())?);
     house.record_start()?;
     let keeper = Keeper::start(Ledger::open(&state)?, Arc::clone(&house.journal))?;
+    let verdicts = verdicts::store::Keeper::start(&state, Arc::clone(&house.verdicts))?;
     let sinks = Sinks::start(&house.running().config.audit, &state, house.journal.on_disk())?;
     let index = index::keep::follow(state.folder(), house.journal.on_disk())?;
     let web = place.map(|place| {
@@ -119,6 +121,7 @@ pub fn run(config: Config, sources: Sources, state: State, log: LogHandle, ready
     drop(web);
     // What commands did until now is to be recorded before the journal closes, and all of it is to be found and sent elsewhere.
     drop(keeper);
+    drop(verdicts);
     house.desk.close();
     house.journal.close()?;
     // It takes in what is left.

@@ -16,6 +16,7 @@ use crate::host::link::{Canceller, Link, LinkError, Request, Spare};
 use crate::host::relay::{Cancelled, Server, Taken};
 use crate::host::stream::Stream;
 use crate::host::upstream::Credential;
+use crate::host::verdicts;
 use crate::session::LinkReport;
 use crate::wire::report::Report;
 
@@ -32,6 +33,7 @@ pub struct Upstreams {
     pub credential: Credential,
     pub manner: Manner,
     pub seat: Seat,
+    pub verdicts: verdicts::Seat,
     /// What the agent said that it is working on when it signed in.
     pub task: Option<Box<str>>,
     /// Its links begin read-only.
@@ -117,6 +119,12 @@ impl Upstreams {
     pub fn catalog(&self) -> View<'_> {
         let Running { catalogs, connector, .. } = &*self.running;
         View { catalogs, seat: &self.seat, connector, credential: &self.credential, database: &self.manner.database }
+    }
+
+    /// What is known of the columns of its database.
+    pub fn verdicts(&self) -> verdicts::View<'_> {
+        let (book, connector) = (&self.house.verdicts, &self.running.connector);
+        verdicts::View { book, seat: &self.verdicts, connector, credential: &self.credential, database: &self.manner.database }
     }
 
     pub async fn take(&self) -> Result<Taken<Stream, Hold>, Report> {

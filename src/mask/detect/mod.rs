@@ -8,8 +8,11 @@ mod before;
 pub mod custom;
 mod decode;
 mod email;
+mod network;
 mod numbers;
+mod phone;
 mod plain;
+mod secrets;
 mod sight;
 
 use super::kind::{Kind, KindSet};
@@ -17,6 +20,7 @@ pub use before::said_before;
 use custom::{Custom, CustomDetectors, Unfit};
 use decode::{Decoding, Escapes};
 use plain::Plain;
+use secrets::Secrets;
 pub use sight::Sight;
 
 /// Something sensitive in a text: a range of its bytes.
@@ -80,19 +84,20 @@ pub struct Room {
 }
 
 /// What finds, made once and shared by all sessions.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Detectors {
+    secrets: Secrets,
     custom: CustomDetectors,
 }
 
 impl Detectors {
     pub fn built_in() -> Self {
-        Self::default()
+        Self { secrets: Secrets::new(), custom: CustomDetectors::default() }
     }
 
     /// With those of a policy besides.
     pub fn with_custom(customs: &[Custom]) -> Result<Self, Unfit> {
-        Ok(Self { custom: CustomDetectors::new(customs)? })
+        Ok(Self { custom: CustomDetectors::new(customs)?, ..Self::built_in() })
     }
 
     /// The detectors of the policy.
@@ -105,7 +110,7 @@ impl Detectors {
         let from = found.len();
         self.candidates(text, context, room, found);
         if found.len() > from {
-            settle(context, from, found);
+            settle(text, context, from, found);
         }
     }
 
@@ -149,7 +154,7 @@ impl Detectors {
             let from = found.len();
             let hit = decoded.run(text.get(run.clone()).unwrap_or_default(), |part| {
                 self.candidates(part, context, room, found);
-                settle(context, from, found);
+                settle(part, context, from, found);
                 found.len() > from
             });
             // All of a run is one value: what of it says what nobody can tell.
@@ -165,12 +170,17 @@ impl Detectors {
     /// Every family looks, and says by itself what it cannot be without.
     fn look(&self, scan: &Scan<'_>, context: &Context<'_>, found: &mut Vec<Finding>) {
         email::find(scan, context, found);
+        network::find(scan, context, found);
+        numbers::find(scan, context, found);
+        phone::find(scan, context, found);
+        self.secrets.find(scan, context, found);
+        self.custom.find(scan.text, context, found);
     }
 }
 
 /// Keeps what counts of `found` from `from` on: what is wanted and what something speaks for. What overlaps becomes one, of the kind of the
 /// surer one, then of the longer one: each of them would be masked if it stood alone, so no byte of them may show.
-fn settle(context: &Context<'_>, from: usize, found: &mut Vec<Finding>) {
+fn settle(text: &[u8], context: &Context<'_>, from: usize, found: &mut Vec<Finding>) {
     let mut kept = from;
     for at in from..found.len() {
         let Some(mut finding) = found.get(at).copied() else { break };
@@ -178,7 +188,7 @@ fn settle(context: &Context<'_>, from: usize, found: &mut Vec<Finding>) {
             continue;
         }
         if finding.sure == Sure::Maybe {
-            if !context.expected.has(finding.kind) {
+            if !context.expected.has(finding.kind) || is_in_prose(text, &finding) {
                 continue;
             }
             finding.sure = Sure::Likely;
@@ -206,6 +216,17 @@ fn settle(context: &Context<'_>, from: usize, found: &mut Vec<Finding>) {
         }
     }
     found.truncate(joined);
+}
+
+/// Letters around a value in which a column's name says nothing about it any more: of a note, not of the value's own `ext.` or a list's signs.
+const PROSE: usize = 16;
+
+/// What stands in a sentence is told by the words before it, not by its column.
+fn is_in_prose(text: &[u8], finding: &Finding) -> bool {
+    let letters = |part: Option<&[u8]>| {
+        part.unwrap_or_default().iter().filter(|byte| byte.is_ascii_alphabetic() || **byte >= 0xC3).take(PROSE + 1).count()
+    };
+    (finding.end - finding.start) * 2 < text.len() && letters(text.get(..finding.start)) + letters(text.get(finding.end..)) > PROSE
 }
 
 /// Puts a finding in a place that was read already; the place after it.

@@ -1,0 +1,167 @@
+use super::*;
+use crate::mask::{Kind, KindSet};
+
+const NOTHING: Holding = Holding::Mixed(KindSet::NONE);
+
+fn column(attribute: i16, name: &str, type_oid: u32) -> KnownColumn {
+    KnownColumn { attribute, name: name.into(), type_oid, named: NOTHING, sampled: Vec::new(), learned: None, marked: None }
+}
+
+fn known(name: &str, columns: Vec<KnownColumn>) -> Known {
+    let looks = vec![Look { role: "r".into(), at: 1, rows: Some(5) }];
+    Known { schema: "public".into(), name: name.into(), parents: Vec::new(), guarded: false, columns, looks, doubted: false }
+}
+
+fn sampled(mut column: KnownColumn, role: &str, holding: Holding) -> KnownColumn {
+    column.sample(&role.into(), holding, 5);
+    column
+}
+
+fn shown(facts: &Facts, role: &str, overrules: &[Overrule]) -> Verdicts {
+    facts.verdicts(Sight { generation: 1, role, database: "d", overrules }, None)
+}
+
+fn verdict(verdicts: &Verdicts, relation: u32, attribute: i16) -> Verdict {
+    verdicts.of(ColumnId { relation, attribute }).unwrap()
+}
+
+#[test]
+fn what_may_be_two_things_is_the_one_that_hides_more() {
+    let one = Holding::Mixed(KindSet::of(&[Kind::EMAIL]));
+    let other = Holding::Mixed(KindSet::of(&[Kind::PHONE]));
+    assert_eq!(unite(one, other), Holding::Mixed(KindSet::of(&[Kind::EMAIL, Kind::PHONE])));
+    assert_eq!(unite(Holding::Harmless, one), one);
+    assert_eq!(unite(one, Holding::Whole(Kind::IBAN)), Holding::Whole(Kind::IBAN));
+    assert_eq!(unite(Holding::Harmless, Holding::Harmless), Holding::Harmless);
+}
+
+#[test]
+fn what_a_column_was_is_forgotten_with_the_column() {
+    let mut facts = Facts::default();
+    let person = Holding::Whole(Kind::PERSON);
+    let mut before = known("t", vec![sampled(column(1, "a", 25), "r", person), sampled(column(2, "b", 25), "r", person)]);
+    before.columns[0].mark(person);
+    facts.put(7, before.clone());
+    // Of another type, and one that was added.
+    facts.put(7, known("t", vec![column(1, "a", 25), column(2, "b", 23), column(3, "c", 25)]));
+    let verdicts = shown(&facts, "r", &[]);
+    assert_eq!(verdict(&verdicts, 7, 1), Verdict { holding: person, basis: Basis::Marked });
+    assert_eq!(verdict(&verdicts, 7, 2).holding, NOTHING);
+    // A relation that has the number of one that is gone.
+    facts.put(8, before);
+    facts.put(8, known("other", vec![column(1, "x", 25)]));
+    assert_eq!(verdict(&shown(&facts, "r", &[]), 8, 1).holding, NOTHING);
+}
+
+#[test]
+fn a_newer_sample_takes_the_place_of_the_older_one_unless_it_saw_less() {
+    let role: Arc<str> = "r".into();
+    let mut one = column(1, "a", 25);
+    one.sample(&role, Holding::Whole(Kind::PERSON), 10);
+    one.sample(&role, NOTHING, 3);
+    assert_eq!(one.verdict().holding, Holding::Whole(Kind::PERSON));
+    one.sample(&role, NOTHING, 10);
+    assert_eq!(one.verdict().holding, NOTHING);
+    // What another role saw stays beside it.
+    one.sample(&"s".into(), Holding::Whole(Kind::IBAN), 1);
+    assert_eq!(one.verdict(), Verdict { holding: Holding::Whole(Kind::IBAN), basis: Basis::Sampled(11) });
+}
+
+#[test]
+fn where_rows_are_guarded_each_role_looks_for_itself() {
+    let mut facts = Facts::default();
+    let guarded = Known { guarded: true, ..known("t", vec![sampled(column(1, "a", 25), "r", Holding::Harmless)]) };
+    facts.put(7, guarded);
+    facts.put(8, known("u", vec![sampled(column(1, "a", 25), "r", Holding::Harmless)]));
+    let id = |relation| ColumnId { relation, attribute: 1 };
+    assert!(shown(&facts, "r", &[]).is_settled(id(7), 25));
+    assert!(!shown(&facts, "s", &[]).is_settled(id(7), 25));
+    assert!(shown(&facts, "s", &[]).is_settled(id(8), 25));
+}
+
+#[test]
+fn whoever_meets_rows_where_none_were_seen_asks_again() {
+    let mut facts = Facts::default();
+    let id = ColumnId { relation: 7, attribute: 1 };
+    for (rows, settled) in [(Some(0), false), (None, true), (Some(1), true)] {
+        let looks = vec![Look { role: "r".into(), at: 2, rows }];
+        facts.relations.insert(7, Known { looks, ..known("t", vec![column(1, "a", 25)]) });
+        assert_eq!(shown(&facts, "r", &[]).is_settled(id, 25), settled, "{rows:?}");
+    }
+    let verdicts = shown(&facts, "r", &[]);
+    // A column that was added, one of another type, one of the server's own.
+    for (attribute, type_oid, settled) in [(2, 25, false), (1, 23, false), (-1, 27, true)] {
+        assert_eq!(verdicts.is_settled(ColumnId { relation: 7, attribute }, type_oid), settled);
+    }
+    facts.doubt();
+    assert!(!shown(&facts, "r", &[]).is_settled(id, 25));
+}
+
+#[test]
+fn a_family_holds_under_one_name_what_any_of_it_holds() {
+    let mut facts = Facts::default();
+    facts.put(1, known("parent", vec![column(1, "a", 25), column(2, "b", 25)]));
+    let child = |attribute| Known { parents: vec![1], ..known("child", vec![column(attribute, "a", 25)]) };
+    facts.put(2, child(1));
+    facts.put(3, child(4));
+    let before = shown(&facts, "r", &[]);
+    let changed =
+        facts.learn(&[(ColumnId { relation: 3, attribute: 4 }, Verdict { holding: Holding::Whole(Kind::IBAN), basis: Basis::Learned(2) })]);
+    assert_eq!(changed, [3]);
+    // Made anew, and made from what was before.
+    let sight = Sight { generation: 2, role: "r", database: "d", overrules: &[] };
+    for verdicts in [facts.verdicts(sight, None), facts.verdicts(sight, Some((&before, &changed)))] {
+        for (relation, attribute) in [(1, 1), (2, 1), (3, 4)] {
+            assert_eq!(verdict(&verdicts, relation, attribute).holding, Holding::Whole(Kind::IBAN), "{relation}");
+        }
+        assert_eq!(verdict(&verdicts, 1, 2).holding, NOTHING);
+    }
+}
+
+#[test]
+fn what_is_made_anew_in_part_is_what_is_made_as_a_whole() {
+    let mut facts = Facts::default();
+    for oid in 1..50 {
+        facts.put(oid, known(&format!("t{oid}"), vec![column(1, "a", 25)]));
+    }
+    let before = shown(&facts, "r", &[]);
+    facts.relations.remove(&3);
+    facts.put(60, known("new", vec![column(1, "a", 25)]));
+    facts.put(5, known("t5", vec![column(1, "a", 25), column(2, "b", 23)]));
+    let sight = Sight { generation: 2, role: "r", database: "d", overrules: &[] };
+    let (whole, part) = (facts.verdicts(sight, None), facts.verdicts(sight, Some((&before, &[3, 5, 60]))));
+    assert_eq!(whole.relations, part.relations);
+    assert!(Arc::ptr_eq(&before.relations[&9], &part.relations[&9]), "what did not change is not made again");
+}
+
+#[test]
+fn marks_wait_until_somebody_looked_and_only_add() {
+    let mut facts = Facts::default();
+    let mark = |column: &str| Mark { relation: 7, column: column.into(), holding: Holding::Whole(Kind::DERIVED) };
+    assert_eq!(facts.mark(vec![mark("a"), mark("a")]), [0; 0]);
+    facts.put(7, known("t", vec![column(1, "a", 25), column(2, "b", 25)]));
+    assert_eq!(verdict(&shown(&facts, "r", &[]), 7, 1), Verdict { holding: Holding::Whole(Kind::DERIVED), basis: Basis::Marked });
+    assert_eq!(facts.mark(vec![mark("b")]), [7]);
+    assert_eq!(facts.mark(vec![mark("b")]), [0; 0], "nothing new");
+    assert_eq!(
+        facts.learn(&[(ColumnId { relation: 7, attribute: 1 }, Verdict { holding: Holding::Harmless, basis: Basis::Learned(9) })]),
+        [0; 0]
+    );
+}
+
+#[test]
+fn what_people_say_counts_before_all_else_where_it_was_said() {
+    let mut facts = Facts::default();
+    facts.put(7, known("t", vec![sampled(column(1, "a", 25), "r", Holding::Whole(Kind::PERSON)), column(2, "b", 25)]));
+    let said = |database: &str, column: &str, holding| Overrule {
+        database: database.into(),
+        schema: "public".into(),
+        table: "t".into(),
+        column: column.into(),
+        holding,
+    };
+    let overrules = [said("", "a", Holding::Harmless), said("elsewhere", "b", Holding::Harmless)];
+    let verdicts = shown(&facts, "r", &overrules);
+    assert_eq!(verdict(&verdicts, 7, 1), Verdict { holding: Holding::Harmless, basis: Basis::Overruled });
+    assert_eq!(verdict(&verdicts, 7, 2), Verdict { holding: NOTHING, basis: Basis::Unknown });
+}

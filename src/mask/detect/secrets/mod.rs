@@ -1,0 +1,228 @@
+//! Secrets: what vendors give a prefix to, tokens that say by themselves what they are, hashes of passwords, credentials in addresses, and
+//! whatever a name beside it calls a password, a key or a token. It knows no column and no policy but what the context tells.
+//!
+//! One automaton goes over a text and says where anything of that kind could begin; the rest looks at the bytes around such a place, never
+//! further than a bound, and never twice at what is found already.
+
+mod bytes;
+mod carriers;
+mod hash;
+mod named;
+mod names;
+mod shapes;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+
+use self::bytes::{Alphabet, Mix, begins, ends};
+use self::shapes::{SHAPES, Shape};
+use super::{Context, Finding, Scan, Sure};
+use crate::mask::{Kind, KindSet};
+
+/// Shorter than any secret with its name, and than any token.
+const SHORTEST: usize = 8;
+/// What has no digit and none of the marks that stand between a name and its value is looked at from here on: `<pwd>…</pwd>`.
+const SHORTEST_PLAIN: usize = 20;
+
+/// The kinds of this family.
+const KINDS: KindSet = KindSet::of(&[
+    Kind::PASSWORD,
+    Kind::PASSWORD_HASH,
+    Kind::API_KEY,
+    Kind::BEARER,
+    Kind::SESSION_ID,
+    Kind::TOTP_SECRET,
+    Kind::AWS_SECRET,
+    Kind::URL_CREDENTIALS,
+    Kind::JWT,
+    Kind::PEM_KEY,
+    Kind::AWS_KEY_ID,
+    Kind::GITHUB_TOKEN,
+    Kind::GITLAB_TOKEN,
+    Kind::GOOGLE_API_KEY,
+    Kind::NPM_TOKEN,
+    Kind::OPENAI_KEY,
+    Kind::SENDGRID_KEY,
+    Kind::SLACK_TOKEN,
+    Kind::SLACK_WEBHOOK,
+    Kind::STRIPE_KEY,
+    Kind::VENDOR_TOKEN,
+]);
+
+/// Those of them that only their surroundings tell.
+const TOLD: KindSet = KindSet::of(&[Kind::PASSWORD, Kind::API_KEY, Kind::BEARER, Kind::SESSION_ID, Kind::TOTP_SECRET, Kind::AWS_SECRET]);
+
+/// What begins where a word of the automaton stands.
+#[derive(Debug, Clone, Copy)]
+enum Begin {
+    Shape(&'static Shape),
+    /// Part of a name that calls its value a secret.
+    Name,
+    Jwt,
+    Pem,
+    Url,
+    Hash(&'static hash::Form),
+}
+
+/// Finds secrets.
+#[derive(Debug)]
+pub(super) struct Secrets {
+    words: AhoCorasick,
+    begins: Vec<Begin>,
+}
+
+impl Secrets {
+    pub fn new() -> Self {
+        let shapes = SHAPES.iter().map(|shape| (shape.fixed, Begin::Shape(shape)));
+        let names = names::ROOTS.iter().map(|root| (*root, Begin::Name));
+        let hashes = hash::FORMS.iter().map(|form| (form.fixed, Begin::Hash(form)));
+        let others = [("eyJ", Begin::Jwt), ("ewog", Begin::Jwt), ("-----BEGIN", Begin::Pem), ("---- BEGIN", Begin::Pem)];
+        let urls = [("://", Begin::Url), (":\\/\\/", Begin::Url)];
+        let (words, begins): (Vec<_>, Vec<_>) = shapes.chain(names).chain(hashes).chain(others).chain(urls).unzip();
+        let built = AhoCorasick::builder()
+            .match_kind(MatchKind::Standard)
+            .ascii_case_insensitive(true)
+            .prefilter(false)
+            .kind(Some(AhoCorasickKind::DFA))
+            .build(words);
+        // A few thousand states: the automaton takes millions.
+        let Ok(words) = built else { unreachable!("the words of secrets make an automaton") };
+        Self { words, begins }
+    }
+
+    /// Adds what is found, in no order; one may lie over another.
+    pub fn find(&self, scan: &Scan<'_>, context: &Context<'_>, found: &mut Vec<Finding>) {
+        if context.wanted.and(KINDS).is_empty() {
+            return;
+        }
+        let text = scan.text;
+        whole(text, context, found);
+        let sight = scan.sight;
+        let letters = sight.lower || sight.upper > 0 || sight.high;
+        let marked = sight.digits > 0 || sight.colon || sight.equals || sight.dash || sight.high;
+        if text.len() < SHORTEST || !letters || !marked && text.len() < SHORTEST_PLAIN {
+            return;
+        }
+        let from = found.len();
+        // Up to where the last name was read, and up to where something is found that is sure.
+        let (mut read, mut covered) = (0, 0);
+        for hit in self.words.find_overlapping_iter(text) {
+            let Some(begin) = self.begins.get(hit.pattern().as_usize()) else { continue };
+            let (start, end) = (hit.start(), hit.end());
+            if start < covered {
+                continue;
+            }
+            let finding = match begin {
+                Begin::Shape(shape) => of_shape(text, start, shape),
+                Begin::Jwt => carriers::jwt(text, start),
+                Begin::Pem => carriers::pem(text, start),
+                Begin::Url => carriers::url(text, start, end),
+                Begin::Hash(form) => hash::find(text, start, form),
+                Begin::Name => {
+                    if start >= read {
+                        read = named::find(text, start, end, found);
+                    }
+                    None
+                }
+            };
+            if let Some(finding) = finding {
+                if finding.sure == Sure::Certain {
+                    covered = covered.max(finding.end);
+                }
+                found.push(finding);
+            }
+        }
+        beside_key_ids(text, from, found);
+    }
+}
+
+/// What the context says of the text as a whole: the name it has, or what its column speaks for.
+fn whole(text: &[u8], context: &Context<'_>, found: &mut Vec<Finding>) {
+    if !context.name.is_empty()
+        && let Some(said) = names::said(context.name)
+        && let Some((start, end)) = named::value(text, said)
+    {
+        found.push(Finding { kind: said.kind, start, end, sure: Sure::Likely });
+    }
+    let expected = context.expected.and(TOLD);
+    if expected.is_empty() {
+        return;
+    }
+    for kind in expected.iter() {
+        // What is expected of a column need not be what each of its values is.
+        if let Some((start, end)) = named::alone(text, kind) {
+            found.push(Finding { kind, start, end, sure: Sure::Maybe });
+        }
+    }
+}
+
+/// A token of a shape whose fixed part is at `at`, in whatever case.
+fn of_shape(text: &[u8], at: usize, shape: &Shape) -> Option<Finding> {
+    let from = at + shape.fixed.len();
+    if text.get(at..from)? != shape.fixed.as_bytes() || !shape.anywhere && !begins(text, at) {
+        return None;
+    }
+    let rest = text.get(from..)?;
+    let mut length = shape.letters.run(rest, carriers::LONGEST);
+    // The end of a sentence is no part of it.
+    length -= rest.get(..length)?.iter().rev().take_while(|byte| b".,;:!?&*".contains(byte)).count();
+    let run = rest.get(..length)?;
+    if length < shape.least || length > shape.most && !shape.anywhere || !ends(text, from + length) && !shape.anywhere {
+        return None;
+    }
+    if !shape.within.is_empty() && memchr::memmem::find(run, shape.within.as_bytes()).is_none() {
+        return None;
+    }
+    let mut start = at;
+    if let Some((letters, least, most)) = shape.before {
+        let before = letters.run_back(text.get(..at)?, most + 1);
+        if !(least..=most).contains(&before) || length > shape.most {
+            return None;
+        }
+        start -= before;
+        let mix = Mix::of(text.get(start..from + length)?);
+        if !mix.is_drawn() {
+            return None;
+        }
+    } else if shape.address {
+        start = carriers::address_start(text, at);
+    } else if shape.least >= SHORTEST {
+        let mix = Mix::of(run);
+        let drawn = mix.is_varied() && (mix.digits > 0 || mix.lower == 0 || mix.turns >= 3);
+        if !drawn {
+            return None;
+        }
+    }
+    Some(Finding { kind: shape.kind, start, end: from + length, sure: Sure::Certain })
+}
+
+/// Bytes around the id of a key in which its secret is looked for.
+const BESIDE: usize = 256;
+/// AWS: forty letters of base64.
+const AWS_SECRET: usize = 40;
+
+/// What is written beside the id of an AWS key, forty letters long and drawn at random, is its secret.
+fn beside_key_ids(text: &[u8], from: usize, found: &mut Vec<Finding>) {
+    for at in from..found.len() {
+        let Some(id) = found.get(at).copied().filter(|finding| finding.kind == Kind::AWS_KEY_ID) else { continue };
+        secrets_in(text, id.end, text.len().min(id.end + BESIDE), found);
+        secrets_in(text, id.start.saturating_sub(BESIDE), id.start, found);
+    }
+}
+
+fn secrets_in(text: &[u8], from: usize, to: usize, found: &mut Vec<Finding>) {
+    let mut at = from;
+    while at < to {
+        let rest = text.get(at..).unwrap_or_default();
+        // What separates the two may be a letter of the alphabet.
+        let mark = usize::from(at == from && rest.first() == Some(&b'/'));
+        let run = Alphabet::BASE64.run(rest.get(mark..).unwrap_or_default(), BESIDE);
+        let mix = Mix::of(rest.get(mark..mark + run).unwrap_or_default());
+        if run == AWS_SECRET && mix.is_drawn() && mix.upper > 0 && mix.lower > 0 {
+            found.push(Finding { kind: Kind::AWS_SECRET, start: at + mark, end: at + mark + run, sure: Sure::Likely });
+        }
+        at += mark + run + 1;
+    }
+}
+
+#[cfg(test)]
+mod tests;
