@@ -5,9 +5,11 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use zeroize::Zeroizing;
 
 use super::plan::Described;
-use super::style::{Style, Tokens};
+use super::style::Style;
+use super::token::Masters;
 use super::verdict::{Basis, ColumnId};
 use super::*;
 use crate::wire::backend::{Backend, tag};
@@ -120,20 +122,21 @@ const SAMPLES: &[(u32, &str)] = &[
     (VECTOR, "[1,2.5]"),
 ];
 
-#[derive(Debug)]
-struct Numbered;
-
-impl Tokens for Numbered {
-    fn token(&self, kind: Kind, value: &[u8], out: &mut Vec<u8>) -> bool {
-        out.extend_from_slice(format!("tok_{}_{}", kind.name(), value.len()).as_bytes());
-        true
-    }
-}
-
 fn masking(style: Style) -> Masking {
     let mut profile = Profile::default();
     profile.style = style;
-    Masking { types: Arc::new(types()), profile: Arc::new(profile), tokens: Some(Arc::new(Numbered)), ..Masking::built_in() }
+    let verdict = Verdict { holding: Holding::Harmless, basis: Basis::Policy };
+    let column = verdict::Column { attribute: 1, name: "c".into(), type_oid: 25, verdict };
+    let relation = verdict::Relation { schema: "public".into(), name: "t".into(), columns: vec![column], unsettled: false };
+    let verdicts = Verdicts { relations: [(7, Arc::new(relation))].into(), ..Verdicts::default() };
+    let masters = Masters::new(vec![(1, Zeroizing::new([7; 32]))]).unwrap();
+    Masking {
+        types: Arc::new(types()),
+        profile: Arc::new(profile),
+        verdicts: Arc::new(verdicts),
+        tokens: Some(Arc::new(Mint::new(1, Arc::new(masters)))),
+        ..Masking::built_in()
+    }
 }
 
 /// A row of one value, masked; `None` is NULL.
