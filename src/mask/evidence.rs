@@ -117,7 +117,8 @@ fn sort(type_oid: u32) -> Sort {
         | 26..=29
         | 5069
         | 3220
-        | 790 => Sort::Nothing,
+        | 790
+        | 16_385 => Sort::Nothing,
         20 | 21 | 23 => Sort::Integer,
         1700 => Sort::Numeric,
         1082 | 3912 => Sort::Date,
@@ -138,7 +139,8 @@ fn sort(type_oid: u32) -> Sort {
         | 1231
         | 2287
         | 2951
-        | 651 => Sort::Container,
+        | 651
+        | 16_384 => Sort::Container,
         18 | 19 | 25 | 1042 | 1043 | 705 => Sort::Text,
         17 | 869 | 650 | 829 | 774 | 1560 | 1562 => Sort::Other,
         _ => Sort::Text,

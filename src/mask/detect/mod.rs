@@ -6,6 +6,7 @@
 
 mod before;
 pub mod custom;
+mod decode;
 mod email;
 mod network;
 mod numbers;
@@ -19,6 +20,7 @@ use super::kind::{Kind, KindSet};
 use super::names::{self, Spoken};
 pub use before::said_before;
 use custom::{Custom, CustomDetectors, Unfit};
+use decode::{Decoding, Escapes};
 use plain::Plain;
 use secrets::Secrets;
 pub use sight::Sight;
@@ -81,6 +83,7 @@ pub struct Scan<'a> {
 pub struct Room {
     plain: Plain,
     names: names::Cache,
+    decoding: Decoding,
 }
 
 /// What finds, made once and shared by all sessions.
@@ -134,6 +137,43 @@ impl Detectors {
         } else {
             self.look(&Scan { text, sight }, context, spoken, found);
         }
+        self.decode(text, &sight, context, room, found);
+    }
+
+    /// Adds what is found in a text once what is written otherwise in it is undone.
+    fn decode(&self, text: &[u8], sight: &Sight, context: &Context<'_>, room: &mut Room, found: &mut Vec<Finding>) {
+        let escaped = Escapes::ALL.into_iter().any(|escapes| escapes.in_sight(sight));
+        let runs = decode::may_have_runs(text, sight);
+        if !escaped && !runs {
+            return;
+        }
+        let Some(mut decoded) = room.decoding.lend() else { return };
+        for escapes in Escapes::ALL.into_iter().filter(|escapes| escapes.in_sight(sight)) {
+            if decoded.characters(text, escapes) {
+                let from = found.len();
+                self.candidates(decoded.text(), context, room, found);
+                for finding in found.iter_mut().skip(from) {
+                    (finding.start, finding.end) = decoded.back(finding.start, finding.end);
+                }
+            }
+        }
+        let mut at = 0;
+        while runs && let Some(run) = decode::next_run(text, at) {
+            at = run.end;
+            let from = found.len();
+            let hit = decoded.run(text.get(run.clone()).unwrap_or_default(), |part| {
+                self.candidates(part, context, room, found);
+                settle(part, context, from, found);
+                found.len() > from
+            });
+            // All of a run is one value: what of it says what nobody can tell.
+            let strongest = found.get(from..).unwrap_or_default().iter().max_by_key(|finding| finding.sure).copied();
+            found.truncate(from);
+            if let Some(finding) = strongest.filter(|_| hit) {
+                found.push(Finding { start: run.start, end: run.end, ..finding });
+            }
+        }
+        room.decoding.give_back(decoded);
     }
 
     /// Every family looks, and says by itself what it cannot be without.
