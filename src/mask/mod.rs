@@ -9,6 +9,7 @@
 //! - [`style`] is what is put in the place of a value.
 //! - [`message`] rewrites what is not rows: errors, notices, notifications, names.
 
+pub mod copy;
 pub mod detect;
 pub mod evidence;
 pub mod foreseen;
@@ -171,3 +172,6 @@ impl Counts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
