@@ -29,6 +29,7 @@ use crate::gate::Policy;
 use crate::gate::catalog::Catalog;
 use crate::gate::judge::{Knowledge, Need};
 use crate::mask::detect::Detectors;
+use crate::mask::lineage::Written;
 use crate::mask::verdict::{ColumnId, Mark, Unknown};
 use crate::mask::{Masking, Verdict, Verdicts};
 use crate::session::asking::Message;
@@ -261,6 +262,12 @@ impl Database {
         self.show(&mut inner, book, changed);
     }
 
+    fn promise(&self, book: &Book, written: Vec<Written>) {
+        let mut inner = locked(&self.inner);
+        let changed = inner.facts.promise(written);
+        self.show(&mut inner, book, changed);
+    }
+
     fn mark(&self, book: &Book, marks: Vec<Mark>) {
         let mut inner = locked(&self.inner);
         let changed = inner.facts.mark(marks);
@@ -391,6 +398,10 @@ impl View<'_> {
     }
 
     /// Something sensitive was written to these.
+    pub fn promise(&self, written: Vec<Written>) {
+        self.book.database(self.database).promise(self.book, written);
+    }
+
     pub fn mark(&self, marks: Vec<Mark>) {
         self.book.database(self.database).mark(self.book, marks);
     }
