@@ -9,6 +9,7 @@
 //! - [`style`] is what is put in the place of a value.
 //! - [`message`] rewrites what is not rows: errors, notices, notifications, names.
 
+pub mod copy;
 pub mod detect;
 pub mod evidence;
 pub mod foreseen;
@@ -19,6 +20,7 @@ pub mod message;
 pub mod names;
 pub mod plan;
 pub mod profile;
+pub mod returned;
 pub mod row;
 pub mod spans;
 pub mod style;
@@ -171,3 +173,6 @@ impl Counts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -210,6 +210,17 @@ pub struct Passage {
     pub before: Option<Wait>,
 }
 
+impl Passage {
+    /// The message is looked at again from its beginning, and comes to the same decision.
+    pub fn again(self) -> Inquiry {
+        match (self.grant, self.grounds, self.before) {
+            (Some(grant), Some(grounds), _) => Inquiry::Granted(grant, grounds),
+            (_, _, Some(before)) => Inquiry::Decided(before),
+            _ => Inquiry::Learned(self.learned),
+        }
+    }
+}
+
 #[derive(Debug)]
 pub struct Refusal {
     pub report: Box<Report>,

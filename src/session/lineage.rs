@@ -187,13 +187,7 @@ impl Linked {
 
     /// The message is decided, and looked at again when something is known of what it reads: with the same decision.
     fn look_first(&mut self, relations: Vec<u32>, passage: Passage, out: &mut Output) -> Course {
-        let Passage { grounds, grant, learned, before, .. } = passage;
-        let then = match (grant, grounds, before) {
-            (Some(grant), Some(grounds), _) => Inquiry::Granted(grant, grounds),
-            (_, _, Some(before)) => Inquiry::Decided(before),
-            _ => Inquiry::Learned(learned),
-        };
-        self.inquiry = Inquiry::Surveying(Box::new(then));
+        self.inquiry = Inquiry::Surveying(Box::new(passage.again()));
         // Somebody may be looking for the rows that come in now: one after the other.
         if !self.rows.awaits_survey() {
             self.flow.answered.extend(&relations);

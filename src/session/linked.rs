@@ -15,6 +15,7 @@ use crate::wire::write;
 use super::asking::{Inquiry, Message};
 use super::belt::Lifted;
 use super::columns::{Columns, Knowledge, Portal, Statement, columns};
+use super::copy_out::Describing;
 use super::expected::{Expected, Queue};
 use super::limits::{Counting, Halt};
 use super::lineage::Flow;
@@ -51,6 +52,7 @@ pub struct Linked {
     /// How far the masking of the rows that come in now has come.
     pub(super) rows: Rows,
     pub(super) workspace: Box<Workspace>,
+    pub(super) describing: Describing,
     /// What the server reported and kept reporting.
     pub(super) parameters: Parameters,
     pub(super) process_id: i32,
@@ -167,6 +169,7 @@ impl Linked {
             described: None,
             rows: Rows::default(),
             workspace: Box::default(),
+            describing: Describing::None,
             parameters,
             process_id,
             awaits: Awaited::Nothing,

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::gate::budget::Bounds;
+use crate::gate::hold::Over;
 use crate::mask::evidence::Evidence;
 use crate::mask::lineage::Origin;
 use crate::mask::plan::Described;
 use crate::mask::row::OtherWidth;
 use crate::mask::verdict::{Basis, ColumnId, Holding, Unknown};
-use crate::mask::{Masking, Plan, Verdict};
+use crate::mask::{KindSet, Masking, Plan, Verdict};
 use crate::wire::ProtocolError;
 use crate::wire::backend::{Backend, tag};
 use crate::wire::frame::{self, Head};
@@ -23,6 +24,7 @@ use super::columns::{Column, Columns, Layout};
 use super::expected::Expected;
 use super::linked::{Linked, Remainder};
 use super::output::{Demand, Output};
+use super::search::{Search, Searched};
 use super::upstream::UNASKED;
 use super::window::{Sight, Window, stricter};
 
@@ -44,6 +46,7 @@ pub struct Rows {
     survey: Survey,
     course: Option<Course>,
     window: Window,
+    search: Search,
     seen: u64,
 }
 
@@ -107,12 +110,12 @@ impl Rows {
 
     /// When rows that wait to be judged together are judged as they are.
     pub fn deadline(&self) -> Option<Instant> {
-        self.window.deadline()
+        self.window.deadline().into_iter().chain(self.search.deadline()).min()
     }
 
     /// Time has come to `now`. True where rows had waited for it.
     pub fn elapsed(&mut self, now: Instant) -> bool {
-        self.window.elapsed(now)
+        self.window.elapsed(now) | self.search.elapsed(now)
     }
 
     /// The result is over, or the part of it that was asked for.
@@ -120,6 +123,7 @@ impl Rows {
         self.survey = Survey::None;
         self.course = None;
         self.seen = 0;
+        self.search = Search::default();
         self.window.close();
     }
 }
@@ -141,6 +145,15 @@ impl Linked {
             return Ok(Turn::Done);
         }
         let Some(plan) = self.plan(terms, rest, out)? else { return Ok(Turn::Wait) };
+        match self.rows.search.search(self.held_kinds(terms), &plan, rest, &terms.backend, self.now)? {
+            Searched::Wait => return Ok(Turn::Wait),
+            Searched::Nothing => {}
+            Searched::Found => {
+                self.stop(terms, Ok(Over::FOUND), out);
+                self.stream(head, false);
+                return Ok(Turn::Done);
+            }
+        }
         let cap = if plan.passes() { terms.backend.data_row } else { terms.backend.data_row.min(MASKED_ROW) };
         if plan.passes() || head.body > cap {
             let passes = self.row_may_pass(terms, bounds, head.body, cap, out);
@@ -157,6 +170,12 @@ impl Linked {
             self.masked_row(terms, &plan, body, range, out)?;
         }
         Ok(Turn::Done)
+    }
+
+    /// Kinds with which a result must not begin. Where people approved the run, they let it.
+    fn held_kinds(&self, terms: &Terms) -> KindSet {
+        let granted = self.expected.head().and_then(Expected::run).is_some_and(|run| run.is_granted());
+        if granted || terms.judge.policy.is_observing() { KindSet::NONE } else { terms.masking.profile.holds }
     }
 
     /// A row or data of a COPY goes on as it comes, or is dropped as it comes.

@@ -44,7 +44,9 @@ impl Counsel for Upstreams {
     }
 
     fn inform(&self, masking: &mut Masking) {
-        self.house.policy.inform(&self.subject, masking);
+        if self.house.policy.inform(&self.subject, masking) {
+            masking.tokens = Some(self.house.mints.of(self.agent.id));
+        }
         let verdicts = self.verdicts();
         verdicts.inform(masking);
         verdicts.refresh(|| self.means(), &self.catalog());
@@ -63,7 +65,7 @@ impl Counsel for Upstreams {
     }
 
     fn mark(&self, marks: Vec<Mark>) {
-        self.verdicts().mark(marks);
+        self.verdicts().mark(marks, || self.means(), &self.catalog());
     }
 
     fn petition(&self, petition: Petition) -> impl Future<Output = Reply> + 'static {

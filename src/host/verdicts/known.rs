@@ -13,7 +13,11 @@ use crate::sql;
 pub const MOST_RELATIONS: usize = 100_000;
 /// Columns that something sensitive was written to before anybody looked at their relation.
 const MOST_MARKS: usize = 10_000;
-/// Parents of parents.
+/// A sample is old after this. Seconds.
+const OLD: u64 = 6 * 3600;
+/// Where there was no sample, or nothing in it, it is looked again sooner.
+const SOON: u64 = 600;
+/// Parents of parents, views upon views.
 const DEEP: usize = 16;
 
 /// What is known of one relation.
@@ -311,9 +315,9 @@ impl Facts {
         self.relations.get_mut(&id.relation)?.columns.iter_mut().find(|column| column.attribute == id.attribute)
     }
 
-    /// Something sensitive was written. Gives the relations of which more is known now; of what nobody looked at yet the mark waits.
-    pub fn mark(&mut self, marks: Vec<Mark>) -> Vec<u32> {
-        let mut changed = Vec::new();
+    /// Something sensitive was written. Gives the relations of which more is known now, and those that nobody looked at yet: their marks wait.
+    pub fn mark(&mut self, marks: Vec<Mark>) -> (Vec<u32>, Vec<u32>) {
+        let (mut changed, mut unknown) = (Vec::new(), Vec::new());
         for mark in marks {
             let relation = self.relations.get_mut(&mark.relation);
             match relation.and_then(|known| known.columns.iter_mut().find(|column| column.name == mark.column)) {
@@ -325,12 +329,17 @@ impl Facts {
                     }
                 }
                 None if self.marks.contains(&mark) || self.marks.len() >= MOST_MARKS => {}
-                None => self.marks.push(mark),
+                None => {
+                    unknown.push(mark.relation);
+                    self.marks.push(mark);
+                }
             }
         }
-        changed.sort_unstable();
-        changed.dedup();
-        changed
+        for list in [&mut changed, &mut unknown] {
+            list.sort_unstable();
+            list.dedup();
+        }
+        (changed, unknown)
     }
 
     /// Something sensitive is written to relations that are made now, or were made anew. What is found by such a name next is one of them.
@@ -355,6 +364,18 @@ impl Facts {
             *oid
         };
         undoubted.map(doubt).collect()
+    }
+
+    /// Some of the relations that this role looked at long ago, the longest first.
+    pub fn old(&self, role: &str, now: u64, most: usize) -> Vec<u32> {
+        let old = |(oid, known): (&u32, &Known)| {
+            let look = known.looked(role)?;
+            let good_for = if look.rows.is_none_or(|rows| rows == 0) { SOON } else { OLD };
+            (*oid >= FIRST_MADE && now.saturating_sub(look.at) >= good_for).then_some((look.at, *oid))
+        };
+        let mut all: Vec<(u64, u32)> = self.relations.iter().filter_map(old).collect();
+        all.sort_unstable();
+        all.into_iter().take(most).map(|(_, oid)| oid).collect()
     }
 
     /// What a session of this role goes by. Given what it went by before and which relations more is known of since, only those are made anew.

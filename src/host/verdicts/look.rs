@@ -41,6 +41,8 @@ pub struct Eye<'a> {
     pub catalog: Option<&'a Catalog>,
     /// Seconds since 1970.
     pub now: u64,
+    /// Nobody waits for it: what could not be looked at is left to whoever does.
+    pub brief: bool,
     /// No sample begins later than this.
     pub until: Instant,
 }
@@ -55,6 +57,7 @@ struct Found {
     /// A table or a materialized view: it has pages of its own.
     has_pages: bool,
     can_be_read: bool,
+    is_view: bool,
 }
 
 #[derive(Debug)]
@@ -103,11 +106,18 @@ fn question(relations: &[u32]) -> String {
              SELECT t.oid, t.typbasetype FROM pg_type t WHERE t.oid = a.atttypid
              UNION ALL SELECT t.oid, t.typbasetype FROM made m JOIN pg_type t ON t.oid = m.base) SELECT m.oid FROM made m WHERE m.base = 0),
            has_column_privilege(a.attrelid, a.attnum, 'SELECT')
-         FROM pg_attribute a WHERE a.attrelid IN ({listed}) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attrelid, a.attnum;
-         SELECT c.oid, pg_get_viewdef(c.oid), (SELECT string_agg(DISTINCT d.refobjid::text, ' ') FROM pg_rewrite r JOIN pg_depend d
+         FROM pg_attribute a WHERE a.attrelid IN ({listed}) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attrelid, a.attnum"
+    )
+}
+
+/// What is asked about views.
+fn definitions(views: &[u32]) -> String {
+    format!(
+        "SELECT c.oid, pg_get_viewdef(c.oid), (SELECT string_agg(DISTINCT d.refobjid::text, ' ') FROM pg_rewrite r JOIN pg_depend d
              ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
            WHERE r.ev_class = c.oid AND r.ev_type = '1' AND d.refobjid <> c.oid)
-         FROM pg_class c WHERE c.oid IN ({listed}) AND c.relkind IN ('v','m') AND c.oid >= {FIRST_MADE}"
+         FROM pg_class c WHERE c.oid IN ({})",
+        super::listed(views)
     )
 }
 
@@ -120,12 +130,24 @@ impl Eye<'_> {
         super::catalogued(side, &question(relations), |question, fields| {
             match question {
                 0 => self.relation(&mut found, fields),
-                1 => self.column(&mut found, fields),
-                _ => definition(&mut found, fields),
+                _ => self.column(&mut found, fields),
             };
             Ok(())
         })
         .await?;
+        let views: Vec<u32> = found.iter().filter(|(oid, found)| found.is_view && **oid >= FIRST_MADE).map(|(oid, _)| *oid).collect();
+        if !views.is_empty() {
+            let question = definitions(&views);
+            let defined = super::catalogued(side, &question, |_, fields| {
+                definition(&mut found, fields);
+                Ok(())
+            });
+            // One that somebody alters just now is locked: its rows speak, and whoever meets them.
+            match defined.await {
+                Ok(()) | Err(SideError::Refused(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
         for (oid, mut found) in found {
             let rows = match self.may_sample(oid, &found) {
                 Reach::Rows if Instant::now() < self.until => match self.sample(side, oid, &mut found).await {
@@ -147,7 +169,10 @@ impl Eye<'_> {
                     None
                 }
             };
-            done(oid, found.judged(self, rows));
+            let mut known = found.judged(self, rows);
+            // Nobody could look without knowing what names mean: whoever meets rows asks again.
+            known.doubted = self.catalog.is_none() && oid >= FIRST_MADE && self.brief;
+            done(oid, known);
         }
         Ok(newer)
     }
@@ -174,6 +199,7 @@ impl Eye<'_> {
             has_pages: matches!(kind, "r" | "m"),
             // Nobody sees the rows of another session's temporary table.
             can_be_read: matches!(kind, "r" | "m" | "p" | "v") && text(4)? != "t",
+            is_view: matches!(kind, "m" | "v"),
         };
         found.insert(text(0)?.parse().ok()?, made);
         Some(())

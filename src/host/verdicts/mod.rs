@@ -268,10 +268,12 @@ impl Database {
         self.show(&mut inner, book, changed);
     }
 
-    fn mark(&self, book: &Book, marks: Vec<Mark>) {
+    /// Gives the relations that nobody looked at yet.
+    fn mark(&self, book: &Book, marks: Vec<Mark>) -> Vec<u32> {
         let mut inner = locked(&self.inner);
-        let changed = inner.facts.mark(marks);
+        let (changed, unknown) = inner.facts.mark(marks);
         self.show(&mut inner, book, changed);
+        unknown
     }
 
     /// More is known of these relations, and so of the views upon them.
@@ -322,8 +324,7 @@ impl View<'_> {
         if now < due || shown.due.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_err() {
             return;
         }
-        let catalog = if let Some(Knowledge::Known(catalog)) = catalog.knowledge() { Some(catalog) } else { None };
-        let ask = Ask { work: Work::Old, means: means(), catalog, answer: None };
+        let ask = Ask { work: Work::Old, means: means(), catalog: of_knowledge(catalog.knowledge()), answer: None };
         // A queue that is full has enough to do.
         self.asks(shown).try_send(ask).ok();
     }
@@ -397,13 +398,20 @@ impl View<'_> {
         self.book.database(self.database).learn(self.book, columns);
     }
 
-    /// Something sensitive was written to these.
+    /// Something sensitive is written to relations that are made now.
     pub fn promise(&self, written: Vec<Written>) {
         self.book.database(self.database).promise(self.book, written);
     }
 
-    pub fn mark(&self, marks: Vec<Mark>) {
-        self.book.database(self.database).mark(self.book, marks);
+    /// Something sensitive was written to these.
+    pub fn mark(&self, marks: Vec<Mark>, means: impl FnOnce() -> Means, catalog: &catalog::View<'_>) {
+        let unknown = self.book.database(self.database).mark(self.book, marks);
+        if !unknown.is_empty() {
+            let work = Work::Unknown(Unknown { relations: unknown, types: Vec::new() });
+            let ask = Ask { work, means: means(), catalog: of_knowledge(catalog.knowledge()), answer: None };
+            // Where the queue is full, whoever meets rows of it asks.
+            self.asks(&self.shown()).try_send(ask).ok();
+        }
     }
 }
 

@@ -35,10 +35,6 @@ const DEEP: usize = 8;
 const ATTEMPTS: usize = 3;
 /// Of what is old, how much is looked at again at once.
 const SOME: usize = 32;
-/// A sample is old after this. Seconds.
-const OLD: u64 = 6 * 3600;
-/// Where there was no sample, or nothing in it, it is looked again sooner.
-const SOON: u64 = 600;
 
 /// What is asked of a surveyor.
 #[derive(Debug)]
@@ -154,7 +150,7 @@ impl Surveyor {
         // The newest that anybody brought.
         let catalog = together.iter().filter_map(|ask| ask.catalog.as_deref()).max_by_key(|catalog| catalog.generation);
         if old && catalog.is_some() {
-            relations.extend(self.old());
+            relations.extend(locked(&self.database.inner).facts.old(&self.shown.role, seconds(), SOME));
         }
         let side = self.connected(side).await?;
         self.types(side, types.into_iter().collect(), old).await?;
@@ -163,8 +159,15 @@ impl Surveyor {
         for _ in 0..DEEP {
             let wanted: Vec<u32> = std::mem::take(&mut relations).into_iter().collect();
             for some in wanted.chunks(SHARE) {
-                let eye =
-                    Eye { role: &self.shown.role, detectors: &means.detectors, policy: &means.policy, catalog, now: seconds(), until };
+                let eye = Eye {
+                    role: &self.shown.role,
+                    detectors: &means.detectors,
+                    policy: &means.policy,
+                    catalog,
+                    now: seconds(),
+                    brief: together.iter().all(|ask| ask.answer.is_none()),
+                    until,
+                };
                 let doubts = locked(&self.database.inner).doubts;
                 let mut found = Vec::new();
                 let looked = eye.look(side, some, |oid, known| found.push((oid, known))).await;
@@ -191,7 +194,7 @@ impl Surveyor {
             below.extend(known.parents.iter().copied());
             below.extend(known.definition.iter().flat_map(|definition| definition.reads.iter().copied()));
             // Something was sent meanwhile.
-            known.doubted = still;
+            known.doubted |= still;
             changed.extend(inner.facts.put(oid, known));
         }
         below.retain(|oid| inner.facts.relations.get(oid).is_none_or(|known| known.doubted && !still));
@@ -220,23 +223,5 @@ impl Surveyor {
             break;
         }
         Ok(())
-    }
-
-    /// Some of the relations that nobody looked at for long, the longest first.
-    fn old(&self) -> Vec<u32> {
-        let now = seconds();
-        let inner = locked(&self.database.inner);
-        let mut old: Vec<(u64, u32)> = inner
-            .facts
-            .relations
-            .iter()
-            .filter_map(|(oid, known)| {
-                let look = known.looked(&self.shown.role)?;
-                let good_for = if look.rows.is_none_or(|rows| rows == 0) { SOON } else { OLD };
-                (*oid >= super::server::FIRST_MADE && now.saturating_sub(look.at) >= good_for).then_some((look.at, *oid))
-            })
-            .collect();
-        old.sort_unstable();
-        old.into_iter().take(SOME).map(|(_, oid)| oid).collect()
     }
 }

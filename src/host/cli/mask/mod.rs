@@ -2,6 +2,7 @@
 
 mod cells;
 mod column;
+mod keys;
 mod scan;
 mod verdict;
 mod verdicts;
@@ -32,6 +33,10 @@ enum What {
     /// Say what a column holds, whatever is thought of it
     #[command(subcommand)]
     Verdict(verdict::Verdict),
+    /// List the keys that tokens are made by, or make a new one
+    #[command(after_help = "Example:\n  pgsluice mask keys --rotate\n\n\
+                      Tokens that were made by an older key go on standing for their values; equal values have other tokens under a new one.")]
+    Keys(keys::Keys),
     /// Look at a whole database, and propose what a policy could say of its columns
     #[command(
         after_help = "Examples:\n  pgsluice mask scan postgres://app@db.internal/shop\n  pgsluice mask scan --upstream > columns.toml\n\n\
@@ -45,6 +50,7 @@ pub(super) fn run(command: Mask, environment: BTreeMap<String, String>) -> Resul
     match command.what {
         Some(What::Verdicts(list)) => verdicts::run(list, &environment),
         Some(What::Verdict(verdict)) => verdict::run(verdict, &environment),
+        Some(What::Keys(keys)) => keys::run(keys, &environment),
         Some(What::Scan(scan)) => scan::run(scan, environment),
         None => find(command.cells),
     }

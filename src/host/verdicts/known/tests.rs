@@ -180,11 +180,11 @@ fn a_view_holds_what_those_columns_hold_that_it_is_computed_from() {
 fn marks_wait_until_somebody_looked_and_only_add() {
     let mut facts = Facts::default();
     let mark = |column: &str| Mark { relation: 7, column: column.into(), holding: Holding::Whole(Kind::DERIVED) };
-    assert_eq!(facts.mark(vec![mark("a"), mark("a")]), [0; 0]);
+    assert_eq!(facts.mark(vec![mark("a"), mark("a")]), (vec![], vec![7]));
     facts.put(7, known("t", vec![column(1, "a", 25), column(2, "b", 25)]));
     assert_eq!(verdict(&shown(&facts, "r", &[]), 7, 1), Verdict { holding: Holding::Whole(Kind::DERIVED), basis: Basis::Marked });
-    assert_eq!(facts.mark(vec![mark("b")]), [7]);
-    assert_eq!(facts.mark(vec![mark("b")]), [0; 0], "nothing new");
+    assert_eq!(facts.mark(vec![mark("b")]), (vec![7], vec![]));
+    assert_eq!(facts.mark(vec![mark("b")]), (vec![], vec![]), "nothing new");
     assert_eq!(
         facts.learn(&[(ColumnId { relation: 7, attribute: 1 }, Verdict { holding: Holding::Harmless, basis: Basis::Learned(9) })]),
         [0; 0]
@@ -206,4 +206,29 @@ fn what_people_say_counts_before_all_else_where_it_was_said() {
     let verdicts = shown(&facts, "r", &overrules);
     assert_eq!(verdict(&verdicts, 7, 1), Verdict { holding: Holding::Harmless, basis: Basis::Overruled });
     assert_eq!(verdict(&verdicts, 7, 2), Verdict { holding: NOTHING, basis: Basis::Unknown });
+}
+
+#[test]
+fn what_was_looked_at_long_ago_is_looked_at_again_the_longest_first() {
+    let mut facts = Facts::default();
+    let look = |role: &str, at, rows| Look { role: role.into(), at, rows };
+    for (place, looks) in [
+        vec![look("r", 1_000, Some(5))],
+        vec![look("r", 0, Some(5))],
+        vec![look("r", 30_000, Some(0))],
+        vec![look("r", 30_500, None)],
+        vec![look("r", 0, Some(5)), look("s", 30_000, Some(5))],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let oid = FIRST_MADE + u32::try_from(place).unwrap();
+        facts.put(oid, Known { looks, ..known(&format!("t{place}"), vec![]) });
+    }
+    let old = |now, most| facts.old("r", now, most).into_iter().map(|oid| oid - FIRST_MADE).collect::<Vec<_>>();
+    assert_eq!(old(500, 9), [0; 0]);
+    assert_eq!(old(31_000, 9), [1, 0, 2]);
+    assert_eq!(old(31_100, 9), [1, 0, 2, 3]);
+    assert_eq!(old(31_100, 2), [1, 0]);
+    assert_eq!(old(60_000, 9), [1, 0, 2, 4, 3]);
 }
