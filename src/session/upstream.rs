@@ -61,7 +61,7 @@ impl Linked {
                     if self.copy != Copy::Out {
                         return Err(UNASKED);
                     }
-                    let passes = self.row_may_pass(terms, &bounds, head.body, terms.backend.copy_data, out);
+                    let passes = self.row_may_pass(terms, &bounds, (head.body, terms.backend.copy_data), false, out);
                     self.stream(head, passes);
                     continue;
                 }
