@@ -20,7 +20,7 @@ pub fn find(scan: &Scan<'_>, context: &Context<'_>, found: &mut Vec<Finding>) {
     if !context.wanted.has(Kind::EMAIL) {
         return;
     }
-    spelled(scan.text, found);
+    spelled(scan, found);
     if !scan.sight.at_sign {
         return;
     }
@@ -34,7 +34,10 @@ pub fn find(scan: &Scan<'_>, context: &Context<'_>, found: &mut Vec<Finding>) {
 }
 
 /// Addresses with the signs written as words: `joe (at) example dot org`.
-fn spelled(text: &[u8], found: &mut Vec<Finding>) {
+fn spelled(scan: &Scan<'_>, found: &mut Vec<Finding>) {
+    // ` at example dot org` is as short as `a at b dot cc`.
+    const SHORTEST: usize = 13;
+    let text = scan.text;
     static DOT: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b" dot "));
     let mut add = |at: usize, from: usize| {
         let start = local(text, at);
@@ -44,14 +47,16 @@ fn spelled(text: &[u8], found: &mut Vec<Finding>) {
             found.push(Finding { kind: Kind::EMAIL, start, end, sure: Sure::Certain });
         }
     };
-    for open in memchr2_iter(b'(', b'[', text) {
+    let brackets = if scan.sight.bracket { text } else { b"" };
+    for open in memchr2_iter(b'(', b'[', brackets) {
         if let Some(after) = text.get(open + 1..).and_then(|rest| word(rest, b"at")).map(|length| open + 1 + length)
             && matches!(text.get(after), Some(b')' | b']'))
         {
             add(open - usize::from(text.get(..open).is_some_and(|before| before.ends_with(b" "))), after + 1);
         }
     }
-    for dot in DOT.find_iter(text) {
+    let words = if scan.sight.lower && text.len() >= SHORTEST { text } else { b"" };
+    for dot in DOT.find_iter(words) {
         // ` at example dot org`: one label, and a word before it.
         let before = text.get(dot.saturating_sub(64)..dot).unwrap_or_default();
         let label = before.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'-').count();
