@@ -85,10 +85,21 @@ impl Layout {
         self.iter().enumerate().all(|(index, column)| column.format == formats.at(index))
     }
 
-    fn with_formats(&self, formats: &ResultFormats) -> Columns {
+    pub fn with_formats(&self, formats: &ResultFormats) -> Columns {
         let columns = self.iter().enumerate().map(|(index, column)| Column { format: formats.at(index), ..*column }).collect();
         Rc::new(Self { columns, names: self.names.clone(), decided: RefCell::default() })
     }
+}
+
+/// Columns of which nothing is known but how many there are.
+pub fn unknown_columns(count: usize, formats: &ResultFormats) -> Columns {
+    /// `text`: what is put in the place of a value in text can be anything.
+    const TEXT: u32 = 25;
+    let column = |index| {
+        let format = formats.at(index);
+        Column { relation: 0, attribute: 0, type_oid: if format == 0 { TEXT } else { 0 }, format, name_end: 0 }
+    };
+    Rc::new(Layout { columns: (0..count).map(column).collect(), names: Box::default(), decided: RefCell::default() })
 }
 
 pub fn columns(row: &RowDescription<'_>) -> Columns {

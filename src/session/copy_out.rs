@@ -1,20 +1,28 @@
 //! The data of a `COPY … TO STDOUT`. It comes without types and without the columns that it is of, so the query that it sends the rows of is
 //! described before the COPY itself goes up: a statement of our own, whose answers nobody sees.
 
+use std::rc::Rc;
+
+use crate::gate::budget::Bounds;
+use crate::mask::copy::{CopyMasker, CopyShape, OtherShape};
 use crate::mask::message;
 use crate::sql::copied;
-use crate::sql::facts::{Copy as Told, CopyTarget, Direction, Facts};
-use crate::wire::backend::{Backend, Fields, TransactionStatus};
+use crate::sql::facts::{Copy as Told, CopyFormat, CopyTarget, Direction, Facts};
+use crate::wire::ProtocolError;
+use crate::wire::backend::{Backend, CopyResponse, Fields, TransactionStatus, tag as backend};
+use crate::wire::frame::{self, Head};
 use crate::wire::frontend::tag;
 use crate::wire::report::Report;
 use crate::wire::write;
 
 use super::Terms;
 use super::asking::{Course, Passage, Refusal};
-use super::columns::{Columns, columns};
+use super::columns::{Columns, ResultFormats, columns, unknown_columns};
 use super::expected::Expected;
 use super::linked::{Awaited, Copy, Linked};
 use super::output::Output;
+use super::rows::{MASKED_ROW, Turn};
+use super::upstream::UNASKED;
 
 /// How far the describing of the COPY has come that the client's next message is.
 #[derive(Debug, Default)]
@@ -25,6 +33,21 @@ pub enum Describing {
     /// Its columns, where that is certain.
     Known(Option<Columns>),
     Failed(Box<Report>),
+}
+
+/// How far the masking of the data has come that comes in now.
+#[derive(Debug, Default)]
+pub enum Copying {
+    /// What it is nobody can tell: it does not pass.
+    #[default]
+    Nothing,
+    Announced {
+        shape: CopyShape,
+        columns: Columns,
+        /// The columns are known, and not only how many there are.
+        certain: bool,
+    },
+    Masked(Box<CopyMasker>),
 }
 
 /// The one COPY to the client that the message is.
@@ -131,4 +154,122 @@ impl Linked {
             Describing::None | Describing::Asked | Describing::Failed(_) => None,
         }
     }
+
+    /// The server is about to send data. What its columns are is known, or nobody can tell: then there are as many as it announces, and all are
+    /// masked whole.
+    pub(super) fn copy_out_begins(&mut self, response: CopyResponse<'_>) {
+        self.copying = Copying::Nothing;
+        let Some(run) = self.expected.head().and_then(Expected::run) else { return };
+        let (known, told) = run.copies();
+        let binary = response.format != 0;
+        let Some(shape) = shape(told, binary) else { return };
+        let formats = ResultFormats::All(i16::from(binary));
+        let known = known.filter(|columns| columns.len() == response.columns.len());
+        let (columns, certain) = match known {
+            Some(columns) => (columns.with_formats(&formats), true),
+            None => (unknown_columns(response.columns.len(), &formats), false),
+        };
+        self.copying = Copying::Announced { shape, columns, certain };
+    }
+
+    /// Data of a COPY stands at the beginning of `rest`.
+    pub(super) fn copied_data(
+        &mut self,
+        terms: &Terms,
+        bounds: &Bounds,
+        head: Head,
+        rest: &[u8],
+        taken: &mut usize,
+        out: &mut Output,
+    ) -> Result<Turn, ProtocolError> {
+        if self.copy != Copy::Out {
+            return Err(UNASKED);
+        }
+        let passes = terms.masking.profile.unmasked || self.is_unmasked();
+        if passes || self.halt.is_some() {
+            let passes = self.row_may_pass(terms, bounds, (head.body, terms.backend.copy_data), false, out);
+            self.stream(head, passes);
+            return Ok(Turn::Done);
+        }
+        if let Copying::Announced { shape, columns, certain } = &self.copying {
+            let (shape, columns, certain) = (shape.clone(), Rc::clone(columns), *certain);
+            let Some(plan) = self.plan_of_copy(terms, &columns, certain, out) else { return Ok(Turn::Wait) };
+            self.copying = Copying::Masked(Box::new(CopyMasker::new(shape, plan)));
+        }
+        let cap = terms.backend.copy_data.min(MASKED_ROW);
+        if matches!(self.copying, Copying::Nothing) {
+            self.stop(terms, Err(Box::new(unreadable())), out);
+        }
+        if self.halt.is_some() || head.body > cap {
+            let passes = self.row_may_pass(terms, bounds, (head.body, cap), false, out);
+            self.stream(head, passes && self.halt.is_none());
+            return Ok(Turn::Done);
+        }
+        let Some(body) = rest.get(frame::HEAD..head.total()) else { return Ok(Turn::Wait) };
+        *taken = taken.saturating_add(head.total());
+        if self.row_may_pass(terms, bounds, (head.body, cap), false, out) {
+            self.tally.bytes = self.tally.bytes.saturating_add(u64::try_from(head.body).unwrap_or(u64::MAX));
+            let (copying, workspace) = (&mut self.copying, &mut self.workspace);
+            if let Copying::Masked(masker) = copying {
+                copy_data(out, |bytes| masker.feed(body, workspace, bytes))?;
+            }
+        }
+        Ok(Turn::Done)
+    }
+
+    /// The server has sent all of it.
+    pub(super) fn copy_out_ends(&mut self, out: &mut Output) -> Result<(), ProtocolError> {
+        let workspace = &mut self.workspace;
+        if let Copying::Masked(mut masker) = std::mem::take(&mut self.copying)
+            && self.halt.is_none()
+        {
+            copy_data(out, |bytes| masker.finish(workspace, bytes))?;
+        }
+        self.rows.ended();
+        Ok(())
+    }
+}
+
+/// Adds a message of what was masked, unless nothing came of it yet.
+fn copy_data(out: &mut Output, mask: impl FnOnce(&mut Vec<u8>) -> Result<(), OtherShape>) -> Result<(), ProtocolError> {
+    let mut masked = Ok(());
+    out.to_client.make(|bytes| {
+        let start = bytes.len();
+        write::message(bytes, backend::COPY_DATA, |body| {
+            body.append(|bytes| masked = mask(bytes));
+        });
+        if bytes.len() == start + frame::HEAD {
+            bytes.truncate(start);
+        }
+    });
+    masked.map_err(|OtherShape| ProtocolError("data of a COPY that is not what was announced"))
+}
+
+/// How the data is cut, if that is certain.
+fn shape(told: Option<&Told>, binary: bool) -> Option<CopyShape> {
+    let Told { format, cut, .. } = told?;
+    let null = |usual: &[u8]| cut.null.as_ref().map_or_else(|| usual.into(), |null| null.as_bytes().into());
+    match (format, binary) {
+        _ if cut.encoded => None,
+        (CopyFormat::Binary, true) => Some(CopyShape::Binary),
+        (CopyFormat::Text, false) => {
+            Some(CopyShape::Text { delimiter: cut.delimiter.unwrap_or(b'\t'), null: null(br"\N"), header: cut.header })
+        }
+        (CopyFormat::Csv { quote, escape }, false) => Some(CopyShape::Csv {
+            delimiter: cut.delimiter.unwrap_or(b','),
+            quote: *quote,
+            escape: *escape,
+            null: null(b""),
+            header: cut.header,
+        }),
+        (CopyFormat::Text | CopyFormat::Csv { .. } | CopyFormat::Unknown, _) | (CopyFormat::Binary, false) => None,
+    }
+}
+
+fn unreadable() -> Report {
+    Report::error("PS004", "stopped: what this COPY sends cannot be masked")
+        .with_detail("How its data is cut, or in which encoding, is not certain.")
+        .with_hint(
+            "Use COPY … TO STDOUT alone in its message, in UTF8, with the options format, delimiter, null, header, quote and escape only.",
+        )
 }

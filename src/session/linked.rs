@@ -15,7 +15,7 @@ use crate::wire::write;
 use super::asking::{Inquiry, Message};
 use super::belt::Lifted;
 use super::columns::{Columns, Knowledge, Portal, Statement, columns};
-use super::copy_out::Describing;
+use super::copy_out::{Copying, Describing};
 use super::expected::{Expected, Queue};
 use super::limits::{Counting, Halt};
 use super::lineage::Flow;
@@ -53,6 +53,7 @@ pub struct Linked {
     pub(super) rows: Rows,
     pub(super) workspace: Box<Workspace>,
     pub(super) describing: Describing,
+    pub(super) copying: Copying,
     /// What the server reported and kept reporting.
     pub(super) parameters: Parameters,
     pub(super) process_id: i32,
@@ -170,6 +171,7 @@ impl Linked {
             rows: Rows::default(),
             workspace: Box::default(),
             describing: Describing::None,
+            copying: Copying::Nothing,
             parameters,
             process_id,
             awaits: Awaited::Nothing,

@@ -275,6 +275,21 @@ impl Linked {
         Ok(Some(plan))
     }
 
+    /// What is done with the data of a COPY that has these columns. `None` while that is still found out. Nothing can be judged by values that
+    /// come without an end, so columns that nobody knows are known by their names alone.
+    pub(super) fn plan_of_copy(&mut self, terms: &Terms, columns: &Columns, certain: bool, out: &mut Output) -> Option<Arc<Plan>> {
+        if !certain {
+            let whole = vec![true; columns.len()];
+            return Some(Arc::clone(&Decided::new(columns, whole.into(), &terms.masking).plan));
+        }
+        if self.is_surveying(terms, columns, out) {
+            return None;
+        }
+        let mut decided = self.decide_columns(terms, columns);
+        decided.adopt_names(columns, &terms.masking);
+        Some(decided.plan)
+    }
+
     /// Whether rows of these columns wait until more is known of the relations that they come from, and of their types. Each is asked about
     /// once for a result.
     fn is_surveying(&mut self, terms: &Terms, columns: &Columns, out: &mut Output) -> bool {
@@ -402,6 +417,16 @@ impl Decided {
         if changed {
             self.plan = planned(columns, &self.derived, &self.verdicts, masking);
         }
+    }
+
+    /// Takes in what names tell where nothing else does.
+    fn adopt_names(&mut self, columns: &Layout, masking: &Masking) {
+        for watched in self.watched.iter().filter(|watched| watched.open) {
+            if let Some(verdict) = self.verdicts.get_mut(watched.place) {
+                *verdict = watched.evidence.verdict();
+            }
+        }
+        self.plan = planned(columns, &self.derived, &self.verdicts, masking);
     }
 
     /// What the host was not told yet.

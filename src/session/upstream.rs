@@ -57,14 +57,10 @@ impl Linked {
                     Turn::Done => continue,
                     Turn::Wait => return Ok(()),
                 },
-                tag::COPY_DATA => {
-                    if self.copy != Copy::Out {
-                        return Err(UNASKED);
-                    }
-                    let passes = self.row_may_pass(terms, &bounds, (head.body, terms.backend.copy_data), false, out);
-                    self.stream(head, passes);
-                    continue;
-                }
+                tag::COPY_DATA => match self.copied_data(terms, &bounds, head, rest, taken, out)? {
+                    Turn::Done => continue,
+                    Turn::Wait => return Ok(()),
+                },
                 // What ends a run that was stopped is told with the ticket.
                 _ if self.awaits_ticket() => return Ok(()),
                 _ => self.counting.cells = None,
@@ -167,8 +163,14 @@ impl Linked {
                 self.copy_counts(response.format != 0)?;
                 self.copy_in();
             }
-            (Expected::Execute { .. } | Expected::Query { .. }, Backend::CopyOutResponse(_)) => self.copy = Copy::Out,
-            (Expected::Execute { .. } | Expected::Query { .. }, Backend::CopyDone) if self.copy == Copy::Out => self.copy = Copy::None,
+            (Expected::Execute { .. } | Expected::Query { .. }, Backend::CopyOutResponse(response)) => {
+                self.copy = Copy::Out;
+                self.copy_out_begins(response);
+            }
+            (Expected::Execute { .. } | Expected::Query { .. }, Backend::CopyDone) if self.copy == Copy::Out => {
+                self.copy = Copy::None;
+                self.copy_out_ends(out)?;
+            }
             _ => return Err(UNASKED),
         }
         Ok(true)

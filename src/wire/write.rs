@@ -18,6 +18,12 @@ impl Body<'_> {
         self
     }
 
+    /// What somebody appends.
+    pub fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> &mut Self {
+        write(self.out);
+        self
+    }
+
     /// A NUL-terminated string. A NUL inside would end it early and let the rest be read as something else, so it is cut there.
     pub fn string(&mut self, value: &[u8]) -> &mut Self {
         let end = memchr::memchr(0, value).unwrap_or(value.len());

@@ -29,18 +29,22 @@ const SECRET: &[(&str, &[&str], Kind)] = &[
 ];
 
 /// Columns with texts of statements, in which others wrote whatever they wrote.
-const STATEMENTS: &[(&str, &[&str])] =
-    &[("pg_stat_activity", &["query"]), ("pg_prepared_statements", &["statement"]), ("pg_cursors", &["statement"])];
+const STATEMENTS: &[(&str, &[&str])] = &[
+    ("pg_stat_activity", &["query"]),
+    ("pg_proc", &["prosrc"]),
+    ("pg_prepared_statements", &["statement"]),
+    ("pg_cursors", &["statement"]),
+];
 
 /// What a statement's literals may be that only their surroundings tell.
 const SPOKEN_OF: KindSet =
     KindSet::of(&[Kind::PERSON, Kind::ADDRESS, Kind::DOB, Kind::USERNAME, Kind::PASSWORD, Kind::API_KEY, Kind::SESSION_ID, Kind::BEARER]);
 
-/// Types of names, numbers and flags: `bool`, `"char"`, `name`, integers, `regproc` and its like, `oid`, `tid`, `xid`, `cid`, floats, times,
+/// Types of numbers and flags: `bool`, `"char"`, integers, `regproc` and its like, `oid`, `tid`, `xid`, `cid`, floats, times,
 /// `pg_lsn`, `interval`, `xid8`, `aclitem`, and arrays of them.
 const PLAIN: &[u32] = &[
-    16, 18, 19, 20, 21, 22, 23, 24, 26, 27, 28, 29, 30, 700, 701, 1000, 1002, 1003, 1005, 1007, 1016, 1028, 1033, 1034, 1184, 1186, 1700,
-    2202, 2203, 2204, 2205, 2206, 3220, 3734, 3769, 4089, 4096, 5069,
+    16, 18, 20, 21, 22, 23, 24, 26, 27, 28, 29, 30, 700, 701, 1000, 1002, 1005, 1007, 1016, 1028, 1033, 1034, 1184, 1186, 1700, 2202, 2203,
+    2204, 2205, 2206, 3220, 3734, 3769, 4089, 4096, 5069,
 ];
 
 /// What a column of the server's own holds.
@@ -55,6 +59,7 @@ pub fn holding(relation: &str, column: &str, type_oid: u32) -> Holding {
     if in_list(STATEMENTS) {
         return Holding::Mixed(SPOKEN_OF);
     }
+    // Names were given by somebody, and may be anything: a table named after whom it is about, a label of an enum.
     if PLAIN.contains(&type_oid) { Holding::Harmless } else { Holding::Mixed(KindSet::NONE) }
 }
 
@@ -63,9 +68,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_that_statistics_keep_are_nobodys_and_names_are_everybodys() {
+    fn values_that_statistics_keep_are_nobodys_and_names_are_searched() {
         assert_eq!(holding("pg_stats", "most_common_vals", 2277), Holding::Whole(Kind::DERIVED));
-        assert_eq!(holding("pg_stats", "attname", 19), Holding::Harmless);
+        assert_eq!(holding("pg_stats", "attname", 19), Holding::Mixed(KindSet::NONE));
         assert_eq!(holding("pg_class", "oid", 26), Holding::Harmless);
         assert_eq!(holding("pg_shadow", "passwd", 25), Holding::Whole(Kind::PASSWORD_HASH));
         assert_eq!(holding("pg_settings", "setting", 25), Holding::Mixed(KindSet::NONE));

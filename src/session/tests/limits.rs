@@ -99,9 +99,13 @@ fn a_portal_in_turns() {
 
 #[test]
 fn copy_to_the_client() {
-    check(&Script::default().query("copystuck").query("insert"), "H d d d d d E=PS004 Z=I C Z=I", &["insert"]);
-    check(&Script::default().query("copyout; copyout").query("insert"), "H d d d c C H d d E=PS004 Z=I C Z=I", &["insert"]);
-    check(&Script::default().run("copystuck").sync().run("insert").sync(), "1 2 H d d d d d E=PS004 Z=I 1 2 C Z=I", &["insert"]);
+    check(&Script::default().query("copy stuck to stdout").query("insert"), "H d d d d d E=PS004 Z=I C Z=I", &["insert"]);
+    check(
+        &Script::default().query("copy t to stdout; copy t to stdout").query("insert"),
+        "H d d d c C H d d E=PS004 Z=I C Z=I",
+        &["insert"],
+    );
+    check(&Script::default().run("copy stuck to stdout").sync().run("insert").sync(), "1 2 H d d d d d E=PS004 Z=I 1 2 C Z=I", &["insert"]);
 }
 
 #[test]

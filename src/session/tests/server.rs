@@ -169,6 +169,10 @@ impl Server {
                     self.rows(sent..total);
                     return self.complete(&format!("SELECT {}", total - sent));
                 }
+                if let Some(total) = number(&sql, "people") {
+                    self.people(0..total);
+                    return self.complete(&format!("SELECT {total}"));
+                }
                 self.command(&sql, None);
             }
             Frontend::Close(Target::Statement(name)) => {
@@ -222,10 +226,8 @@ impl Server {
                 self.skipping = false;
                 break;
             }
-            if let Some(total) = number(&command, "rows") {
-                self.describe(&command);
-                self.rows(0..total);
-                self.complete(&format!("SELECT {total}"));
+            if let Some(total) = number(&command, "rows").or(number(&command, "people")) {
+                self.simple_rows(&command, total);
                 continue;
             }
             if let Some(first) = number(&command, "stuck") {
@@ -277,7 +279,7 @@ impl Server {
                 }
                 return false;
             }
-            "copystuck" => {
+            "copy stuck to stdout" => {
                 message_with(&mut self.outbox, tag::COPY_OUT_RESPONSE, &[0, 0, 1, 0, 0]);
                 for row in 0..30 {
                     message_with(&mut self.outbox, tag::COPY_DATA, format!("row {row}\n").as_bytes());
@@ -285,13 +287,21 @@ impl Server {
                 self.stuck = Some(rest.is_some());
                 return false;
             }
-            "copyout" => {
+            "copy t to stdout" => {
                 message_with(&mut self.outbox, tag::COPY_OUT_RESPONSE, &[0, 0, 1, 0, 0]);
                 for row in 0..3 {
                     message_with(&mut self.outbox, tag::COPY_DATA, format!("row {row}\n").as_bytes());
                 }
                 self.say(tag::COPY_DONE);
                 self.complete("COPY 3");
+            }
+            "copy people to stdout" => {
+                message_with(&mut self.outbox, tag::COPY_OUT_RESPONSE, &[0, 0, 1, 0, 0]);
+                for row in 0..90 {
+                    message_with(&mut self.outbox, tag::COPY_DATA, format!("{row} person{row}@example.com\n").as_bytes());
+                }
+                self.say(tag::COPY_DONE);
+                self.complete("COPY 90");
             }
             "error" => {
                 self.fail("22012");
@@ -355,12 +365,39 @@ impl Server {
     }
 
     fn describe(&mut self, sql: &str) {
-        if number(sql, "rows").or(number(sql, "stuck")).is_none() {
+        let copied = sql.starts_with("SELECT *");
+        if number(sql, "rows").or(number(sql, "people")).or(number(sql, "stuck")).is_none() && !copied {
             return self.say(tag::NO_DATA);
         }
         message(&mut self.outbox, tag::ROW_DESCRIPTION, |body| {
             body.int16(1).string(b"n").int32(16_400).int16(1).int32(25).int16(-1).int32(-1).int16(0);
         });
+    }
+
+    /// Rows of a simple query.
+    fn simple_rows(&mut self, command: &str, total: usize) {
+        self.describe(command);
+        if command.starts_with("people") {
+            self.people(0..total)
+        } else {
+            self.rows(0..total)
+        }
+        self.complete(&format!("SELECT {total}"));
+    }
+
+    /// Rows with something to be masked, of lengths that differ, with a notice in between.
+    fn people(&mut self, range: std::ops::Range<usize>) {
+        for row in range {
+            let text = format!("{} person{row}@example.com {}", "x".repeat(row * 37 % 500), "é".repeat(row % 5));
+            if row % 70 == 3 {
+                message(&mut self.outbox, tag::NOTICE_RESPONSE, |body| {
+                    body.byte(b'S').string(b"NOTICE").byte(b'C').string(b"00000").byte(b'M').string(text.as_bytes()).byte(0);
+                });
+            }
+            message(&mut self.outbox, tag::DATA_ROW, |body| {
+                body.int16(1).int32(i32::try_from(text.len()).unwrap()).bytes(text.as_bytes());
+            });
+        }
     }
 
     fn rows(&mut self, range: std::ops::Range<usize>) {
