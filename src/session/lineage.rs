@@ -96,7 +96,8 @@ impl Linked {
 
     /// `facts` are those of the message, `of` those whose statement at this place brings the rows.
     fn brought_by(&self, facts: &Facts, of: Option<&Facts>, place: usize, grounds: Option<&Arc<Grounds>>) -> Bringing {
-        if facts.opaque.is_some_and(|reason| reason != Opaque::Prepared) {
+        let unread = |facts: &Facts| facts.opaque.is_some_and(|reason| reason != Opaque::Prepared);
+        if unread(facts) || of.is_some_and(unread) {
             return Bringing::Unread;
         }
         let Some(told) = of.and_then(|facts| facts.statements.get(place)) else { return Bringing::Another };
