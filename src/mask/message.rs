@@ -5,8 +5,8 @@ use crate::sql::facts::Facts;
 use crate::wire::backend::{Fields, RowDescription, tag};
 use crate::wire::write;
 
-use super::detect::Context;
-use super::{Kind, Masking, Workspace};
+use super::leaf::Masker;
+use super::{Holding, Kind, KindSet, Masking, Workspace};
 
 /// What stands where a value was.
 const VALUE: &[u8] = b"[VALUE]";
@@ -375,18 +375,9 @@ pub fn names_of_columns(row: &RowDescription<'_>, masking: &Masking, workspace: 
 
 /// Appends `text` with what is sensitive in it replaced. False, and nothing appended, when nothing is.
 pub fn mask_text(text: &[u8], masking: &Masking, workspace: &mut Workspace, out: &mut Vec<u8>) -> bool {
-    let Workspace { findings, detect, counts, .. } = workspace;
-    let mut masker = super::leaf::Masker {
-        detectors: &masking.detectors,
-        profile: &masking.profile,
-        holding: super::Holding::Mixed(Context::NONE.expected),
-        lists: masking.profile.lists(None),
-        tokens: None,
-        room: detect,
-        findings,
-        counts,
-    };
-    masker.text(text, b"", out)
+    let lists = masking.profile.lists(None);
+    let (mut masker, _) = Masker::new(masking, Holding::Mixed(KindSet::NONE), lists, workspace);
+    masker.text(text, out)
 }
 
 #[cfg(test)]

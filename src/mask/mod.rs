@@ -9,11 +9,13 @@
 //! - [`style`] is what is put in the place of a value.
 //! - [`message`] rewrites what is not rows: errors, notices, notifications, names.
 
+pub mod copy;
 pub mod detect;
 pub mod evidence;
 pub mod foreseen;
 pub mod leaf;
 pub mod lineage;
+mod look;
 pub mod message;
 pub mod names;
 pub mod plan;
@@ -111,6 +113,8 @@ impl Masking {
 #[derive(Debug, Default)]
 pub struct Workspace {
     pub scratch: Scratch,
+    /// The same for documents inside texts, for each depth.
+    pub inner: [Scratch; look::DOCUMENTS],
     pub findings: Vec<Finding>,
     /// For detectors: text brought into its plain form, decoded text.
     pub detect: detect::Room,
@@ -120,6 +124,18 @@ pub struct Workspace {
     pub line: Vec<u8>,
     pub words: Vec<u8>,
     pub counts: Counts,
+}
+
+/// A buffer that grew beyond this is not kept for the next row.
+const KEEP_CAPACITY: usize = 1 << 20;
+
+impl Workspace {
+    /// Takes the buffer of cells back.
+    fn lay_by(&mut self, cell: Vec<u8>) {
+        if cell.capacity() <= KEEP_CAPACITY {
+            self.cell = cell;
+        }
+    }
 }
 
 /// How many values of each kind were masked.
@@ -157,3 +173,6 @@ impl Counts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

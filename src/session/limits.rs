@@ -253,7 +253,7 @@ impl Linked {
     /// A text as it goes on the record. A shape not met before is written there whole, so an agent may bring so many bytes of them; a text
     /// that is refused for that is known by its digest alone.
     pub(super) fn recordable_text(&self, terms: &Terms, sql: &[u8], facts: &Facts) -> Result<Text, (Text, Box<Report>)> {
-        let (text, met) = terms.recorder.meet(sql, facts);
+        let (text, met) = terms.recorder.meet(sql, facts, &terms.masking);
         if met {
             return Ok(text);
         }

@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use crate::audit::Note;
+use crate::audit::event::Sent;
 use crate::audit::seal::Original;
 use crate::gate::Permit;
 use crate::gate::hold::HoldId;
@@ -149,7 +150,7 @@ pub struct Output {
     pub demands: Vec<Demand>,
     /// What is to be on the record before any of the bytes leaves.
     pub notes: Vec<Note>,
-    /// Bytes of the originals in the notes.
+    /// Bytes of the originals in the notes, and of texts without what is sensitive in them.
     originals: usize,
     /// Statements refused because nothing can be recorded.
     pub unrecorded: u64,
@@ -161,8 +162,9 @@ impl Output {
         self.to_client.is_full() || self.to_upstream.is_full() || self.notes.len() >= NOTES || self.originals >= ORIGINALS
     }
 
-    pub(super) fn note(&mut self, note: Note) {
-        self.originals = self.originals.saturating_add(note.original.as_ref().map_or(0, Original::length));
+    pub(super) fn note(&mut self, mut note: Note) {
+        let masked = note.event.sent().and_then(|(_, _, body)| body.as_deref()).map_or(0, Sent::length);
+        self.originals = self.originals.saturating_add(note.original.as_ref().map_or(0, Original::length)).saturating_add(masked);
         self.notes.push(note);
     }
 

@@ -84,7 +84,7 @@ impl Linked {
         let bound = stored.as_deref().and_then(stored::values).map(|(types, parameters)| (types, stored::bind(parameters)));
         let resolved = self.resolved_query(terms, sql, &facts, bound.as_ref().map(|(_, bind)| bind.as_slice()));
         let bind = bound.as_ref().and_then(|(types, bind)| Some((*types, read_bind(bind)?)));
-        let given = bind.map_or_else(|| text.plain(), |(_, bind)| terms.recorder.given(&text, &bind));
+        let given = bind.map_or_else(|| text.plain(), |(_, bind)| terms.recorder.given(&text, &bind, &terms.masking));
         let whole = self.whole(&facts);
         let types = whole.types(&bind.map_or_else(Box::default, |(types, _)| made(types.iter().copied())));
         let subject = Subject { text: &text, way: Way::Query, given: given.clone(), whole: &whole };
@@ -378,7 +378,7 @@ impl Linked {
             self.settle_in_flight(out);
             return false;
         }
-        let given = terms.recorder.given(text, &bind);
+        let given = terms.recorder.given(text, &bind, &terms.masking);
         let whole = self.whole(&facts);
         let types = whole.types(statement.as_ref().map_or(&[], |statement| &statement.made));
         let claims = statement.as_ref().is_some_and(|statement| statement.claim.is_some());

@@ -60,7 +60,7 @@ impl Counsel for Upstreams {
     }
 
     fn mark(&self, marks: Vec<Mark>) {
-        self.verdicts().mark(marks);
+        self.verdicts().mark(marks, || self.means(), &self.catalog());
     }
 
     fn petition(&self, petition: Petition) -> impl Future<Output = Reply> + 'static {

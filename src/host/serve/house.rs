@@ -31,6 +31,7 @@ use crate::host::throttle::Throttle;
 use crate::host::tls::{Acceptor, TlsError};
 use crate::host::verdicts::Book;
 use crate::host::verdicts::store::Store;
+use crate::session::recording::Keep;
 
 /// Sessions that may wait for a link at once; each holds what its client sent.
 const WAITING: usize = 4096;
@@ -175,9 +176,13 @@ impl House {
         self.digester.digest(config.to_string().as_bytes())
     }
 
-    /// Whether what agents send is kept, sealed to the operator's key. Fixed at the start, as the journal's keys are.
-    pub fn keeps_originals(&self) -> bool {
-        matches!(self.running().config.audit.keep_sql, KeepSql::Sealed { .. })
+    /// What is kept of what agents send. Fixed at the start, as the journal's keys are.
+    pub fn keeps(&self) -> Keep {
+        match self.running().config.audit.keep_sql {
+            KeepSql::Shape => Keep::Nothing,
+            KeepSql::Masked => Keep::Masked,
+            KeepSql::Sealed { .. } => Keep::Originals,
+        }
     }
 
     /// The configuration in force now.

@@ -15,6 +15,8 @@ pub struct Sight {
     pub dot: bool,
     pub percent: bool,
     pub underscore: bool,
+    pub ampersand: bool,
+    pub backslash: bool,
     pub lower: bool,
     /// Bytes above ASCII: digits, dashes and spaces of other scripts among them, perhaps.
     pub high: bool,
@@ -58,6 +60,8 @@ impl Sight {
         self.dot |= any(&lanes.dot);
         self.percent |= any(&lanes.percent);
         self.underscore |= any(&lanes.underscore);
+        self.ampersand |= any(&lanes.ampersand);
+        self.backslash |= any(&lanes.backslash);
         self.lower |= any(&lanes.lower);
         self.high |= lanes.all.iter().any(|byte| *byte >= 0x80);
     }
@@ -74,6 +78,8 @@ struct Lanes {
     dot: [u8; LANES],
     percent: [u8; LANES],
     underscore: [u8; LANES],
+    ampersand: [u8; LANES],
+    backslash: [u8; LANES],
     lower: [u8; LANES],
     all: [u8; LANES],
 }
@@ -91,6 +97,8 @@ impl Lanes {
         each(&mut self.dot, row, |seen, byte| seen | u8::from(byte == b'.'));
         each(&mut self.percent, row, |seen, byte| seen | u8::from(byte == b'%'));
         each(&mut self.underscore, row, |seen, byte| seen | u8::from(byte == b'_'));
+        each(&mut self.ampersand, row, |seen, byte| seen | u8::from(byte == b'&'));
+        each(&mut self.backslash, row, |seen, byte| seen | u8::from(byte == b'\\'));
         each(&mut self.all, row, |seen, byte| seen | byte);
     }
 }

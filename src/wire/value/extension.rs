@@ -433,6 +433,10 @@ impl Codec for Hstore {
         splice.finish(out)
     }
 
+    fn has_pairs(&self) -> bool {
+        true
+    }
+
     fn leaves(&self) -> Leaves {
         Leaves::Of(Class::Text)
     }

@@ -279,6 +279,11 @@ pub trait Codec: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Whether a value is a list of names and texts.
+    fn has_pairs(&self) -> bool {
+        false
+    }
+
     /// Names the types that values of this type are made of.
     fn parts(&self, _part: &mut dyn FnMut(u32)) {}
 

@@ -165,6 +165,13 @@ impl Type<'_> {
         self.codec.plain_text()
     }
 
+    /// Whether its values are made of others, or are documents.
+    pub fn holds_many(&self) -> bool {
+        let mut parts = false;
+        self.codec.parts(&mut |_| parts = true);
+        parts || self.codec.leaves() == Leaves::Any || self.codec.has_pairs()
+    }
+
     /// Shows every leaf of a text to the visitor, each with where it stands. Nothing can be replaced.
     pub fn trace(&self, text: &[u8], visitor: &mut dyn Visitor, scratch: &mut Scratch) -> Result<(), ValueError> {
         fits(text)?;

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::io::{BufRead, Write};
+use std::sync::Arc;
 
 use serde::Deserialize;
 
@@ -10,6 +11,7 @@ use super::Failure;
 use crate::mask::evidence::Evidence;
 use crate::mask::spans::spans;
 use crate::mask::{Holding, Masking, Workspace};
+use crate::wire::value::{Definition, Extension, Types};
 
 /// Cells of each column that are looked at before the first of them is answered.
 const AHEAD: usize = 100;
@@ -43,6 +45,7 @@ struct Column {
 }
 
 pub(super) fn run(masking: &Masking, input: impl BufRead, output: impl Write) -> Result<(), Failure> {
+    let masking = &Masking { types: Arc::new(types()), ..masking.clone() };
     let mut workspace = Workspace::default();
     let mut output = std::io::BufWriter::new(output);
     let mut table = Table::default();
@@ -117,13 +120,83 @@ impl Table {
     }
 }
 
+/// Types of extensions have another OID in each database; these are theirs here.
+const HSTORE: u32 = 16_384;
+const VECTOR: u32 = 16_385;
+const CITEXT: u32 = 16_386;
+const LTREE: u32 = 16_387;
+
+/// The types that cells can have.
+fn types() -> Types {
+    let mut types = Types::new();
+    for (oid, extension) in
+        [(HSTORE, Extension::Hstore), (VECTOR, Extension::Vector), (CITEXT, Extension::Citext), (LTREE, Extension::Ltree)]
+    {
+        let added = types.add(oid, Definition::Extension(extension));
+        debug_assert!(added.is_ok(), "refused are only OIDs of built-in types");
+    }
+    types
+}
+
 /// The OID of a type by the name that people know it by; 25 (text) where it is none of those.
 fn type_oid(name: &str) -> u32 {
-    match name {
-        "int8" => 20,
-        "numeric" => 1700,
+    match name.to_ascii_lowercase().as_str() {
+        "bool" | "boolean" => 16,
+        "name" => 19,
+        "timetz" => 1266,
+        "bytea" => 17,
+        "int8" | "bigint" => 20,
+        "int2" | "smallint" => 21,
+        "int4" | "integer" | "int" => 23,
         "json" => 114,
+        "xml" => 142,
+        "point" | "geometry" | "geography" => 600,
+        "polygon" => 604,
+        "cidr" => 650,
+        "float4" | "real" => 700,
+        "float8" | "double precision" => 701,
+        "macaddr8" => 774,
+        "money" => 790,
+        "macaddr" => 829,
+        "inet" => 869,
+        "bytea[]" => 1001,
+        "int4[]" | "integer[]" => 1007,
+        "text[]" => 1009,
+        "varchar[]" => 1015,
+        "int8[]" | "bigint[]" => 1016,
+        "float4[]" | "real[]" => 1021,
+        "float8[]" => 1022,
+        "inet[]" => 1041,
+        "bpchar" | "char" => 1042,
+        "date" => 1082,
+        "time" => 1083,
+        "timestamp" => 1114,
+        "date[]" => 1182,
+        "timestamptz" => 1184,
+        "interval" => 1186,
+        "numeric[]" => 1231,
+        "bit" => 1560,
+        "varbit" => 1562,
+        "numeric" | "decimal" => 1700,
+        "record" => 2249,
+        "uuid" => 2950,
+        "uuid[]" => 2951,
+        "tsvector" => 3614,
+        "tsquery" => 3615,
         "jsonb" => 3802,
+        "jsonb[]" => 3807,
+        "int4range" => 3904,
+        "numrange" => 3906,
+        "tsrange" => 3908,
+        "tstzrange" => 3910,
+        "daterange" => 3912,
+        "int8range" => 3926,
+        "jsonpath" => 4072,
+        "datemultirange" => 4535,
+        "hstore" => HSTORE,
+        "vector" => VECTOR,
+        "citext" => CITEXT,
+        "ltree" => LTREE,
         _ => 25,
     }
 }
