@@ -92,8 +92,7 @@ fn proxy(cluster: &Cluster, policy: &Path) -> (Proxy, String) {
     let config = config.to_str().unwrap();
     let upstream = format!("postgres://{ROLE}@127.0.0.1:{}/bypass", cluster.port());
     let agent = [ROLE, "--owner", "tester", "--database", "bypass", "--role", ROLE, "--config", config];
-    let proxy =
-        Proxy::start_with(&upstream, &["--config", config, "--policy", policy.to_str().unwrap(), "--hold-wait", "0s"], &agent);
+    let proxy = Proxy::start_with(&upstream, &["--config", config, "--policy", policy.to_str().unwrap(), "--hold-wait", "0s"], &agent);
     let url = proxy.url("bypass");
     let password = url.split_once('@').unwrap().0.rsplit_once(':').unwrap().1.to_owned();
     (proxy, password)
