@@ -28,7 +28,7 @@ pub mod token;
 pub mod verdict;
 mod words;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 pub use crate::gate::kind;
 pub use kind::{Kind, KindSet};
@@ -60,13 +60,19 @@ impl Masking {
     /// The detectors that come with the program, and nothing known of any column.
     pub fn built_in() -> Self {
         Self {
-            detectors: Arc::new(Detectors::built_in()),
+            detectors: Self::built_in_detectors(),
             profile: Arc::new(Profile::default()),
             verdicts: Arc::new(Verdicts::default()),
             types: Arc::new(Types::new()),
             policy: 0,
             tokens: None,
         }
+    }
+
+    /// Made once: they are some megabytes of automata.
+    pub fn built_in_detectors() -> Arc<Detectors> {
+        static BUILT_IN: LazyLock<Arc<Detectors>> = LazyLock::new(|| Arc::new(Detectors::built_in()));
+        Arc::clone(&BUILT_IN)
     }
 
     /// What is known of a column of a result, and which lists of allowed values are for it: by policy before what was seen, unless somebody

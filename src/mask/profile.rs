@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::Masking;
 use super::detect::Detectors;
-use super::detect::custom::{Custom, How};
+use super::detect::custom::{Custom, CustomDetectors, How};
 use super::kind::{Kind, KindSet};
 use super::style::Style;
 use super::verdict::{Basis, Column, Holding, Relation, Verdict};
@@ -174,11 +175,16 @@ impl Profiles {
         let profile = |mask: &Arc<Mask>| Arc::new(Profile::new(Arc::clone(mask), Arc::clone(masks), Arc::clone(&allowed)));
         let customs: Vec<Custom> = masks.detectors.iter().map(custom).collect();
         for (place, custom) in customs.iter().enumerate() {
-            Detectors::with_custom(std::slice::from_ref(custom)).map_err(|unfit| (place, unfit.to_string()))?;
+            CustomDetectors::new(std::slice::from_ref(custom)).map_err(|unfit| (place, unfit.to_string()))?;
         }
         let last = customs.len().saturating_sub(1);
+        let detectors = if customs.is_empty() {
+            Masking::built_in_detectors()
+        } else {
+            Arc::new(Detectors::with_custom(&customs).map_err(|unfit| (last, unfit.to_string()))?)
+        };
         Ok(Self {
-            detectors: Arc::new(Detectors::with_custom(&customs).map_err(|unfit| (last, unfit.to_string()))?),
+            detectors,
             masks: Arc::clone(masks),
             base: profile(&masks.base),
             each: masks.profiles.iter().map(|said| profile(&said.mask)).collect(),
