@@ -294,9 +294,10 @@ fn sealing_key() -> PublicKey {
 }
 
 #[test]
-fn the_record_is_kept_as_shapes_and_goes_nowhere_unless_told() {
+fn the_record_is_kept_masked_and_goes_nowhere_unless_told() {
     let audit = with_url("").load().unwrap().audit;
-    assert_eq!((audit.keep_sql, audit.segment_size), (KeepSql::Shape, 16 << 20));
+    assert_eq!((audit.keep_sql, audit.segment_size), (KeepSql::Masked, 16 << 20));
+    assert_eq!(with_url("[audit]\nkeep_sql = \"shape\"\n").load().unwrap().audit.keep_sql, KeepSql::Shape);
     assert_eq!((audit.sync_interval, audit.checkpoint_interval), (Duration::from_millis(100), Duration::from_secs(60)));
     assert_eq!((audit.slow, audit.checkpoints.len(), audit.forwards.len()), (Duration::from_secs(1), 0, 0));
     let key = sealing_key();
@@ -337,8 +338,8 @@ fn where_the_record_cannot_go_is_refused() {
     let forward = |rest: &str| format!("[[audit.forward]]\nname = \"a\"\n{rest}");
     let cases = [
         (
-            "[audit]\nkeep_sql = \"masked\"".to_owned(),
-            "pgsluice.toml:3:12: audit.keep_sql: \"masked\" needs the detectors, which this version does not have",
+            format!("[audit]\nkeep_sql = \"masked\"\nsealing_key = \"{}\"", sealing_key()),
+            "audit.sealing_key: a key is used with keep_sql = \"sealed\" only",
         ),
         ("[audit]\nkeep_sql = \"sealed\"".to_owned(), "audit.keep_sql: \"sealed\" needs audit.sealing_key"),
         (

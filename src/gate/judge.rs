@@ -234,12 +234,15 @@ impl Judge {
         if let Some((action, grounds)) = self.memory.borrow().rulings.find(&case) {
             return ruling(action, grounds);
         }
-        let asks = circumstances.learned.is_none() && !self.view.allows_all();
+        // Masking goes by what names stand for also where everything passes.
+        let open = self.view.allows_all();
+        let blind = open && self.policy.masks().of(&self.subject).unmasked;
+        let asks = circumstances.learned.is_none() && !blind;
         let resolved = match &self.knowledge {
             Knowledge::Textual => Resolved::of_text(facts),
-            Knowledge::Missing | Knowledge::Unavailable(_) | Knowledge::Known(_) if self.view.allows_all() => Resolved::of_text(facts),
+            Knowledge::Missing | Knowledge::Unavailable(_) | Knowledge::Known(_) if blind => Resolved::of_text(facts),
             Knowledge::Missing | Knowledge::Unavailable(_) if asks => {
-                let estimate = plannable(facts).then(|| Box::new(self.question(facts, circumstances)));
+                let estimate = (!open && plannable(facts)).then(|| Box::new(self.question(facts, circumstances)));
                 return Ruling::Learn(Need { newer_than: Some(0), estimate });
             }
             Knowledge::Missing => unresolved(facts, "the server's catalog is not known"),
@@ -249,13 +252,14 @@ impl Judge {
                 catalog.resolve(facts, &sight, &*self.policy)
             }
         };
-        let asked = asked(facts, &resolved, &self.policy);
+        let asked = if open { None } else { asked(facts, &resolved, &self.policy) };
         if let Knowledge::Known(catalog) = &self.knowledge
             && asks
             && (resolved.missing || asked.is_some())
         {
             let newer_than = resolved.missing.then_some(catalog.generation);
-            return Ruling::Learn(Need { newer_than, estimate: Some(Box::new(self.question(facts, circumstances))) });
+            let estimate = (!open).then(|| Box::new(self.question(facts, circumstances)));
+            return Ruling::Learn(Need { newer_than, estimate });
         }
         let estimate = circumstances.learned.and_then(|learned| learned.estimate);
         self.rule(facts, circumstances, &case, resolved, estimate, asked)

@@ -20,6 +20,7 @@ pub mod message;
 pub mod names;
 pub mod plan;
 pub mod profile;
+pub mod returned;
 pub mod row;
 pub mod spans;
 pub mod style;

@@ -76,6 +76,11 @@ impl Profile {
         self.masks.name_of(kind)
     }
 
+    /// Whether it is the name of a kind: one of the program's, or of the policy's own.
+    pub fn is_kind(&self, name: &str) -> bool {
+        Kind::ALL.iter().any(|kind| kind.name() == name) || self.masks.detectors.iter().any(|detector| &*detector.name == name)
+    }
+
     /// What the policy says of a column of a table. What was said by a command counts before.
     pub fn verdict(&self, relation: &Relation, column: &Column) -> Option<Verdict> {
         if column.verdict.basis == Basis::Overruled {

@@ -109,6 +109,8 @@ pub enum Inquiry {
     /// Something is being found out.
     Learning,
     Learned(Learned),
+    /// It is decided, and somebody looks at what it reads: then it goes on from here.
+    Surveying(Box<Self>),
     /// The desk was asked for the message that the client named by its hold.
     Fetching,
     /// The desk was asked.
@@ -154,7 +156,7 @@ pub struct Wait {
 impl Inquiry {
     /// Whether the client's next message waits for the host.
     pub fn is_open(&self) -> bool {
-        matches!(self, Self::Learning | Self::Fetching | Self::Petitioned(_) | Self::Waiting { .. })
+        matches!(self, Self::Learning | Self::Surveying(_) | Self::Fetching | Self::Petitioned(_) | Self::Waiting { .. })
     }
 
     /// Whether the client's next message will be looked at again without more bytes from anywhere.
@@ -177,6 +179,7 @@ impl Inquiry {
             other @ (Self::None
             | Self::Learning
             | Self::Learned(_)
+            | Self::Surveying(_)
             | Self::Fetching
             | Self::Petitioned(_)
             | Self::Decided(_)
@@ -205,6 +208,17 @@ pub struct Passage {
     pub learned: Learned,
     /// The wait that went before.
     pub before: Option<Wait>,
+}
+
+impl Passage {
+    /// The message is looked at again from its beginning, and comes to the same decision.
+    pub fn again(self) -> Inquiry {
+        match (self.grant, self.grounds, self.before) {
+            (Some(grant), Some(grounds), _) => Inquiry::Granted(grant, grounds),
+            (_, _, Some(before)) => Inquiry::Decided(before),
+            _ => Inquiry::Learned(self.learned),
+        }
+    }
 }
 
 #[derive(Debug)]

@@ -11,6 +11,7 @@ use crate::wire::write;
 use super::Terms;
 use super::asking::Inquiry;
 use super::belt::Lifted;
+use super::copy_out::Describing;
 use super::expected::Expected;
 use super::linked::{Awaited, Copy, Heed, Linked, Remainder};
 use super::names::significant;
@@ -68,6 +69,7 @@ impl Linked {
             // Whatever was found out was for this message alone.
             self.inquiry = Inquiry::None;
             self.stored = None;
+            self.describing = Describing::None;
             self.unraised = false;
             *taken = range.end;
         }

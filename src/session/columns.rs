@@ -14,8 +14,8 @@ use super::recording::{Given, Noted, Text};
 use super::rows::Decided;
 use super::settings::Paths;
 use super::task::Claim;
-use crate::gate::Grant;
 use crate::gate::judge::Learned;
+use crate::gate::{Grant, Grounds};
 use crate::sql::facts::Facts;
 use crate::wire::backend::RowDescription;
 use crate::wire::read::Formats;
@@ -160,6 +160,8 @@ pub struct Portal {
     pub prepared: Vec<Rc<Statement>>,
     /// It was declared in SQL, and running it only fetches.
     pub is_cursor: bool,
+    /// By what it was judged, where it was declared in SQL.
+    pub made_by: Option<Arc<Grounds>>,
     /// A cursor that outlives its transaction.
     pub holds: bool,
     pub noted: Noted,
@@ -204,6 +206,7 @@ impl Portal {
             learned: Learned::default(),
             prepared: Vec::new(),
             is_cursor: false,
+            made_by: None,
             holds: false,
             noted: Cell::default(),
             begun: Cell::default(),

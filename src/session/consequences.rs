@@ -57,6 +57,11 @@ impl Work {
         Self { facts: Arc::default(), source: None, done: 0, text: None, stands_for: None }
     }
 
+    /// How many of its statements the server has done.
+    pub fn done(&self) -> usize {
+        self.done
+    }
+
     pub fn facts(&self) -> &Arc<Facts> {
         &self.facts
     }
@@ -133,7 +138,14 @@ impl Linked {
                 // What it reads was judged when it was declared.
                 let fetch = Told { kind: "FETCH", effects: Effect::Read.alone(), ..Told::default() };
                 let whole = Arc::new(Facts { effects: fetch.effects, statements: vec![fetch], ..Facts::default() });
-                let portal = Portal { paths, whole, is_cursor: true, holds: *hold, ..Portal::plain(Some(statement), &text, text.plain()) };
+                let portal = Portal {
+                    paths,
+                    whole,
+                    is_cursor: true,
+                    made_by: self.grounds_of_head(),
+                    holds: *hold,
+                    ..Portal::plain(Some(statement), &text, text.plain())
+                };
                 portal.begun.set(true);
                 let portal = Rc::new(portal);
                 self.portals.confirm(cursor.as_bytes(), &portal);

@@ -44,7 +44,7 @@ impl Linked {
                 return Course::Pass(Passage { permit: grant.permit(), grounds: Some(grounds), grant: Some(grant), learned, before: None });
             }
             Inquiry::Refused { report, hold, grounds } => return Course::Refuse(Refusal { report, grounds, hold }),
-            open @ (Inquiry::Learning | Inquiry::Fetching | Inquiry::Petitioned(_) | Inquiry::Waiting { .. }) => {
+            open @ (Inquiry::Learning | Inquiry::Surveying(_) | Inquiry::Fetching | Inquiry::Petitioned(_) | Inquiry::Waiting { .. }) => {
                 self.inquiry = open;
                 return Course::Pause;
             }
@@ -201,6 +201,7 @@ impl Linked {
             other @ (Inquiry::None
             | Inquiry::Learning
             | Inquiry::Learned(_)
+            | Inquiry::Surveying(_)
             | Inquiry::Fetching
             | Inquiry::Waiting { .. }
             | Inquiry::Decided(_)
@@ -269,6 +270,8 @@ impl Linked {
                 let report = Report::error("57014", "canceling statement due to user request").with_detail("Nothing ran.");
                 self.inquiry = Inquiry::Refused { report: Box::new(report), hold: None, grounds: None };
             }
+            // That has an end of its own, and an approval may be spent on it already.
+            Inquiry::Surveying(_) => {}
             Inquiry::None | Inquiry::Learned(_) | Inquiry::Decided(_) | Inquiry::Granted(..) | Inquiry::Refused { .. } => {}
         }
     }

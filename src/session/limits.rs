@@ -1,27 +1,32 @@
 //! What flows is counted before it passes. What goes over a limit is stopped: the server is asked to cancel it or to let go of it, the rest
 //! of its answer is dropped, and the client is told in its place, with a ticket for a higher limit where people can be asked for one.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::audit::event::{Outcome, Way, Word};
 use crate::gate::budget::{Amount, Bounds, Cells, Copied, Exceeded, Meter, Till};
-use crate::gate::hold::{Over, Quantity};
+use crate::gate::hold::{Over, Quantity, words};
 use crate::gate::{Grant, Grounds};
+use crate::mask::Masking;
+use crate::mask::verdict::Relation;
 use crate::sql::effect::{Effect, EffectSet};
-use crate::sql::facts::{Clause, CopyFormat, CopyTarget, Direction, Facts, Named};
+use crate::sql::facts::{self, Clause, CopyFormat, CopyTarget, Direction, Facts, Named};
 use crate::wire::ProtocolError;
 use crate::wire::report::Report;
 
 use super::Terms;
 use super::asking::{Asked, Course, Inquiry, Message, Passage, Petition, Purpose, Reply};
+use super::columns::Columns;
 use super::consequences::Whole;
 use super::expected::Expected;
 use super::linked::{Copy, Heed, Linked, describe_reserved};
 use super::output::{Demand, Output};
 use super::recording::{Given, Text};
 use super::sending::Subject;
+use super::tokens;
+use crate::mask::returned::{self, holds_mask};
 
 /// A message longer than this is not kept while it runs: its ticket is given when it is sent again.
 const KEPT: usize = 64 << 10;
@@ -32,8 +37,12 @@ pub struct Run {
     meter: Cell<Meter>,
     facts: Arc<Facts>,
     grounds: Option<Arc<Grounds>>,
+    /// People approved it.
+    granted: bool,
     /// People let it see values as they are.
     unmasked: bool,
+    /// The columns of what it copies to the client.
+    copied: RefCell<Option<Columns>>,
     /// What people are asked about when it goes over a limit.
     matter: Option<Matter>,
 }
@@ -68,6 +77,26 @@ pub struct Counting {
     over: Option<Over>,
     /// How many took data before it in the same query.
     copies: usize,
+    /// The last bytes of its data: a mask may begin in them.
+    tail: Vec<u8>,
+    /// A masked value is among its data.
+    masked: bool,
+}
+
+impl Counting {
+    /// A mask may stand in two messages.
+    fn look_for_masks(&mut self, terms: &Terms, bytes: &[u8]) {
+        if self.masked {
+            return;
+        }
+        let profile = &terms.masking.profile;
+        let kept = self.tail.len();
+        self.tail.extend_from_slice(bytes.get(..returned::LONGEST).unwrap_or(bytes));
+        self.masked = holds_mask(bytes, profile) || kept > 0 && holds_mask(&self.tail, profile);
+        let last = if bytes.len() >= returned::LONGEST { bytes } else { &self.tail };
+        let from = last.len().saturating_sub(returned::LONGEST);
+        self.tail = last.get(from..).unwrap_or_default().to_vec();
+    }
 }
 
 impl Run {
@@ -90,7 +119,8 @@ impl Run {
             }
             Some(_) | None => meter,
         };
-        let kept = sensitive || facts.statements.iter().any(|statement| statement.copy.is_some());
+        let kept =
+            sensitive || !terms.masking.profile.holds.is_empty() || facts.statements.iter().any(|statement| statement.copy.is_some());
         let matter = (kept && length <= KEPT).then(|| Matter {
             text: (*text).clone(),
             way: *way,
@@ -102,14 +132,45 @@ impl Run {
             meter: Cell::new(meter),
             facts: Arc::clone(facts),
             grounds: grounds.cloned(),
+            granted: grant.is_some(),
             unmasked: grant.is_some_and(Grant::is_unmasked),
+            copied: RefCell::default(),
             matter,
         })
     }
 
+    /// What it was judged by.
+    pub fn grounds(&self) -> Option<&Arc<Grounds>> {
+        self.grounds.as_ref()
+    }
+
     /// One of which nothing is known.
     pub fn unknown() -> Rc<Self> {
-        Rc::new(Self { meter: Cell::new(Meter::new(true)), facts: Arc::default(), grounds: None, unmasked: false, matter: None })
+        Rc::new(Self {
+            meter: Cell::new(Meter::new(true)),
+            facts: Arc::default(),
+            grounds: None,
+            granted: false,
+            unmasked: false,
+            copied: RefCell::default(),
+            matter: None,
+        })
+    }
+
+    /// The columns of what it copies to the client, where they are known, and how the data is cut.
+    pub fn copies(&self) -> (Option<Columns>, Option<&facts::Copy>) {
+        let mut copies = self.facts.statements.iter().filter_map(|statement| statement.copy.as_ref());
+        (self.copied.borrow().clone(), copies.find(|copy| copy.direction == Direction::Out))
+    }
+
+    /// Its columns were found out.
+    pub fn copied(&self, columns: Option<Columns>) {
+        self.copied.replace(columns);
+    }
+
+    /// Whether people approved it.
+    pub fn is_granted(&self) -> bool {
+        self.granted
     }
 
     /// Whether people let it see values as they are.
@@ -145,11 +206,42 @@ pub fn is_sensitive(facts: &Facts, grounds: Option<&Grounds>) -> bool {
     facts.opaque.is_some() || grounds.is_none_or(unknown) || facts.statements.iter().any(|statement| statement.named.iter().any(of_another))
 }
 
-/// Whether it answers a question about values that it does not bring: it compares columns and selects none.
-fn is_probe(facts: &Facts) -> bool {
-    let columns = || facts.statements.iter().flat_map(|statement| &statement.columns);
-    columns().any(|column| matches!(column.clause, Clause::Where | Clause::On | Clause::Having))
-        && !columns().any(|column| matches!(column.clause, Clause::Target | Clause::Returning))
+/// Whether it asks about values that it is not shown: it compares a column that is known to be sensitive. Where that is not known of all that
+/// it compares, whether it compares columns and selects none.
+fn is_probe(masking: &Masking, facts: &Facts, grounds: &Grounds) -> bool {
+    let columns = || facts.statements.iter().flat_map(|statement| statement.columns.iter().map(move |column| (statement, column)));
+    let compared = || columns().filter(|(_, column)| matches!(column.clause, Clause::Where | Clause::On | Clause::Having));
+    let mut unknown = grounds.resolved.relations.is_empty();
+    for (statement, column) in compared() {
+        let named = |name: &str| match column.relation.and_then(|place| statement.relations.get(place)) {
+            Some(relation) => *relation.name == *name,
+            None => true,
+        };
+        for relation in grounds.resolved.relations.iter().filter(|relation| named(&relation.name)) {
+            let Some(known) = masking.verdicts.relations.get(&relation.oid) else {
+                unknown = true;
+                continue;
+            };
+            let mut of_name = known.columns.iter().filter(|known| known.name == column.name);
+            if of_name.any(|column| masking.profile.verdict(known, column).unwrap_or(column.verdict).is_sensitive()) {
+                return true;
+            }
+        }
+    }
+    let selects = columns().any(|(_, column)| matches!(column.clause, Clause::Target | Clause::Returning));
+    unknown && !selects && compared().next().is_some()
+}
+
+/// Whether rows of what it reads may carry sensitive values, as far as columns are known.
+fn may_carry(masking: &Masking, grounds: &Grounds) -> bool {
+    let relations = &grounds.resolved.relations;
+    let sensitive = |relation: &Relation| {
+        let mut columns = relation.columns.iter();
+        columns.any(|column| masking.profile.verdict(relation, column).unwrap_or(column.verdict).is_sensitive())
+    };
+    relations.is_empty()
+        || grounds.resolved.reaches_code
+        || relations.iter().any(|relation| masking.verdicts.relations.get(&relation.oid).is_none_or(|known| sensitive(known)))
 }
 
 impl Linked {
@@ -161,7 +253,7 @@ impl Linked {
     /// A text as it goes on the record. A shape not met before is written there whole, so an agent may bring so many bytes of them; a text
     /// that is refused for that is known by its digest alone.
     pub(super) fn recordable_text(&self, terms: &Terms, sql: &[u8], facts: &Facts) -> Result<Text, (Text, Box<Report>)> {
-        let (text, met) = terms.recorder.meet(sql, facts);
+        let (text, met) = terms.recorder.meet(sql, facts, &terms.masking);
         if met {
             return Ok(text);
         }
@@ -220,8 +312,10 @@ impl Linked {
             return None;
         }
         let allowance = terms.bounds().allowance;
-        let row = Amount { rows: 1, sensitive: 1, bytes: 1, ..Amount::default() };
-        let probe = || if is_probe(facts) { terms.purse.probe(self.now, &allowance, given.digest.0).err() } else { None };
+        let sensitive = u64::from(may_carry(&terms.masking, grounds));
+        let row = Amount { rows: 1, sensitive, bytes: 1, ..Amount::default() };
+        let probe =
+            || if is_probe(&terms.masking, facts, grounds) { terms.purse.probe(self.now, &allowance, given.digest.0).err() } else { None };
         terms.purse.spent(self.now, &allowance, row).or_else(probe)
     }
 
@@ -237,8 +331,16 @@ impl Linked {
         }
     }
 
-    /// Whether a row of so many bytes may pass.
-    pub(super) fn row_may_pass(&mut self, terms: &Terms, bounds: &Bounds, length: usize, cap: usize, out: &mut Output) -> bool {
+    /// Whether a row of so many bytes may pass. One that is `searched` counts as sensitive where something is found in it: see
+    /// `sensitive_row_may_pass`.
+    pub(super) fn row_may_pass(
+        &mut self,
+        terms: &Terms,
+        bounds: &Bounds,
+        (length, cap): (usize, usize),
+        searched: bool,
+        out: &mut Output,
+    ) -> bool {
         if self.halt.is_some() {
             return false;
         }
@@ -258,13 +360,25 @@ impl Linked {
         let Some(run) = self.expected.head().and_then(Expected::run) else { return false };
         let mut till = Till { purse: &terms.purse, lease: &mut self.lease, now: self.now, bounds };
         let length = u64::try_from(length).unwrap_or(u64::MAX);
-        match run.count(&mut till, |meter, till| meter.row(till, length, cells)) {
+        let count = |meter: &mut Meter, till: &mut Till<'_>| {
+            if searched { meter.plain_row(till, length, cells) } else { meter.row(till, length, cells) }
+        };
+        match run.count(&mut till, count) {
             Ok(()) => true,
             Err(over) => {
                 self.stop(terms, Ok(over), out);
                 false
             }
         }
+    }
+
+    /// Whether a row that was counted may pass although sensitive values were found in it.
+    pub(super) fn sensitive_row_may_pass(&mut self, terms: &Terms, bounds: &Bounds, length: usize) -> Result<(), Over> {
+        let Some(run) = self.expected.head().and_then(Expected::run) else { return Ok(()) };
+        let cells = self.counting.cells.unwrap_or(Cells::Computed);
+        let mut till = Till { purse: &terms.purse, lease: &mut self.lease, now: self.now, bounds };
+        let length = u64::try_from(length).unwrap_or(u64::MAX);
+        run.count(&mut till, |meter, till| meter.found(till, length, cells))
     }
 
     /// Where the cells of the rows that come now are from. A COPY names no columns.
@@ -280,7 +394,7 @@ impl Linked {
     }
 
     /// Stops the run that is answered now: the server is asked to cancel it, and what it still brings is dropped.
-    fn stop(&mut self, terms: &Terms, why: Result<Over, Box<Report>>, out: &mut Output) {
+    pub(super) fn stop(&mut self, terms: &Terms, why: Result<Over, Box<Report>>, out: &mut Output) {
         out.demand(Demand::Stop);
         self.stopping = true;
         // What the client sends up to its Sync is dropped. Where that has not come, the server aborts what is open, whether or not the
@@ -405,6 +519,7 @@ impl Linked {
 
     /// These bytes of it pass.
     pub(super) fn copy_passes(&mut self, terms: &Terms, bytes: &[u8]) {
+        self.counting.look_for_masks(terms, bytes);
         let rows = self.counting.copied.as_mut().map_or(0, |copied| copied.feed(bytes));
         if rows > 0
             && let Err(over) = self.count_copied(terms, rows, 0)
@@ -417,6 +532,11 @@ impl Linked {
     pub(super) fn copy_passed(&mut self, out: &mut Output) {
         if let Some(over) = self.counting.over.take() {
             self.stop_copy(over, out);
+        } else if std::mem::take(&mut self.counting.masked)
+            && let Copy::In = self.copy
+        {
+            self.refuse_copy(out);
+            self.halt(Err(Box::new(tokens::written_back())), out);
         }
     }
 
@@ -439,6 +559,8 @@ fn without_ticket(over: Over) -> Report {
     let Over { quantity, limit, .. } = over;
     let report = Report::error("PS004", format!("stopped at the limit of {limit} {}", quantity.word()));
     match quantity {
+        Quantity::Found => Report::error("PS004", words::FOUND)
+            .with_hint("Select other columns or other rows. A shorter statement with the same result can be approved by a reviewer."),
         Quantity::ShapeBytes => report.with_hint("Send values as parameters, so that statements of one form are one, or wait some minutes."),
         Quantity::Rows
         | Quantity::Bytes

@@ -15,8 +15,10 @@ use crate::wire::write;
 use super::asking::{Inquiry, Message};
 use super::belt::Lifted;
 use super::columns::{Columns, Knowledge, Portal, Statement, columns};
+use super::copy_out::Describing;
 use super::expected::{Expected, Queue};
 use super::limits::{Counting, Halt};
+use super::lineage::Flow;
 use super::names::{Names, Remake};
 use super::output::Output;
 use super::recording::{Account, Circumstances, Tally, code_word, outcome_of};
@@ -50,6 +52,7 @@ pub struct Linked {
     /// How far the masking of the rows that come in now has come.
     pub(super) rows: Rows,
     pub(super) workspace: Box<Workspace>,
+    pub(super) describing: Describing,
     /// What the server reported and kept reporting.
     pub(super) parameters: Parameters,
     pub(super) process_id: i32,
@@ -78,6 +81,8 @@ pub struct Linked {
     pub(super) reserved: Reserved,
     /// What the session made of its settings.
     pub(super) settings: Settings,
+    /// What was written from sensitive columns.
+    pub(super) flow: Flow,
     /// What the agent says it is working on.
     pub(super) task: Option<Box<str>>,
     pub(super) lifted: Lifted,
@@ -164,6 +169,7 @@ impl Linked {
             described: None,
             rows: Rows::default(),
             workspace: Box::default(),
+            describing: Describing::None,
             parameters,
             process_id,
             awaits: Awaited::Nothing,
@@ -178,6 +184,7 @@ impl Linked {
             stored: None,
             reserved: Reserved::default(),
             settings: Settings::new(Rc::clone(&terms.manner.settings)),
+            flow: Flow::default(),
             task: terms.manner.task.clone(),
             lifted: Lifted::No,
             tainted: false,

@@ -8,20 +8,25 @@ mod channels;
 mod client;
 pub mod columns;
 mod consequences;
+mod copy_out;
 mod deciding;
 mod expected;
 mod leaving;
 mod limits;
+mod lineage;
 mod linked;
+mod masked;
 mod names;
 pub mod output;
 pub mod recording;
 mod reserved;
 mod rows;
+mod search;
 mod sending;
 pub mod settings;
 mod stored;
 pub mod task;
+mod tokens;
 mod upstream;
 mod window;
 
@@ -215,6 +220,7 @@ impl Session {
     pub fn surveyed(&mut self, now: Instant, out: &mut Output) {
         if let Stage::Linked(linked) = &mut self.stage {
             linked.rows.surveyed();
+            linked.looked();
         }
         self.after(now, out);
     }
@@ -616,8 +622,8 @@ impl Unlinked {
 /// What the record says of a message that was refused without a link. Without one nothing was prepared, so the others name nothing.
 fn refused_text(terms: &Terms, message: Frontend<'_>) -> Option<(Text, Way)> {
     match message {
-        Frontend::Query(sql) => Some((terms.recorder.read(sql, &terms.judge.read(sql)), Way::Query)),
-        Frontend::Parse(parse) => Some((terms.recorder.read(parse.sql, &terms.judge.read(parse.sql)), Way::Parse)),
+        Frontend::Query(sql) => Some((terms.recorder.read(sql, &terms.judge.read(sql), &terms.masking), Way::Query)),
+        Frontend::Parse(parse) => Some((terms.recorder.read(parse.sql, &terms.judge.read(parse.sql), &terms.masking), Way::Parse)),
         Frontend::FunctionCall => Some((terms.recorder.made_in_sql("a function call", b""), Way::FunctionCall)),
         Frontend::Bind(_)
         | Frontend::Describe(_)

@@ -4,11 +4,13 @@
 use std::ops::Range;
 
 use crate::audit::Note;
+use crate::audit::event::Sent;
 use crate::audit::seal::Original;
 use crate::gate::Permit;
 use crate::gate::hold::HoldId;
 use crate::gate::judge::Need;
 use crate::mask::Verdict;
+use crate::mask::lineage::Written;
 use crate::mask::verdict::{ColumnId, Mark, Unknown};
 
 use super::asking::{Message, Petition};
@@ -131,6 +133,8 @@ pub enum Demand {
     Learned(Vec<(ColumnId, Verdict)>),
     /// What came from sensitive columns was written to these.
     Mark(Vec<Mark>),
+    /// The same of relations that have no number yet.
+    Promise(Vec<Written>),
     /// Ask the desk for the message of a hold; `Session::fetched` answers.
     Fetch(HoldId),
     /// Ask the desk about a statement; `Session::answered` answers.
@@ -149,7 +153,7 @@ pub struct Output {
     pub demands: Vec<Demand>,
     /// What is to be on the record before any of the bytes leaves.
     pub notes: Vec<Note>,
-    /// Bytes of the originals in the notes.
+    /// Bytes of the originals in the notes, and of texts without what is sensitive in them.
     originals: usize,
     /// Statements refused because nothing can be recorded.
     pub unrecorded: u64,
@@ -161,8 +165,9 @@ impl Output {
         self.to_client.is_full() || self.to_upstream.is_full() || self.notes.len() >= NOTES || self.originals >= ORIGINALS
     }
 
-    pub(super) fn note(&mut self, note: Note) {
-        self.originals = self.originals.saturating_add(note.original.as_ref().map_or(0, Original::length));
+    pub(super) fn note(&mut self, mut note: Note) {
+        let masked = note.event.sent().and_then(|(_, _, body)| body.as_deref()).map_or(0, Sent::length);
+        self.originals = self.originals.saturating_add(note.original.as_ref().map_or(0, Original::length)).saturating_add(masked);
         self.notes.push(note);
     }
 

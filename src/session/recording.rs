@@ -1,4 +1,5 @@
-//! What is noted about statements: which text, which parameters, how it went. It keeps no text but the shape's, and no value.
+//! What is noted about statements: which text, which parameters, how it went. It keeps no text but the shape's, and no value, but as far as
+//! it is told to: masked, or to be sealed.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap};
@@ -15,7 +16,9 @@ use crate::mask::{Counts, Kind};
 use crate::sql::facts::Facts;
 use crate::sql::{shape, tags};
 
+use super::masked::{Masked as MaskedText, Scribe};
 use super::output::Output;
+use crate::mask::Masking;
 use crate::wire::frontend::Bind;
 use zeroize::Zeroizing;
 
@@ -26,10 +29,20 @@ const SHAPES: usize = 4096;
 #[derive(Debug)]
 pub struct Recorder {
     digester: Digester,
-    /// Originals are handed over, to be sealed.
-    originals: bool,
+    keep: Keep,
+    scribe: RefCell<Scribe>,
     known: RefCell<HashMap<Box<str>, Arc<Shape>>>,
     scratch: RefCell<String>,
+}
+
+/// What of a statement is kept besides its shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    Nothing,
+    /// Its text and its parameters, with what is sensitive in them masked.
+    Masked,
+    /// Its text and its parameters are handed over, to be sealed.
+    Originals,
 }
 
 /// What the record says of a statement's text.
@@ -39,22 +52,23 @@ pub struct Text {
     digest: Digest,
     length: u32,
     tags: Option<Rc<[Tag]>>,
+    masked: Option<MaskedText>,
     /// As it was sent, where originals are kept.
     original: Option<Rc<Zeroizing<Vec<u8>>>>,
 }
 
 impl Recorder {
-    pub fn new(digester: Digester, originals: bool) -> Self {
-        Self { digester, originals, known: RefCell::default(), scratch: RefCell::default() }
+    pub fn new(digester: Digester, keep: Keep) -> Self {
+        Self { digester, keep, scribe: RefCell::default(), known: RefCell::default(), scratch: RefCell::default() }
     }
 
     /// `facts` are those of the text.
-    pub fn read(&self, sql: &[u8], facts: &Facts) -> Text {
-        self.meet(sql, facts).0
+    pub fn read(&self, sql: &[u8], facts: &Facts, masking: &Masking) -> Text {
+        self.meet(sql, facts, masking).0
     }
 
     /// A text, and whether its shape was met before.
-    pub fn meet(&self, sql: &[u8], facts: &Facts) -> (Text, bool) {
+    pub fn meet(&self, sql: &[u8], facts: &Facts, masking: &Masking) -> (Text, bool) {
         let mut tags = Vec::new();
         tags::read(sql, |name, value| tags.push(Tag { name: name.to_owned(), value: tags::screened(value).into_owned() }));
         let (shape, met) = self.shape(sql, facts);
@@ -63,7 +77,8 @@ impl Recorder {
             digest: self.digester.digest(sql),
             length: u32::try_from(sql.len()).unwrap_or(u32::MAX),
             tags: (!tags.is_empty()).then(|| tags.into()),
-            original: self.originals.then(|| Rc::new(Zeroizing::new(sql.to_vec()))),
+            masked: if self.keep == Keep::Masked { self.scribe.borrow_mut().text(sql, masking) } else { None },
+            original: (self.keep == Keep::Originals).then(|| Rc::new(Zeroizing::new(sql.to_vec()))),
         };
         (text, met)
     }
@@ -71,14 +86,14 @@ impl Recorder {
     /// A text that went to the server inside another statement, and is known by the name it has there.
     pub fn made_in_sql(&self, what: &'static str, name: &[u8]) -> Text {
         self.scratch.replace(format!("({what} made in SQL)"));
-        Text { shape: self.remembered(None).0, digest: self.digester.digest(name), length: 0, tags: None, original: None }
+        Text { shape: self.remembered(None).0, digest: self.digester.digest(name), length: 0, tags: None, masked: None, original: None }
     }
 
     /// A text of which the record says only that it came.
     pub fn unread(&self, sql: &[u8]) -> Text {
         self.scratch.replace("(one shape too many)".to_owned());
         let length = u32::try_from(sql.len()).unwrap_or(u32::MAX);
-        Text { shape: self.remembered(None).0, digest: self.digester.digest(sql), length, tags: None, original: None }
+        Text { shape: self.remembered(None).0, digest: self.digester.digest(sql), length, tags: None, masked: None, original: None }
     }
 
     /// The next text of this shape is the first one again.
@@ -113,7 +128,7 @@ impl Recorder {
     }
 
     /// A text given the parameters of a Bind.
-    pub fn given(&self, text: &Text, bind: &Bind<'_>) -> Given {
+    pub fn given(&self, text: &Text, bind: &Bind<'_>, masking: &Masking) -> Given {
         let parameters = u16::try_from(bind.parameters.len()).unwrap_or(u16::MAX);
         if parameters == 0 {
             return text.plain();
@@ -125,7 +140,8 @@ impl Recorder {
             Original::new(text, parameters)
         });
         let digest = self.digester.with_parameters(text.digest, [bind.parameter_formats.bytes(), bind.parameters.bytes()]);
-        Given { digest, parameters, original }
+        let shown = text.masked.as_ref().map(|text| self.scribe.borrow_mut().parameters(text, bind, masking).into());
+        Given { digest, parameters, shown, original }
     }
 }
 
@@ -205,6 +221,8 @@ pub struct Given {
     /// Of the text and the parameters.
     pub digest: Digest,
     pub parameters: u16,
+    /// The parameters with what is sensitive in them masked.
+    pub shown: Option<Rc<[Option<String>]>>,
     pub original: Option<Original>,
 }
 
@@ -238,7 +256,7 @@ impl Text {
 
     /// Without parameters.
     pub fn plain(&self) -> Given {
-        Given { digest: self.digest, parameters: 0, original: self.original.as_ref().map(|text| Original::new(text, [])) }
+        Given { digest: self.digest, parameters: 0, shown: None, original: self.original.as_ref().map(|text| Original::new(text, [])) }
     }
 }
 
@@ -270,7 +288,14 @@ impl Account {
             policy: grounds.map(|grounds| Digest::cut(&grounds.policy)),
             hold: circumstances.hold.map(HoldId::number),
         };
-        let body = text.tags.as_ref().map(|tags| Box::new(Sent { tags: tags.to_vec(), ..Sent::default() }));
+        let body = (text.tags.is_some() || text.masked.is_some()).then(|| {
+            Box::new(Sent {
+                tags: text.tags(),
+                masked: text.masked.as_ref().map(|masked| masked.text.to_string()),
+                parameters: circumstances.given.shown.as_deref().unwrap_or_default().to_vec(),
+                ..Sent::default()
+            })
+        });
         (statement, body)
     }
 

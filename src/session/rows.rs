@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::gate::budget::Bounds;
+use crate::gate::hold::Over;
 use crate::mask::evidence::Evidence;
+use crate::mask::lineage::Origin;
 use crate::mask::plan::Described;
 use crate::mask::row::OtherWidth;
 use crate::mask::verdict::{Basis, ColumnId, Holding, Unknown};
-use crate::mask::{Masking, Plan, Verdict};
+use crate::mask::{KindSet, Masking, Plan, Verdict};
 use crate::wire::ProtocolError;
 use crate::wire::backend::{Backend, tag};
 use crate::wire::frame::{self, Head};
@@ -22,6 +24,7 @@ use super::columns::{Column, Columns, Layout};
 use super::expected::Expected;
 use super::linked::{Linked, Remainder};
 use super::output::{Demand, Output};
+use super::search::{Search, Searched};
 use super::upstream::UNASKED;
 use super::window::{Sight, Window, stricter};
 
@@ -43,6 +46,7 @@ pub struct Rows {
     survey: Survey,
     course: Option<Course>,
     window: Window,
+    search: Search,
     seen: u64,
 }
 
@@ -74,6 +78,8 @@ pub struct Decided {
     open: bool,
     /// There is nothing that the host could be asked.
     settled: bool,
+    /// What the session had written from sensitive columns by then.
+    written: usize,
     plan: Arc<Plan>,
 }
 
@@ -104,12 +110,12 @@ impl Rows {
 
     /// When rows that wait to be judged together are judged as they are.
     pub fn deadline(&self) -> Option<Instant> {
-        self.window.deadline()
+        self.window.deadline().into_iter().chain(self.search.deadline()).min()
     }
 
     /// Time has come to `now`. True where rows had waited for it.
     pub fn elapsed(&mut self, now: Instant) -> bool {
-        self.window.elapsed(now)
+        self.window.elapsed(now) | self.search.elapsed(now)
     }
 
     /// The result is over, or the part of it that was asked for.
@@ -117,6 +123,7 @@ impl Rows {
         self.survey = Survey::None;
         self.course = None;
         self.seen = 0;
+        self.search = Search::default();
         self.window.close();
     }
 }
@@ -138,9 +145,20 @@ impl Linked {
             return Ok(Turn::Done);
         }
         let Some(plan) = self.plan(terms, rest, out)? else { return Ok(Turn::Wait) };
+        match self.rows.search.search(self.held_kinds(terms), &plan, rest, &terms.backend, self.now)? {
+            Searched::Wait => return Ok(Turn::Wait),
+            Searched::Nothing => {}
+            Searched::Found => {
+                self.stop(terms, Ok(Over::FOUND), out);
+                self.stream(head, false);
+                return Ok(Turn::Done);
+            }
+        }
         let cap = if plan.passes() { terms.backend.data_row } else { terms.backend.data_row.min(MASKED_ROW) };
         if plan.passes() || head.body > cap {
-            let passes = self.row_may_pass(terms, bounds, head.body, cap, out);
+            // What nothing is masked in has nothing sensitive in it, unless this agent sees values as they are.
+            let searched = !terms.masking.profile.unmasked && !self.is_unmasked();
+            let passes = self.row_may_pass(terms, bounds, (head.body, cap), searched, out);
             self.tally.rows = self.tally.rows.saturating_add(u64::from(passes));
             self.stream(head, passes);
             return Ok(Turn::Done);
@@ -148,12 +166,17 @@ impl Linked {
         let Some(body) = rest.get(frame::HEAD..head.total()) else { return Ok(Turn::Wait) };
         let range = *taken..taken.saturating_add(head.total());
         *taken = range.end;
-        if self.row_may_pass(terms, bounds, head.body, cap, out) {
+        if self.row_may_pass(terms, bounds, (head.body, cap), true, out) && self.masked_row(terms, bounds, &plan, body, range, out)? {
             self.tally.rows = self.tally.rows.saturating_add(1);
             self.tally.bytes = self.tally.bytes.saturating_add(long(head.body));
-            self.masked_row(terms, &plan, body, range, out)?;
         }
         Ok(Turn::Done)
+    }
+
+    /// Kinds with which a result must not begin. Where people approved the run, they let it.
+    fn held_kinds(&self, terms: &Terms) -> KindSet {
+        let granted = self.expected.head().and_then(Expected::run).is_some_and(|run| run.is_granted());
+        if granted || terms.judge.policy.is_observing() { KindSet::NONE } else { terms.masking.profile.holds }
     }
 
     /// A row or data of a COPY goes on as it comes, or is dropped as it comes.
@@ -171,10 +194,32 @@ impl Linked {
         }
     }
 
-    fn masked_row(&mut self, terms: &Terms, plan: &Plan, body: &[u8], range: Range<usize>, out: &mut Output) -> Result<(), ProtocolError> {
+    /// Sends a row on, masked. False where it must not pass: more rows with sensitive values were taken than the agent may.
+    fn masked_row(
+        &mut self,
+        terms: &Terms,
+        bounds: &Bounds,
+        plan: &Plan,
+        body: &[u8],
+        range: Range<usize>,
+        out: &mut Output,
+    ) -> Result<bool, ProtocolError> {
         let Backend::DataRow(row) = Backend::read(tag::DATA_ROW, body)? else { return Err(UNASKED) };
-        let mut changed = Ok(false);
-        out.to_client.make(|bytes| changed = plan.row(&row, &mut self.workspace, bytes));
+        let (mut changed, mut over) = (Ok(false), None);
+        out.to_client.make(|bytes| {
+            let before = bytes.len();
+            changed = plan.row(&row, &mut self.workspace, bytes);
+            if changed == Ok(true) {
+                over = self.sensitive_row_may_pass(terms, bounds, body.len()).err();
+            }
+            if over.is_some() {
+                bytes.truncate(before);
+            }
+        });
+        if let Some(over) = over {
+            self.stop(terms, Ok(over), out);
+            return Ok(false);
+        }
         match changed {
             Ok(true) => {}
             Ok(false) => out.to_client.pass(range),
@@ -184,7 +229,7 @@ impl Linked {
         if self.rows.seen >= Window::ROWS && (self.rows.seen.is_power_of_two() || self.rows.seen.is_multiple_of(STRETCH)) {
             self.look_again(terms, &row, out);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Whether people let what runs now see values as they are.
@@ -210,8 +255,9 @@ impl Linked {
             return Ok(None);
         }
         let mut kept = columns.decided.borrow_mut();
-        let known = kept.take().filter(|decided| decided.plan.is_by(&terms.masking));
-        let decided = kept.insert(known.unwrap_or_else(|| Decided::new(&columns, self.tells_values(&columns), &terms.masking)));
+        let written = self.flow.remembered.version();
+        let known = kept.take().filter(|decided| decided.plan.is_by(&terms.masking) && decided.written == written);
+        let decided = kept.insert(known.unwrap_or_else(|| self.decide_columns(terms, &columns)));
         if decided.open {
             let sight = Sight { masking: &terms.masking, limits: &terms.backend, now: self.now };
             if !self.rows.window.judges(&decided.watched, &sight, rest, &mut self.workspace)? {
@@ -241,7 +287,10 @@ impl Linked {
             Survey::Answered(answered) => answered,
             Survey::None => &none,
         };
-        let mut unknown = unknown(columns, &terms.masking);
+        if self.looks_first() {
+            return true;
+        }
+        let mut unknown = self.unknown(terms, columns);
         unknown.relations.retain(|relation| !answered.relations.contains(relation));
         unknown.types.retain(|oid| !answered.types.contains(oid));
         if unknown.is_empty() {
@@ -266,10 +315,29 @@ impl Linked {
         }
     }
 
+    /// What nobody knows of the columns, and of those that they are computed from.
+    fn unknown(&self, terms: &Terms, columns: &Layout) -> Unknown {
+        let mut unknown = unknown(columns, &terms.masking);
+        unknown.relations.extend(self.reached(terms, columns));
+        unknown.relations.sort_unstable();
+        unknown.relations.dedup();
+        unknown
+    }
+
+    fn decide_columns(&self, terms: &Terms, columns: &Layout) -> Decided {
+        let settled = self.unknown(terms, columns).is_empty();
+        let written = self.flow.remembered.version();
+        Decided { settled, written, ..Decided::new(columns, self.tells_values(terms, columns), &terms.masking) }
+    }
+
     /// Which of the columns hold what was computed from sensitive values, or values in a form in which nobody can look at them.
-    fn tells_values(&self, columns: &Layout) -> Box<[bool]> {
+    fn tells_values(&self, terms: &Terms, columns: &Layout) -> Box<[bool]> {
         let statistics = self.reads_statistics();
-        columns.iter().map(|column| column.type_oid == ANY_ARRAY || statistics && is_statistic(column)).collect()
+        let origins = self.origins(terms, columns);
+        let tells = |(column, origin): (&Column, &Origin)| {
+            *origin == Origin::Derived || column.type_oid == ANY_ARRAY || statistics && is_statistic(column)
+        };
+        columns.iter().zip(&origins).map(tells).collect()
     }
 
     /// Whether the statement that brings the rows names the catalogs in which the planner keeps values of columns.
@@ -316,8 +384,7 @@ impl Decided {
         let open = watched.iter().any(|watched| watched.open);
         let verdicts = verdicts.into_boxed_slice();
         let plan = planned(columns, &derived, &verdicts, masking);
-        let settled = unknown(columns, masking).is_empty();
-        Self { derived, verdicts, watched: watched.into(), open, settled, plan }
+        Self { derived, verdicts, watched: watched.into(), open, settled: false, written: 0, plan }
     }
 
     /// Takes in what values told. What was thought before stays, where it was stricter.

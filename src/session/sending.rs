@@ -32,6 +32,7 @@ use super::output::{Demand, Output};
 use super::recording::{Circumstances, Execution, Given, Text};
 use super::stored;
 use super::task::{self, About as Task, Claim};
+use super::tokens::{self, Spliced};
 
 /// A statement that is to be decided.
 #[derive(Debug, Clone)]
@@ -81,14 +82,17 @@ impl Linked {
             }
         }
         let bound = stored.as_deref().and_then(stored::values).map(|(types, parameters)| (types, stored::bind(parameters)));
+        let resolved = self.resolved_query(terms, sql, &facts, bound.as_ref().map(|(_, bind)| bind.as_slice()));
         let bind = bound.as_ref().and_then(|(types, bind)| Some((*types, read_bind(bind)?)));
-        let given = bind.map_or_else(|| text.plain(), |(_, bind)| terms.recorder.given(&text, &bind));
+        let given = bind.map_or_else(|| text.plain(), |(_, bind)| terms.recorder.given(&text, &bind, &terms.masking));
         let whole = self.whole(&facts);
         let types = whole.types(&bind.map_or_else(Box::default, |(types, _)| made(types.iter().copied())));
         let subject = Subject { text: &text, way: Way::Query, given: given.clone(), whole: &whole };
         let message = || stored.as_deref().cloned().unwrap_or_else(|| Message::Query(Zeroizing::new(sql.to_vec())));
         let course = if self.lifted == Lifted::Running {
             Course::Refuse(Refusal::plain(belt::alone()))
+        } else if let Err(report) = &resolved {
+            Course::Refuse(Refusal::plain(Report::clone(report)))
         } else {
             let course = self.decide(
                 terms,
@@ -99,7 +103,9 @@ impl Linked {
                 |this, message, grounds| this.petition(subject.clone(), message, grounds),
                 out,
             );
-            self.within_budget(terms, &subject, course, message, out)
+            let course = self.within_budget(terms, &subject, course, message, out);
+            let course = self.storing(terms, &whole.facts, course, out);
+            self.described_copy(terms, &whole.facts, sql, course, out)
         };
         match course {
             Course::Pass(passage) => {
@@ -107,11 +113,27 @@ impl Linked {
                 let Passage { permit, grounds, grant, .. } = passage;
                 let hold = grant.as_ref().map(Grant::hold);
                 let run = Run::new(terms, &subject, grounds.as_ref(), grant.as_ref(), sql.len(), message);
+                run.copied(self.take_described());
                 self.lift_where_needed(terms, grounds.as_deref(), hold, Lifted::Ending, out);
                 self.sent(&whole.facts, grounds.as_deref(), sql, hold.is_some());
+                note_written(terms, &whole.facts, grounds.as_deref());
                 let circumstances = Circumstances { grounds, hold, ..self.circumstances(Way::Query, given) };
                 let execution = self.account.begun(&text, circumstances, self.now, out);
                 let work = Work::of_query(&facts, sql, &text);
+                let spliced = resolved.ok().flatten();
+                let values = spliced.as_ref().map(|spliced| Zeroizing::new(stored::bind(&spliced.parameters)));
+                // With the values of its tokens as parameters: in no text that the server keeps or shows do they stand.
+                if let Some((spliced, values)) = spliced.as_ref().zip(values.as_deref())
+                    && let Some(view) = read_bind(values)
+                {
+                    let types = bound.as_ref().map_or(&[] as &[u32], |(types, _)| types);
+                    out.to_upstream.make_permitted(permit, |bytes| write_bound(bytes, &spliced.sql, types, Some(values)));
+                    let portal = self.expect_bound(&facts, &spliced.sql, types, &text, view, grant);
+                    self.expected.push(Expected::Execute { portal: Some(portal), refusal: None, execution, work, run });
+                    self.expected.push(Expected::Sync { shown: true });
+                    self.segment_ended();
+                    return true;
+                }
                 match (&stored, bind) {
                     (None, _) => out.to_upstream.pass_permitted(permit, range),
                     (Some(_), Some((types, bind))) => {
@@ -143,6 +165,13 @@ impl Linked {
             Course::Pause => return false,
         }
         true
+    }
+
+    /// A query with the values of its tokens, where it has any that stand for some.
+    fn resolved_query(&self, terms: &Terms, sql: &[u8], facts: &Facts, bound: Option<&[u8]>) -> Result<Option<Spliced>, Box<Report>> {
+        let Some(bind) = bound.and_then(read_bind) else { return tokens::spliced(&terms.masking, sql, facts) };
+        let parameters = tokens::bound(&terms.masking, sql, facts, &bind)?;
+        Ok(parameters.map(|parameters| Spliced { sql: Zeroizing::new(sql.to_vec()), parameters }))
     }
 
     /// Whether it runs by name what something in flight may still give to another, or not give to it.
@@ -306,6 +335,8 @@ impl Linked {
             Some(task::entangled())
         } else if stored.as_deref().and_then(stored::values).is_some() {
             Some(stored::needs_values())
+        } else if let Err(report) = tokens::prepared(&terms.masking, sql, &facts) {
+            Some(*report)
         } else {
             terms.unrecordable.clone()
         };
@@ -347,17 +378,21 @@ impl Linked {
             self.settle_in_flight(out);
             return false;
         }
-        let given = terms.recorder.given(text, &bind);
+        let given = terms.recorder.given(text, &bind, &terms.masking);
         let whole = self.whole(&facts);
         let types = whole.types(statement.as_ref().map_or(&[], |statement| &statement.made));
         let claims = statement.as_ref().is_some_and(|statement| statement.claim.is_some());
         let paths = self.settings.paths(!self.is_busy(), &whole.facts);
         let subject = Subject { text, way: Way::Bind, given: given.clone(), whole: &whole };
         let message = || bound_message(statement.as_deref(), &bind);
+        let sql: &[u8] = statement.as_ref().map_or(&[], |statement| &statement.sql);
+        let resolved = tokens::bound(&terms.masking, sql, &whole.facts, &bind);
         let course = if self.portals.len() >= PORTALS && !bind.portal.is_empty() {
             Course::Refuse(Refusal::plain(Report::error("54000", format!("more than {PORTALS} open portals on one connection"))))
         } else if self.lifted == Lifted::Running {
             Course::Refuse(Refusal::plain(belt::alone()))
+        } else if let Err(report) = &resolved {
+            Course::Refuse(Refusal::plain(Report::clone(report)))
         } else if claims && terms.unrecordable.is_none() {
             // What went up is empty.
             out.to_upstream.pass(range);
@@ -373,7 +408,10 @@ impl Linked {
                 |this, message, grounds| this.petition(subject.clone(), message, grounds),
                 out,
             );
-            self.within_budget(terms, &subject, course, message, out)
+            let course = self.within_budget(terms, &subject, course, message, out);
+            let course = self.storing(terms, &whole.facts, course, out);
+            let sql = statement.as_ref().map_or(&[][..], |statement| &statement.sql);
+            self.described_copy(terms, &whole.facts, sql, course, out)
         };
         match course {
             Course::Pass(passage) => {
@@ -382,8 +420,13 @@ impl Linked {
                 let hold = grant.as_ref().map(Grant::hold);
                 let length = range.len().saturating_add(statement.as_ref().map_or(0, |statement| statement.sql.len()));
                 let run = Run::new(terms, &subject, grounds.as_ref(), grant.as_ref(), length, message);
+                run.copied(self.take_described());
                 self.lift_where_needed(terms, grounds.as_deref(), hold, Lifted::Running, out);
-                out.to_upstream.pass_permitted(permit, range);
+                note_written(terms, &whole.facts, grounds.as_deref());
+                match resolved.ok().flatten() {
+                    Some(values) => out.to_upstream.make_permitted(permit, |bytes| tokens::write_bind(bytes, &bind, &values)),
+                    None => out.to_upstream.pass_permitted(permit, range),
+                }
                 let text = text.clone();
                 self.bound(
                     bind,
@@ -557,6 +600,13 @@ fn bound_message(statement: Option<&Statement>, bind: &Bind<'_>) -> Message {
     let (sql, types) = statement.map_or_else(Default::default, |statement| (statement.sql.clone(), statement.types.clone()));
     let formats = (0..bind.parameters.len()).map(|index| bind.parameter_formats.of(index)).collect();
     Message::Extended { sql, types, bind: Parameters { formats, values } }
+}
+
+/// What it writes is not shown in tokens to who wrote it.
+fn note_written(terms: &Terms, facts: &Facts, grounds: Option<&Grounds>) {
+    if let Some(mint) = &terms.masking.tokens {
+        tokens::note_written(mint, facts, grounds.map_or(facts.effects, |grounds| grounds.effects));
+    }
 }
 
 /// The view of a Bind written here, without its tag.

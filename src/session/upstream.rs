@@ -61,7 +61,7 @@ impl Linked {
                     if self.copy != Copy::Out {
                         return Err(UNASKED);
                     }
-                    let passes = self.row_may_pass(terms, &bounds, head.body, terms.backend.copy_data, out);
+                    let passes = self.row_may_pass(terms, &bounds, (head.body, terms.backend.copy_data), false, out);
                     self.stream(head, passes);
                     continue;
                 }
@@ -158,7 +158,10 @@ impl Linked {
                 }
             }
             // Up to its ReadyForQuery.
-            (Expected::Own, _) => return Ok(false),
+            (Expected::Own, answer) => {
+                self.own_answer(&answer);
+                return Ok(false);
+            }
             (Expected::Execute { .. }, Backend::PortalSuspended) => self.result_ended(Outcome::Suspended, out),
             (Expected::Execute { .. } | Expected::Query { .. }, Backend::CopyInResponse(response)) => {
                 self.copy_counts(response.format != 0)?;
@@ -211,6 +214,7 @@ impl Linked {
         }
         let head = self.expected.head().ok_or(UNASKED)?;
         if let Expected::Own = head {
+            self.own_error(terms, &fields);
             return Ok(());
         }
         self.settings.failed();
@@ -263,6 +267,7 @@ impl Linked {
             }
             Some(Expected::Own) => {
                 self.expected.pop();
+                self.own_ready(status);
                 return Ok(false);
             }
             // A Sync thought to be ignored was answered after all.

@@ -273,6 +273,18 @@ pub struct Copy {
     pub direction: Direction,
     pub target: CopyTarget,
     pub format: CopyFormat,
+    pub cut: CopyCut,
+}
+
+/// What stands between the fields of a `COPY`, and for what is not there; `None` where that is for its format to say.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct CopyCut {
+    pub delimiter: Option<u8>,
+    pub null: Option<Box<str>>,
+    /// The first line names the columns.
+    pub header: bool,
+    /// In another encoding than the connection's.
+    pub encoded: bool,
 }
 
 /// How the data of a `COPY` is cut into rows.

@@ -2,6 +2,8 @@
 
 pub mod cache;
 mod check;
+pub mod compare;
+pub mod copied;
 pub mod effect;
 pub mod facts;
 pub mod functions;

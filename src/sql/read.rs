@@ -25,12 +25,21 @@ pub fn read(text: &[u8]) -> Facts {
 
 /// Ordinary statements are read on the stack of the thread, deep ones on one that is made for them.
 pub(super) fn read_checked(checked: Checked<'_>) -> Facts {
+    on_stack(checked, || read_here(checked))
+}
+
+fn on_stack<T>(checked: Checked<'_>, then: impl FnOnce() -> T) -> T {
     let needed = STACK + checked.depth.max(checked.full_depth.min(second::DEEPEST)) * STACK_OF_LEVEL;
     if stacker::remaining_stack().is_some_and(|left| left >= needed) {
-        return read_here(checked);
+        return then();
     }
     parser::measure_stack();
-    stacker::grow(needed.max(STACK_OF_PARSER), || read_here(checked))
+    stacker::grow(needed.max(STACK_OF_PARSER), then)
+}
+
+/// Looks at the tree of a text; `None` where PostgreSQL's grammar has none for it.
+pub(super) fn with_tree<T>(checked: Checked<'_>, then: impl FnOnce(&str, &parser::tree::ParseResult) -> T) -> Option<T> {
+    on_stack(checked, || parser::parse(checked.text).ok().map(|tree| then(checked.text, &tree)))
 }
 
 fn read_here(checked: Checked<'_>) -> Facts {

@@ -18,7 +18,7 @@ use pgsluice::host::relay::{Cancelled, Counsel, Relay, Server, Taken};
 use pgsluice::host::secret::Secret;
 use pgsluice::host::stream::{Keepalive, Stream};
 use pgsluice::session::asking::{Message, Petition, Reply};
-use pgsluice::session::recording::Recorder;
+use pgsluice::session::recording::{Keep, Recorder};
 use pgsluice::session::{BELT, LinkReport, Manner, Session, Terms, Timeouts};
 use pgsluice::wire::report::Report;
 
@@ -120,7 +120,7 @@ fn serve<C: Counsel>(stream: std::net::TcpStream, links: Links<C>, policy: Polic
         timeouts: Timeouts::default(),
         process_id: 1,
         reserved: Rc::from(&b"reserved for refusals"[..]),
-        recorder: Rc::new(Recorder::new(Digester::new(&[1; 32]), false)),
+        recorder: Rc::new(Recorder::new(Digester::new(&[1; 32]), Keep::Nothing)),
         session: scribe.session(),
         unrecordable: None,
         purse: Arc::default(),

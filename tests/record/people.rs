@@ -115,12 +115,16 @@ fn forms(secret: &str) -> Vec<Vec<u8>> {
 const PLANTED: &str = "-Zebra7391";
 
 fn assert_nowhere(state: &Path) {
+    assert_absent(state, PLANTED);
+}
+
+fn assert_absent(state: &Path, planted: &str) {
     let mut paths = Vec::new();
     files(state, &mut paths);
     assert!(paths.iter().any(|path| path.extension().is_some_and(|extension| extension == "seg")), "{paths:?}");
     for path in paths {
         let bytes = fs::read(&path).unwrap();
-        for form in forms(PLANTED) {
+        for form in forms(planted) {
             let at = memchr::memmem::find(&bytes, &form);
             assert_eq!(at, None, "{} holds {}", path.display(), String::from_utf8_lossy(&form));
         }
@@ -128,8 +132,8 @@ fn assert_nowhere(state: &Path) {
 }
 
 #[test]
-fn no_value_is_on_disk() {
-    let stage = Stage::new();
+fn no_value_is_on_disk_where_shapes_are_kept() {
+    let stage = Stage::with("[audit]\nkeep_sql = \"shape\"\n");
     stage.database.sql("create table t(x text primary key)");
     let mut client = stage.linked();
     let mut number = 0;
@@ -192,4 +196,42 @@ fn no_value_is_on_disk() {
         fs::write(folder.path().join("1.seg"), [b"x", &form[..]].concat()).unwrap();
         assert!(std::panic::catch_unwind(|| assert_nowhere(folder.path())).is_err());
     }
+}
+
+/// By default texts and parameters are kept: without what is sensitive in them, and with the rest.
+#[test]
+fn what_is_sensitive_is_not_on_disk_where_texts_are_kept() {
+    const MAIL: &str = "zebra7391.mail@example.com";
+    const CARD: &str = "4539578763621486";
+    const NAME: &str = "Zebrowska-Quill";
+    let stage = Stage::new();
+    stage.database.sql("create table people(id int, email text, last_name text, note text)");
+    let mut client = stage.linked();
+    let ask = |client: &mut Client, sql: &str| {
+        client.send(&query(sql)).unwrap();
+        story(client)
+    };
+    ask(&mut client, &format!("insert into people values (1, '{MAIL}', 'x', 'pays with {CARD}')"));
+    ask(&mut client, &format!("insert into people (id, last_name) values (2, '{NAME}')"));
+    ask(&mut client, &format!("select id from people where last_name = '{NAME}' and note = 'kept as it is'"));
+    ask(&mut client, &format!("select 1 -- asked by {MAIL}"));
+    let parse = say(b'P', b"\0select id from people where email = $1 and note <> $2\0\0\0");
+    let value = |text: &str| [&u32::try_from(text.len()).unwrap().to_be_bytes()[..], text.as_bytes()].concat();
+    let bind = say(b'B', &[&b"\0\0\0\0\0\x02"[..], &value(MAIL), &value("a plain note"), b"\0\0"].concat());
+    client.send(&[&parse[..], &bind, &say(b'E', b"\0\0\0\0\0"), SYNC].concat()).unwrap();
+    story(&mut client);
+    leave(client);
+    await_that("the end is on the record", || has(&stage, |event| matches!(event, Event::SignedOut(_))));
+    for planted in [MAIL, CARD, NAME] {
+        assert_absent(&stage.proxy.state(), planted);
+    }
+    let record = recorded::all(&stage.proxy.state());
+    let bodies: Vec<_> =
+        record.iter().filter_map(|(_, event)| if let Event::Begun(begun) = event { begun.body.as_deref() } else { None }).collect();
+    let texts: Vec<_> = bodies.iter().filter_map(|body| body.masked.as_deref()).collect();
+    assert!(texts.contains(&"insert into people values (1, '[EMAIL]', 'x', 'pays with [CREDIT_CARD]')"), "{texts:?}");
+    assert!(texts.contains(&"select id from people where last_name = '[PERSON]' and note = 'kept as it is'"), "{texts:?}");
+    assert!(texts.contains(&"select 1 -- asked by [EMAIL]"), "{texts:?}");
+    let parameters: Vec<_> = bodies.iter().filter(|body| !body.parameters.is_empty()).map(|body| body.parameters.clone()).collect();
+    assert_eq!(parameters, [vec![Some("[EMAIL]".to_owned()), Some("a plain note".to_owned())]]);
 }

@@ -46,6 +46,8 @@ struct Resolver<'a> {
     found: Resolved,
     reached: BTreeSet<(Place, Access, bool)>,
     shown: BTreeSet<Place>,
+    /// Those of them that the text names.
+    named: BTreeSet<Place>,
     /// Types made by users that a value in the statement may have.
     types: BTreeSet<u32>,
 }
@@ -80,6 +82,7 @@ impl Catalog {
             found: Resolved { effects: facts.effects.and(Effect::Opaque.alone()), ..Resolved::default() },
             reached: BTreeSet::new(),
             shown: BTreeSet::new(),
+            named: BTreeSet::new(),
             types: self.declared(sight.types),
         };
         for statement in &facts.statements {
@@ -200,6 +203,7 @@ impl<'a> Resolver<'a> {
                 self.found.sensitive |= gives;
             }
             for found in named {
+                self.named.insert(found);
                 self.visit(Visit { relation: found, access, columns: columns.as_deref(), indirect: false, gives });
             }
         }
@@ -217,12 +221,15 @@ impl<'a> Resolver<'a> {
 
     fn finish(mut self) -> Resolved {
         let catalog = self.catalog;
-        for table in self.shown.iter().filter_map(|place| catalog.table(*place)) {
+        // What the text names is never left out: a text has no more names than are looked at.
+        let most = MOST_SHOWN.max(self.named.len());
+        let beside = self.shown.iter().filter(|place| !self.named.contains(place));
+        for table in self.named.iter().chain(beside).filter_map(|place| catalog.table(*place)) {
             self.found.objects.push(table.oid);
             if matches!(table.kind, Kind::Composite) {
                 continue;
             }
-            if self.found.relations.len() >= MOST_SHOWN {
+            if self.found.relations.len() >= most {
                 self.found.unlisted = true;
             } else {
                 self.found.relations.push(Relation {

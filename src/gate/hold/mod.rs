@@ -25,6 +25,9 @@ impl Over {
     /// Where nothing is allowed without asking.
     const LEAST: u64 = 1_000;
 
+    /// A result begins with values for which the policy holds it: an approval lets it through once, and raises nothing else.
+    pub const FOUND: Self = Self { quantity: Quantity::Found, limit: 0, raised: 1 };
+
     pub fn asking(quantity: Quantity, limit: u64) -> Self {
         Self { quantity, limit, raised: limit.saturating_mul(Self::TIMES).max(Self::LEAST) }
     }
@@ -45,11 +48,13 @@ pub enum Quantity {
     SensitiveRows,
     Probes,
     ShapeBytes,
+    /// Values for which a policy holds the results that begin with them.
+    Found,
 }
 
 impl Quantity {
-    pub const ALL: [Self; 7] =
-        [Self::Rows, Self::Bytes, Self::CopyInRows, Self::CopyInBytes, Self::SensitiveRows, Self::Probes, Self::ShapeBytes];
+    pub const ALL: [Self; 8] =
+        [Self::Rows, Self::Bytes, Self::CopyInRows, Self::CopyInBytes, Self::SensitiveRows, Self::Probes, Self::ShapeBytes, Self::Found];
 
     /// Behind a number.
     pub fn word(self) -> &'static str {
@@ -61,6 +66,7 @@ impl Quantity {
             Self::SensitiveRows => "rows that may carry sensitive values",
             Self::Probes => "distinct questions about columns that may be sensitive",
             Self::ShapeBytes => "bytes of statements of shapes not met before",
+            Self::Found => "values for which results are held",
         }
     }
 }

@@ -1,7 +1,10 @@
 //! What an agent is told of a hold: in words that a language model can act on. Times come as text, for only the host knows how they are written.
 
-use super::{HoldId, Over};
+use super::{HoldId, Over, Quantity};
 use crate::wire::report::{Report, Severity};
+
+/// Of a run that was stopped before any of its result left.
+pub const FOUND: &str = "stopped before its result was released: it begins with values for which the policy holds results";
 
 /// What the words speak of.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +26,7 @@ pub struct Told<'a> {
 impl Told<'_> {
     fn held(&self) -> String {
         match self.over {
+            Some(Over { quantity: Quantity::Found, .. }) => format!("{FOUND}; that awaits approval as hold {}", self.hold),
             Some(over) => {
                 format!(
                     "stopped at the limit of {} {}; a higher limit awaits approval as hold {}",
@@ -37,6 +41,9 @@ impl Told<'_> {
 
     fn why(&self) -> String {
         match self.over {
+            Some(Over { quantity: Quantity::Found, .. }) => {
+                "None of its result was released. An approval lets it run once and brings the result, masked as usual.".to_owned()
+            }
             Some(over) => format!("An approval lets it run once with a limit of {} {}.", over.raised, over.quantity.word()),
             None => format!("Nothing ran. The statement is held by rule \"{}\"; its effects: {}.", self.rule, self.effects),
         }

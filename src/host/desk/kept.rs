@@ -137,6 +137,7 @@ fn number(quantity: Quantity) -> u8 {
         Quantity::SensitiveRows => 4,
         Quantity::Probes => 5,
         Quantity::ShapeBytes => 6,
+        Quantity::Found => 7,
     }
 }
 

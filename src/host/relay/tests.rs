@@ -11,7 +11,7 @@ use crate::audit::Digester;
 use crate::audit::event::SignedIn;
 use crate::gate::{Judge, Policy};
 use crate::host::journal::{Journal, Options};
-use crate::session::recording::Recorder;
+use crate::session::recording::{Keep, Recorder};
 use crate::session::{Terms, Timeouts};
 use crate::wire::frame;
 use crate::wire::frontend::tag;
@@ -69,7 +69,7 @@ fn relay() -> (Relay<DuplexStream, OneLink>, DuplexStream, DuplexStream) {
         timeouts: Timeouts::default(),
         process_id: 7,
         reserved: Rc::from(&b"reserved"[..]),
-        recorder: Rc::new(Recorder::new(Digester::new(&[1; 32]), false)),
+        recorder: Rc::new(Recorder::new(Digester::new(&[1; 32]), Keep::Nothing)),
         session: 1,
         unrecordable: None,
         purse: std::sync::Arc::default(),

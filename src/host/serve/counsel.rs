@@ -8,6 +8,7 @@ use crate::gate::hold::HoldId;
 use crate::gate::judge::{Knowledge, Moment, Need};
 use crate::host::relay::{Counsel, Found};
 use crate::host::verdicts::Means;
+use crate::mask::lineage::Written;
 use crate::mask::verdict::{ColumnId, Mark, Unknown};
 use crate::mask::{Masking, Verdict};
 use crate::session::asking::{Message, Petition, Reply};
@@ -43,7 +44,9 @@ impl Counsel for Upstreams {
     }
 
     fn inform(&self, masking: &mut Masking) {
-        self.house.policy.inform(&self.subject, masking);
+        if self.house.policy.inform(&self.subject, masking) {
+            masking.tokens = Some(self.house.mints.of(self.agent.id));
+        }
         let verdicts = self.verdicts();
         verdicts.inform(masking);
         verdicts.refresh(|| self.means(), &self.catalog());
@@ -57,8 +60,12 @@ impl Counsel for Upstreams {
         self.verdicts().learned(&columns);
     }
 
+    fn promise(&self, written: Vec<Written>) {
+        self.verdicts().promise(written);
+    }
+
     fn mark(&self, marks: Vec<Mark>) {
-        self.verdicts().mark(marks);
+        self.verdicts().mark(marks, || self.means(), &self.catalog());
     }
 
     fn petition(&self, petition: Petition) -> impl Future<Output = Reply> + 'static {

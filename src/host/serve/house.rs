@@ -21,6 +21,7 @@ use crate::host::journal::{Journal, Unwritable};
 use crate::host::limits::{Bounds, Limits};
 use crate::host::link::{Connector, Minor, Spare};
 use crate::host::log::LogHandle;
+use crate::host::mints::Mints;
 use crate::host::pool::Pool;
 use crate::host::purses::Purses;
 use crate::host::registry::Registry;
@@ -30,6 +31,7 @@ use crate::host::throttle::Throttle;
 use crate::host::tls::{Acceptor, TlsError};
 use crate::host::verdicts::Book;
 use crate::host::verdicts::store::Store;
+use crate::session::recording::Keep;
 
 /// Sessions that may wait for a link at once; each holds what its client sent.
 const WAITING: usize = 4096;
@@ -53,6 +55,8 @@ pub struct House {
     pub errands: Errands,
     pub arrivals: Arc<Arrivals>,
     pub purses: Arc<Purses>,
+    /// Who makes the tokens of each agent.
+    pub mints: Mints,
     /// What is known of the columns of databases.
     pub verdicts: Arc<Book>,
     pub desk: Arc<Desk>,
@@ -140,6 +144,7 @@ impl House {
         Ok(Self {
             desk: Arc::new(Desk::open(state, Arc::clone(&journal), digester.clone(), options, Arc::clone(&purses))?),
             purses,
+            mints: Mints::open(state.folder()).map_err(|reason| StateError::Folder { folder: state.folder().to_owned(), reason })?,
             verdicts: Arc::new(book(state)?),
             digester,
             journal,
@@ -171,9 +176,13 @@ impl House {
         self.digester.digest(config.to_string().as_bytes())
     }
 
-    /// Whether what agents send is kept, sealed to the operator's key. Fixed at the start, as the journal's keys are.
-    pub fn keeps_originals(&self) -> bool {
-        matches!(self.running().config.audit.keep_sql, KeepSql::Sealed { .. })
+    /// What is kept of what agents send. Fixed at the start, as the journal's keys are.
+    pub fn keeps(&self) -> Keep {
+        match self.running().config.audit.keep_sql {
+            KeepSql::Shape => Keep::Nothing,
+            KeepSql::Masked => Keep::Masked,
+            KeepSql::Sealed { .. } => Keep::Originals,
+        }
     }
 
     /// The configuration in force now.
@@ -210,6 +219,10 @@ impl House {
                 }
                 if let Err(error) = self.log.set(&new.config.log) {
                     tracing::warn!(%error, "the log level stays as it was");
+                }
+                // Before the policy: sessions take both together.
+                if let Err(error) = self.mints.reload() {
+                    tracing::error!(%error, "the keys of tokens stay as they were");
                 }
                 self.policy.put(Arc::clone(&new.config.policy), Arc::clone(&new.config.profiles));
                 // It may lead to another server.

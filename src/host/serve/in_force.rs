@@ -52,13 +52,15 @@ impl InForce {
         }
     }
 
-    /// Gives the masking of a session what the policy in force says of it, if it has another's.
-    pub fn inform(&self, subject: &Subject, masking: &mut Masking) {
-        if self.turn.load(Ordering::Acquire) != masking.policy {
+    /// Gives the masking of a session what the policy in force says of it; false where it has that.
+    pub fn inform(&self, subject: &Subject, masking: &mut Masking) -> bool {
+        let other = self.turn.load(Ordering::Acquire) != masking.policy;
+        if other {
             let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
             masking.policy = self.turn.load(Ordering::Acquire);
             masking.detectors = Arc::clone(&held.profiles.detectors);
             masking.profile = Arc::clone(held.profiles.of(subject));
         }
+        other
     }
 }

@@ -298,5 +298,6 @@ fn end_revoked(house: &House) {
         house.registry.end_agent(agent, &report);
         house.desk.withdraw(agent);
         house.purses.forget(agent);
+        house.mints.forget(agent);
     }
 }

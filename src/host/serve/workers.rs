@@ -71,7 +71,7 @@ impl Workers {
 }
 
 async fn receive(mut arrived: mpsc::UnboundedReceiver<std::net::TcpStream>, house: Arc<House>) {
-    let recorder = Rc::new(Recorder::new(house.digester.clone(), house.keeps_originals()));
+    let recorder = Rc::new(Recorder::new(house.digester.clone(), house.keeps()));
     let shared = Shared { recorder, memory: Rc::default() };
     while let Some(stream) = arrived.recv().await {
         match TcpStream::from_std(stream) {

@@ -26,7 +26,7 @@ CREATE TABLE verdicts (
     database  TEXT NOT NULL,
     relation  INTEGER NOT NULL,
     attribute INTEGER NOT NULL,
-    -- name, sampled, learned, marked
+    -- name, sampled, learned, marked, defined
     basis     TEXT NOT NULL,
     -- Whose sample; empty where it is none.
     role      TEXT NOT NULL,

@@ -1,21 +1,27 @@
 //! What is known of the columns of one database, each piece with where it came from, and what follows for sessions. It asks nobody: what was
 //! found out is put in, and what people said by command is handed in beside it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::server::FIRST_MADE;
+use crate::mask::lineage::{self, Written};
 use crate::mask::verdict::{Basis, Column, ColumnId, Holding, Mark, Relation, Verdict, Verdicts};
+use crate::sql;
 
 /// Relations that are remembered of one database; what is not is asked about each time.
 pub const MOST_RELATIONS: usize = 100_000;
 /// Columns that something sensitive was written to before anybody looked at their relation.
 const MOST_MARKS: usize = 10_000;
-/// Parents of parents.
+/// A sample is old after this. Seconds.
+const OLD: u64 = 6 * 3600;
+/// Where there was no sample, or nothing in it, it is looked again sooner.
+const SOON: u64 = 600;
+/// Parents of parents, views upon views.
 const DEEP: usize = 16;
 
 /// What is known of one relation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Known {
     pub schema: Box<str>,
     pub name: Box<str>,
@@ -24,10 +30,20 @@ pub struct Known {
     /// Row security shows each role rows of its own, here or below: what one saw says nothing about what another does.
     pub guarded: bool,
     pub columns: Vec<KnownColumn>,
+    /// Of a view: how it is computed, and from which relations.
+    pub definition: Option<Definition>,
     /// Who looked, and what they met.
     pub looks: Vec<Look>,
     /// Something may have changed since.
     pub doubted: bool,
+}
+
+/// How a view is computed.
+#[derive(Debug, Clone)]
+pub struct Definition {
+    /// Of its text, in which every name has its schema.
+    pub facts: Arc<sql::facts::Facts>,
+    pub reads: Vec<u32>,
 }
 
 /// A role looked at rows.
@@ -51,6 +67,8 @@ pub struct KnownColumn {
     pub sampled: Vec<(Arc<str>, Holding, u32)>,
     pub learned: Option<(Holding, u32)>,
     pub marked: Option<Holding>,
+    /// What those columns hold that it is computed from.
+    pub defined: Option<Holding>,
 }
 
 /// What somebody said by command.
@@ -79,6 +97,8 @@ pub struct Facts {
     pub relations: BTreeMap<u32, Known>,
     /// Columns of relations that nobody looked at yet.
     marks: Vec<Mark>,
+    /// The same of relations that have no number yet.
+    promises: Vec<Written>,
 }
 
 /// What may be two things is taken for the one that hides more.
@@ -124,6 +144,7 @@ impl KnownColumn {
         for (piece, stronger) in [
             (self.learned.map(|(holding, _)| holding), Basis::Learned(self.learned.map_or(0, |(_, cells)| cells))),
             (self.marked, Basis::Marked),
+            (self.defined, Basis::Marked),
         ] {
             if let Some(piece) = piece {
                 holding = unite(holding, piece);
@@ -139,6 +160,16 @@ impl KnownColumn {
 }
 
 impl Known {
+    /// Takes in what was promised of a relation of this name. Whether it has it.
+    fn keep(&mut self, promise: &Written) -> bool {
+        let called = self.name == promise.name && promise.schema.as_ref().is_none_or(|schema| *schema == self.schema);
+        if called {
+            let written = |column: &&mut KnownColumn| promise.column.as_ref().is_none_or(|name| *name == column.name);
+            self.columns.iter_mut().filter(written).for_each(|column| column.mark(promise.holding));
+        }
+        called
+    }
+
     /// Takes over what was known of the same columns before; what is no longer the same is forgotten.
     fn inherit(&mut self, before: Known) {
         let same = self.name == before.name && self.schema == before.schema
@@ -168,6 +199,7 @@ impl Known {
             if let Some(holding) = known.marked {
                 column.mark(holding);
             }
+            column.defined = known.defined;
         }
     }
 
@@ -184,19 +216,82 @@ impl Known {
 }
 
 impl Facts {
+    /// Takes over what views are computed from, now that these relations are known otherwise. Gives the views of which something else is known.
+    pub fn define(&mut self, changed: &[u32]) -> Vec<u32> {
+        let mut all: Vec<u32> = changed.to_vec();
+        let mut redefined = Vec::new();
+        // A view is known once what it reads is: in as many rounds as views stand upon views.
+        for _ in 0..DEEP {
+            let reads = |(oid, known): (&u32, &Known)| {
+                let definition = known.definition.as_ref()?;
+                let touched = all.contains(oid) || definition.reads.iter().any(|read| all.contains(read));
+                touched.then(|| (*oid, definition.clone()))
+            };
+            let views: Vec<(u32, Definition)> = self.relations.iter().filter_map(reads).collect();
+            let mut more = Vec::new();
+            for (oid, definition) in views {
+                if self.defined(oid, &definition) {
+                    more.push(oid);
+                }
+            }
+            if more.is_empty() {
+                break;
+            }
+            redefined.extend(&more);
+            all = more;
+        }
+        redefined.sort_unstable();
+        redefined.dedup();
+        redefined
+    }
+
+    /// Whether what a view is computed from says something else of its columns than it did.
+    fn defined(&mut self, oid: u32, definition: &Definition) -> bool {
+        let below = |read: &u32| {
+            let known = self.relations.get(read)?;
+            let column = |column: &KnownColumn| Column {
+                attribute: column.attribute,
+                name: column.name.clone(),
+                type_oid: column.type_oid,
+                verdict: column.verdict(),
+            };
+            let columns = known.columns.iter().map(column).collect();
+            Some((*read, Arc::new(Relation { schema: known.schema.clone(), name: known.name.clone(), columns, unsettled: false })))
+        };
+        let below = Verdicts { relations: definition.reads.iter().filter_map(below).collect(), ..Verdicts::default() };
+        let view = lineage::view(&definition.facts, &below);
+        let Some(known) = self.relations.get_mut(&oid) else { return false };
+        let width = known.columns.len();
+        let mut changed = false;
+        for (place, column) in known.columns.iter_mut().enumerate() {
+            let found = view.column(place, width).map(|verdict| verdict.holding);
+            changed |= found != column.defined;
+            column.defined = found;
+        }
+        changed
+    }
+
     /// Puts in what was found out of a relation just now.
-    pub fn put(&mut self, oid: u32, mut found: Known) {
+    /// Gives those that are gone: another one has their name.
+    pub fn put(&mut self, oid: u32, mut found: Known) -> Vec<u32> {
         if let Some(before) = self.relations.remove(&oid) {
             found.inherit(before);
         } else if self.relations.len() >= MOST_RELATIONS {
             self.relations.pop_first();
         }
+        let promises = std::mem::take(&mut self.promises);
+        self.promises = promises.into_iter().filter(|promise| !found.keep(promise)).collect();
         let columns = &mut found.columns;
         self.marks.retain(|mark| {
             let column = columns.iter_mut().find(|column| mark.relation == oid && column.name == mark.column);
             column.map(|column| column.mark(mark.holding)).is_none()
         });
+        let namesake =
+            |(other, known): (&u32, &Known)| (*other != oid && known.name == found.name && known.schema == found.schema).then_some(*other);
+        let gone: Vec<u32> = self.relations.iter().filter_map(namesake).collect();
+        gone.iter().for_each(|oid| drop(self.relations.remove(oid)));
         self.relations.insert(oid, found);
+        gone
     }
 
     /// Values passed that say more than was known. Gives the relations of which more is known now.
@@ -220,9 +315,9 @@ impl Facts {
         self.relations.get_mut(&id.relation)?.columns.iter_mut().find(|column| column.attribute == id.attribute)
     }
 
-    /// Something sensitive was written. Gives the relations of which more is known now; of what nobody looked at yet the mark waits.
-    pub fn mark(&mut self, marks: Vec<Mark>) -> Vec<u32> {
-        let mut changed = Vec::new();
+    /// Something sensitive was written. Gives the relations of which more is known now, and those that nobody looked at yet: their marks wait.
+    pub fn mark(&mut self, marks: Vec<Mark>) -> (Vec<u32>, Vec<u32>) {
+        let (mut changed, mut unknown) = (Vec::new(), Vec::new());
         for mark in marks {
             let relation = self.relations.get_mut(&mark.relation);
             match relation.and_then(|known| known.columns.iter_mut().find(|column| column.name == mark.column)) {
@@ -234,7 +329,26 @@ impl Facts {
                     }
                 }
                 None if self.marks.contains(&mark) || self.marks.len() >= MOST_MARKS => {}
-                None => self.marks.push(mark),
+                None => {
+                    unknown.push(mark.relation);
+                    self.marks.push(mark);
+                }
+            }
+        }
+        for list in [&mut changed, &mut unknown] {
+            list.sort_unstable();
+            list.dedup();
+        }
+        (changed, unknown)
+    }
+
+    /// Something sensitive is written to relations that are made now, or were made anew. What is found by such a name next is one of them.
+    pub fn promise(&mut self, written: Vec<Written>) -> Vec<u32> {
+        let mut changed = Vec::new();
+        for promise in written {
+            changed.extend(self.relations.iter_mut().filter_map(|(oid, known)| known.keep(&promise).then_some(*oid)));
+            if !self.promises.contains(&promise) && self.promises.len() < MOST_MARKS {
+                self.promises.push(promise);
             }
         }
         changed.sort_unstable();
@@ -242,9 +356,26 @@ impl Facts {
         changed
     }
 
-    /// Something was sent after which relations may hold something else.
-    pub fn doubt(&mut self) {
-        self.relations.values_mut().for_each(|known| known.doubted = true);
+    /// Something was sent after which relations may hold something else. Gives those that nobody doubted before.
+    pub fn doubt(&mut self) -> Vec<u32> {
+        let undoubted = self.relations.iter_mut().filter(|(_, known)| !known.doubted);
+        let doubt = |(oid, known): (&u32, &mut Known)| {
+            known.doubted = true;
+            *oid
+        };
+        undoubted.map(doubt).collect()
+    }
+
+    /// Some of the relations that this role looked at long ago, the longest first.
+    pub fn old(&self, role: &str, now: u64, most: usize) -> Vec<u32> {
+        let old = |(oid, known): (&u32, &Known)| {
+            let look = known.looked(role)?;
+            let good_for = if look.rows.is_none_or(|rows| rows == 0) { SOON } else { OLD };
+            (*oid >= FIRST_MADE && now.saturating_sub(look.at) >= good_for).then_some((look.at, *oid))
+        };
+        let mut all: Vec<(u64, u32)> = self.relations.iter().filter_map(old).collect();
+        all.sort_unstable();
+        all.into_iter().take(most).map(|(_, oid)| oid).collect()
     }
 
     /// What a session of this role goes by. Given what it went by before and which relations more is known of since, only those are made anew.
@@ -263,7 +394,10 @@ impl Facts {
                     verdict.basis = verdict.basis.max(Basis::Name);
                 }
                 if let Some(holding) = family.and_then(|family| families.columns.get(&(family, &*column.name))) {
-                    verdict.holding = unite(verdict.holding, *holding);
+                    let united = unite(verdict.holding, *holding);
+                    // What others of it told is more than nothing.
+                    verdict.basis = if united == verdict.holding { verdict.basis } else { verdict.basis.max(Basis::Name) };
+                    verdict.holding = united;
                 }
                 if let Some(holding) = said.get(&(&*known.schema, &*known.name, &*column.name)) {
                     verdict = Verdict { holding: *holding, basis: Basis::Overruled };
@@ -279,7 +413,8 @@ impl Facts {
         };
         let mut relations = before.relations.clone();
         relations.retain(|oid, _| self.relations.contains_key(oid));
-        let touched: Vec<u32> = changed.iter().filter_map(|oid| families.of(*oid, &self.relations)).collect();
+        let changed: HashSet<u32> = changed.iter().copied().collect();
+        let touched: HashSet<u32> = changed.iter().filter_map(|oid| families.of(*oid, &self.relations)).collect();
         let kin = |oid: &u32| families.of(*oid, &self.relations).is_some_and(|family| touched.contains(&family));
         let anew = self.relations.iter().filter(|(oid, _)| changed.contains(oid) || !touched.is_empty() && kin(oid));
         relations.extend(anew.map(relation));

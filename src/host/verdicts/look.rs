@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::known::{Known, KnownColumn, Look};
+use super::known::{Definition, Known, KnownColumn, Look};
 use super::server::{self, FIRST_MADE};
 use crate::gate::Policy;
 use crate::gate::catalog::{Catalog, Sight};
@@ -41,6 +41,8 @@ pub struct Eye<'a> {
     pub catalog: Option<&'a Catalog>,
     /// Seconds since 1970.
     pub now: u64,
+    /// Nobody waits for it: what could not be looked at is left to whoever does.
+    pub brief: bool,
     /// No sample begins later than this.
     pub until: Instant,
 }
@@ -55,6 +57,7 @@ struct Found {
     /// A table or a materialized view: it has pages of its own.
     has_pages: bool,
     can_be_read: bool,
+    is_view: bool,
 }
 
 #[derive(Debug)]
@@ -107,6 +110,17 @@ fn question(relations: &[u32]) -> String {
     )
 }
 
+/// What is asked about views.
+fn definitions(views: &[u32]) -> String {
+    format!(
+        "SELECT c.oid, pg_get_viewdef(c.oid), (SELECT string_agg(DISTINCT d.refobjid::text, ' ') FROM pg_rewrite r JOIN pg_depend d
+             ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
+           WHERE r.ev_class = c.oid AND r.ev_type = '1' AND d.refobjid <> c.oid)
+         FROM pg_class c WHERE c.oid IN ({})",
+        super::listed(views)
+    )
+}
+
 impl Eye<'_> {
     /// Looks at relations, and hands over each as soon as it is done. What is not there any more is not handed over. On an error the
     /// connection is of no more use. Gives those that are newer than what is known of names.
@@ -121,6 +135,19 @@ impl Eye<'_> {
             Ok(())
         })
         .await?;
+        let views: Vec<u32> = found.iter().filter(|(oid, found)| found.is_view && **oid >= FIRST_MADE).map(|(oid, _)| *oid).collect();
+        if !views.is_empty() {
+            let question = definitions(&views);
+            let defined = super::catalogued(side, &question, |_, fields| {
+                definition(&mut found, fields);
+                Ok(())
+            });
+            // One that somebody alters just now is locked: its rows speak, and whoever meets them.
+            match defined.await {
+                Ok(()) | Err(SideError::Refused(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
         for (oid, mut found) in found {
             let rows = match self.may_sample(oid, &found) {
                 Reach::Rows if Instant::now() < self.until => match self.sample(side, oid, &mut found).await {
@@ -142,7 +169,10 @@ impl Eye<'_> {
                     None
                 }
             };
-            done(oid, found.judged(self, rows));
+            let mut known = found.judged(self, rows);
+            // Nobody could look without knowing what names mean: whoever meets rows asks again.
+            known.doubted = self.catalog.is_none() && oid >= FIRST_MADE && self.brief;
+            done(oid, known);
         }
         Ok(newer)
     }
@@ -156,6 +186,7 @@ impl Eye<'_> {
             parents: text(7).unwrap_or_default().split(' ').filter_map(|oid| oid.parse().ok()).collect(),
             guarded: text(8)? == "t",
             columns: Vec::new(),
+            definition: None,
             looks: Vec::new(),
             doubted: false,
         };
@@ -168,6 +199,7 @@ impl Eye<'_> {
             has_pages: matches!(kind, "r" | "m"),
             // Nobody sees the rows of another session's temporary table.
             can_be_read: matches!(kind, "r" | "m" | "p" | "v") && text(4)? != "t",
+            is_view: matches!(kind, "m" | "v"),
         };
         found.insert(text(0)?.parse().ok()?, made);
         Some(())
@@ -188,6 +220,7 @@ impl Eye<'_> {
             sampled: Vec::new(),
             learned: None,
             marked: None,
+            defined: None,
         });
         let category = match type_oid {
             25 | 1042 | 1043 => Category::Text,
@@ -345,6 +378,15 @@ impl Found {
         self.known.looks.push(Look { role: Arc::clone(eye.role), at: eye.now, rows });
         self.known
     }
+}
+
+/// How a view is computed. Its text names everything with its schema, for nothing but `pg_catalog` is in the search path.
+fn definition(found: &mut BTreeMap<u32, Found>, fields: &[Option<&str>]) -> Option<()> {
+    let text = |at: usize| fields.get(at).copied().flatten();
+    let relation = found.get_mut(&text(0)?.parse().ok()?)?;
+    let reads = text(2).unwrap_or_default().split(' ').filter_map(|oid| oid.parse().ok()).collect();
+    relation.known.definition = Some(Definition { facts: Arc::new(crate::sql::read(text(1)?.as_bytes())), reads });
+    Some(())
 }
 
 /// A name in SQL, whatever is in it.

@@ -29,6 +29,7 @@ use crate::gate::Policy;
 use crate::gate::catalog::Catalog;
 use crate::gate::judge::{Knowledge, Need};
 use crate::mask::detect::Detectors;
+use crate::mask::lineage::Written;
 use crate::mask::verdict::{ColumnId, Mark, Unknown};
 use crate::mask::{Masking, Verdict, Verdicts};
 use crate::session::asking::Message;
@@ -177,11 +178,15 @@ impl Book {
     pub fn doubt(&self) {
         for database in self.all() {
             let mut inner = locked(&database.inner);
-            inner.facts.doubt();
-            inner.definitions = Definitions::default();
             inner.doubts = inner.doubts.wrapping_add(1);
-            database.publish(&inner, self, None);
-            database.publish_types(&inner);
+            let doubted = inner.facts.doubt();
+            if !doubted.is_empty() {
+                database.publish(&inner, self, Some(&doubted));
+            }
+            if !inner.definitions.is_empty() {
+                inner.definitions = Definitions::default();
+                database.publish_types(&inner);
+            }
         }
     }
 
@@ -197,13 +202,13 @@ impl Book {
         }
     }
 
-    /// Relations of which more is known than is kept: as they are now, by database.
-    fn take_unkept(&self) -> Vec<(Box<str>, Vec<(u32, Known)>)> {
+    /// Relations of which something else is known than is kept: as they are now, if they are, by database.
+    fn take_unkept(&self) -> Vec<store::Unkept> {
         let mut all = Vec::new();
         for database in self.all() {
             let mut inner = locked(&database.inner);
             let unkept = std::mem::take(&mut inner.unkept);
-            let known: Vec<_> = unkept.into_iter().filter_map(|oid| Some((oid, inner.facts.relations.get(&oid)?.clone()))).collect();
+            let known: Vec<_> = unkept.into_iter().map(|oid| (oid, inner.facts.relations.get(&oid).cloned())).collect();
             if !known.is_empty() {
                 all.push((database.name.clone(), known));
             }
@@ -254,19 +259,32 @@ impl Database {
     fn learn(&self, book: &Book, columns: &[(ColumnId, Verdict)]) {
         let mut inner = locked(&self.inner);
         let changed = inner.facts.learn(columns);
-        if !changed.is_empty() {
-            inner.unkept.extend(&changed);
-            self.publish(&inner, book, Some(&changed));
-        }
+        self.show(&mut inner, book, changed);
     }
 
-    fn mark(&self, book: &Book, marks: Vec<Mark>) {
+    fn promise(&self, book: &Book, written: Vec<Written>) {
         let mut inner = locked(&self.inner);
-        let changed = inner.facts.mark(marks);
-        if !changed.is_empty() {
-            inner.unkept.extend(&changed);
-            self.publish(&inner, book, Some(&changed));
+        let changed = inner.facts.promise(written);
+        self.show(&mut inner, book, changed);
+    }
+
+    /// Gives the relations that nobody looked at yet.
+    fn mark(&self, book: &Book, marks: Vec<Mark>) -> Vec<u32> {
+        let mut inner = locked(&self.inner);
+        let (changed, unknown) = inner.facts.mark(marks);
+        self.show(&mut inner, book, changed);
+        unknown
+    }
+
+    /// More is known of these relations, and so of the views upon them.
+    fn show(&self, inner: &mut Inner, book: &Book, mut changed: Vec<u32>) {
+        if changed.is_empty() {
+            return;
         }
+        let views = inner.facts.define(&changed);
+        changed.extend(views);
+        inner.unkept.extend(changed.iter().filter(|oid| **oid >= server::FIRST_MADE));
+        self.publish(inner, book, Some(&changed));
     }
 }
 
@@ -306,8 +324,7 @@ impl View<'_> {
         if now < due || shown.due.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_err() {
             return;
         }
-        let catalog = if let Some(Knowledge::Known(catalog)) = catalog.knowledge() { Some(catalog) } else { None };
-        let ask = Ask { work: Work::Old, means: means(), catalog, answer: None };
+        let ask = Ask { work: Work::Old, means: means(), catalog: of_knowledge(catalog.knowledge()), answer: None };
         // A queue that is full has enough to do.
         self.asks(shown).try_send(ask).ok();
     }
@@ -339,7 +356,8 @@ impl View<'_> {
         let inner = locked(&database.inner);
         let again = |oid: &u32| {
             let Some(known) = inner.facts.relations.get(oid) else { return true };
-            known.doubted || known.looked(&shown.role).is_none_or(|look| now.saturating_sub(look.at) >= OFTEN)
+            let hidden = |look: &Look| look.rows == Some(0) && now.saturating_sub(look.at) < OFTEN;
+            known.doubted || !known.looked(&shown.role).is_some_and(hidden)
         };
         Unknown { relations: unknown.relations.into_iter().filter(again).collect(), types: inner.definitions.unknown(unknown.types) }
     }
@@ -380,9 +398,20 @@ impl View<'_> {
         self.book.database(self.database).learn(self.book, columns);
     }
 
+    /// Something sensitive is written to relations that are made now.
+    pub fn promise(&self, written: Vec<Written>) {
+        self.book.database(self.database).promise(self.book, written);
+    }
+
     /// Something sensitive was written to these.
-    pub fn mark(&self, marks: Vec<Mark>) {
-        self.book.database(self.database).mark(self.book, marks);
+    pub fn mark(&self, marks: Vec<Mark>, means: impl FnOnce() -> Means, catalog: &catalog::View<'_>) {
+        let unknown = self.book.database(self.database).mark(self.book, marks);
+        if !unknown.is_empty() {
+            let work = Work::Unknown(Unknown { relations: unknown, types: Vec::new() });
+            let ask = Ask { work, means: means(), catalog: of_knowledge(catalog.knowledge()), answer: None };
+            // Where the queue is full, whoever meets rows of it asks.
+            self.asks(&self.shown()).try_send(ask).ok();
+        }
     }
 }
 

@@ -63,7 +63,7 @@ async fn look(
     found: &mut Vec<Known>,
 ) -> Result<(), SideError> {
     let until = Instant::now() + PATIENCE;
-    let eye = Eye { role, detectors: &means.detectors, policy: &means.policy, catalog: Some(catalog), now: seconds(), until };
+    let eye = Eye { role, detectors: &means.detectors, policy: &means.policy, catalog: Some(catalog), now: seconds(), brief: false, until };
     eye.look(side, some, |_, known| found.push(known)).await.map(drop)
 }
 

@@ -30,6 +30,9 @@ pub struct Store {
     connection: Connection,
 }
 
+/// Of one database: relations as they are known now, those that are gone without anything.
+pub type Unkept = (Box<str>, Vec<(u32, Option<Known>)>);
+
 /// What somebody said by command, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Said {
@@ -154,11 +157,11 @@ impl Store {
         done.map_err(|error| state.error(error))?
     }
 
-    fn keep(&mut self, all: &[(Box<str>, Vec<(u32, Known)>)]) -> rusqlite::Result<()> {
+    fn keep(&mut self, all: &[Unkept]) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for (database, relations) in all {
             for (oid, known) in relations {
-                put(&transaction, database, *oid, known)?;
+                put(&transaction, database, *oid, known.as_ref())?;
             }
         }
         transaction.commit()
@@ -169,8 +172,9 @@ fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn put(transaction: &Transaction<'_>, database: &str, oid: u32, known: &Known) -> rusqlite::Result<()> {
+fn put(transaction: &Transaction<'_>, database: &str, oid: u32, known: Option<&Known>) -> rusqlite::Result<()> {
     transaction.execute("DELETE FROM surveyed WHERE database = ?1 AND relation = ?2", params![database, oid])?;
+    let Some(known) = known else { return Ok(()) };
     let parents: Vec<String> = known.parents.iter().map(u32::to_string).collect();
     let row = params![database, oid, &*known.schema, &*known.name, parents.join(" "), known.guarded];
     transaction
@@ -189,7 +193,7 @@ fn put(transaction: &Transaction<'_>, database: &str, oid: u32, known: &Known) -
             .into_iter()
             .chain(column.sampled.iter().map(|(role, holding, cells)| ("sampled", &**role, Some(*holding), *cells)))
             .chain([("learned", "", column.learned.map(|(holding, _)| holding), column.learned.map_or(0, |(_, cells)| cells))])
-            .chain([("marked", "", column.marked, 0)]);
+            .chain([("marked", "", column.marked, 0), ("defined", "", column.defined, 0)]);
         for (basis, role, piece, cells) in pieces {
             let Some(piece) = piece else { continue };
             verdict.execute(params![database, oid, column.attribute, basis, role, &*column.name, column.type_oid, words(piece), cells])?;
@@ -210,6 +214,7 @@ fn facts(connection: &Connection) -> rusqlite::Result<HashMap<Box<str>, Facts>> 
             parents: parents.split(' ').filter_map(|oid| oid.parse().ok()).collect(),
             guarded: row.get(5)?,
             columns: Vec::new(),
+            definition: None,
             looks: Vec::new(),
             doubted: true,
         };
@@ -240,6 +245,7 @@ fn facts(connection: &Connection) -> rusqlite::Result<HashMap<Box<str>, Facts>> 
                 sampled: Vec::new(),
                 learned: None,
                 marked: None,
+                defined: None,
             });
         }
         let Some(column) = known.columns.last_mut() else { continue };
@@ -249,6 +255,7 @@ fn facts(connection: &Connection) -> rusqlite::Result<HashMap<Box<str>, Facts>> 
             "name" => column.named = piece,
             "sampled" => column.sampled.push((role(row.get(4)?), piece, cells)),
             "learned" => column.learned = Some((piece, cells)),
+            "defined" => column.defined = Some(piece),
             // What a newer program wrote is not known less than that.
             _ => column.mark(piece),
         }

@@ -29,14 +29,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const SAMPLING: Duration = Duration::from_millis(1200);
 /// Relations that are looked at before what was found is shown.
 const SHARE: usize = 16;
-/// Parents of parents.
-const DEEP: usize = 4;
+/// Parents of parents, and views upon views.
+const DEEP: usize = 8;
+/// Types are read again while others change them.
+const ATTEMPTS: usize = 3;
 /// Of what is old, how much is looked at again at once.
 const SOME: usize = 32;
-/// A sample is old after this. Seconds.
-const OLD: u64 = 6 * 3600;
-/// Where there was no sample, or nothing in it, it is looked again sooner.
-const SOON: u64 = 600;
 
 /// What is asked of a surveyor.
 #[derive(Debug)]
@@ -152,7 +150,7 @@ impl Surveyor {
         // The newest that anybody brought.
         let catalog = together.iter().filter_map(|ask| ask.catalog.as_deref()).max_by_key(|catalog| catalog.generation);
         if old && catalog.is_some() {
-            relations.extend(self.old());
+            relations.extend(locked(&self.database.inner).facts.old(&self.shown.role, seconds(), SOME));
         }
         let side = self.connected(side).await?;
         self.types(side, types.into_iter().collect(), old).await?;
@@ -161,66 +159,69 @@ impl Surveyor {
         for _ in 0..DEEP {
             let wanted: Vec<u32> = std::mem::take(&mut relations).into_iter().collect();
             for some in wanted.chunks(SHARE) {
-                let eye =
-                    Eye { role: &self.shown.role, detectors: &means.detectors, policy: &means.policy, catalog, now: seconds(), until };
+                let eye = Eye {
+                    role: &self.shown.role,
+                    detectors: &means.detectors,
+                    policy: &means.policy,
+                    catalog,
+                    now: seconds(),
+                    brief: together.iter().all(|ask| ask.answer.is_none()),
+                    until,
+                };
                 let doubts = locked(&self.database.inner).doubts;
                 let mut found = Vec::new();
                 let looked = eye.look(side, some, |oid, known| found.push((oid, known))).await;
-                relations.extend(self.keep(some, found, doubts));
+                relations.extend(self.keep(some, found, doubts, looked.is_ok()));
                 newer.extend(looked?);
             }
         }
         Ok(newer)
     }
 
-    /// Puts in what was found out, and shows it. Gives the parents that nobody looked at yet.
-    fn keep(&self, asked: &[u32], found: Vec<(u32, Known)>, doubts: u64) -> Vec<u32> {
+    /// Puts in what was found out, and shows it. Gives the parents that nobody looked at yet, and what views are computed from.
+    fn keep(&self, asked: &[u32], found: Vec<(u32, Known)>, doubts: u64, whole: bool) -> Vec<u32> {
         let mut inner = locked(&self.database.inner);
         let still = inner.doubts != doubts;
-        let mut parents = Vec::new();
-        for (oid, mut known) in found {
-            parents.extend(known.parents.iter().copied());
-            // Something was sent meanwhile.
-            known.doubted = still;
-            inner.facts.put(oid, known);
+        let mut changed = asked.to_vec();
+        if whole {
+            // What was not found is not there any more.
+            for oid in asked.iter().filter(|oid| found.iter().all(|(known, _)| known != *oid)) {
+                inner.facts.relations.remove(oid);
+            }
         }
-        inner.unkept.extend(asked.iter().filter(|oid| **oid >= super::server::FIRST_MADE));
-        parents.retain(|parent| inner.facts.relations.get(parent).is_none_or(|known| known.doubted && !still));
-        self.database.publish(&inner, &self.book, Some(asked));
-        parents
+        let mut below = Vec::new();
+        for (oid, mut known) in found {
+            below.extend(known.parents.iter().copied());
+            below.extend(known.definition.iter().flat_map(|definition| definition.reads.iter().copied()));
+            // Something was sent meanwhile.
+            known.doubted |= still;
+            changed.extend(inner.facts.put(oid, known));
+        }
+        below.retain(|oid| inner.facts.relations.get(oid).is_none_or(|known| known.doubted && !still));
+        self.database.show(&mut inner, &self.book, changed);
+        below
     }
 
     async fn types(&self, side: &mut Side, types: Vec<u32>, all: bool) -> Result<(), SideError> {
-        let (definitions, doubts) = {
-            let inner = locked(&self.database.inner);
-            (inner.definitions.clone(), inner.doubts)
-        };
-        let mut anew = if all && !definitions.is_empty() { definitions.again(side).await? } else { definitions.clone() };
-        let unknown = anew.unknown(types);
-        anew.load(side, unknown).await?;
-        let mut inner = locked(&self.database.inner);
-        if inner.doubts == doubts && !anew.says_the_same(&definitions) {
-            inner.definitions = anew;
-            self.database.publish_types(&inner);
+        for _ in 0..ATTEMPTS {
+            let (definitions, doubts) = {
+                let inner = locked(&self.database.inner);
+                (inner.definitions.clone(), inner.doubts)
+            };
+            let mut anew = if all && !definitions.is_empty() { definitions.again(side).await? } else { definitions.clone() };
+            let unknown = anew.unknown(types.iter().copied());
+            anew.load(side, unknown).await?;
+            let mut inner = locked(&self.database.inner);
+            // Something was sent meanwhile: what was read may be old.
+            if inner.doubts != doubts {
+                continue;
+            }
+            if !anew.says_the_same(&definitions) {
+                inner.definitions = anew;
+                self.database.publish_types(&inner);
+            }
+            break;
         }
         Ok(())
-    }
-
-    /// Some of the relations that nobody looked at for long, the longest first.
-    fn old(&self) -> Vec<u32> {
-        let now = seconds();
-        let inner = locked(&self.database.inner);
-        let mut old: Vec<(u64, u32)> = inner
-            .facts
-            .relations
-            .iter()
-            .filter_map(|(oid, known)| {
-                let look = known.looked(&self.shown.role)?;
-                let good_for = if look.rows.is_none_or(|rows| rows == 0) { SOON } else { OLD };
-                (*oid >= super::server::FIRST_MADE && now.saturating_sub(look.at) >= good_for).then_some((look.at, *oid))
-            })
-            .collect();
-        old.sort_unstable();
-        old.into_iter().take(SOME).map(|(_, oid)| oid).collect()
     }
 }

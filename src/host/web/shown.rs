@@ -4,7 +4,7 @@
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
-use crate::gate::hold::{State, Verdict};
+use crate::gate::hold::{Quantity, State, Verdict};
 use crate::host::desk::{Ruled, Sight, View, Written};
 use crate::host::when;
 use crate::sql::effect::{Effect, EffectSet};
@@ -218,9 +218,13 @@ impl About {
             reason: about.reason.to_string(),
             groups: about.groups.iter().map(ToString::to_string).collect(),
             in_transaction: about.in_transaction,
-            over: about
-                .over
-                .map(|over| format!("reached {} {}; an approval raises the limit to {}", over.limit, over.quantity.word(), over.raised)),
+            over: about.over.map(|over| {
+                if over.quantity == Quantity::Found {
+                    "its result begins with values for which the policy holds results; an approval releases it, masked".to_owned()
+                } else {
+                    format!("reached {} {}; an approval raises the limit to {}", over.limit, over.quantity.word(), over.raised)
+                }
+            }),
             asks_unmasked: about.asks_unmasked,
             statement: view.matter.as_ref().map(Statement::of),
         }

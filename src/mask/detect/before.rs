@@ -9,6 +9,46 @@ pub type Words = [(&'static str, KindSet)];
 
 const TABLES: &[&Words] = &[numbers::WORDS];
 
+/// Words that say it is something else, and that nothing before them counts.
+const OTHERWISE: &[&str] = &[
+    "article",
+    "artikel",
+    "auftrag",
+    "barcode",
+    "batch",
+    "bestellung",
+    "build",
+    "commande",
+    "commit",
+    "ean",
+    "facture",
+    "factura",
+    "fattura",
+    "factuur",
+    "faktura",
+    "invoice",
+    "isbn",
+    "issue",
+    "lot",
+    "order",
+    "orderid",
+    "orderno",
+    "ordernumber",
+    "ordine",
+    "part",
+    "pedido",
+    "po",
+    "rechnung",
+    "row",
+    "rows",
+    "serial",
+    "sku",
+    "ticket",
+    "tracking",
+    "upc",
+    "version",
+];
+
 /// How far back words are looked for, and how many of them are.
 const REACH: usize = 64;
 const WORDS: usize = 5;
@@ -30,6 +70,9 @@ pub fn said_before(text: &[u8], at: usize) -> KindSet {
         }
         let start = before.get(..last).and_then(|rest| rest.iter().rposition(|byte| !is_word(*byte))).map_or(0, |stop| stop + 1);
         let word = before.get(start..=last).unwrap_or_default();
+        if is_a_value(word) || OTHERWISE.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(word)) {
+            break;
+        }
         joined.push_front(word);
         kinds = kinds.or(look_up(joined.all())).or(look_up(joined.first(word.len()))).or(look_up(joined.first_two()));
         end = start;
@@ -47,6 +90,11 @@ pub fn look_up(word: &[u8]) -> KindSet {
 
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte >= 0x80
+}
+
+/// A word of digits is a value of its own: what was said before it was said of that.
+fn is_a_value(word: &[u8]) -> bool {
+    word.iter().filter(|byte| byte.is_ascii_digit()).count() > 2
 }
 
 fn ends_what_was_said(between: &[u8]) -> bool {

@@ -10,12 +10,14 @@ mod decode;
 mod email;
 mod network;
 mod numbers;
+pub mod people;
 mod phone;
 mod plain;
 mod secrets;
 mod sight;
 
 use super::kind::{Kind, KindSet};
+use super::names::{self, Spoken};
 pub use before::said_before;
 use custom::{Custom, CustomDetectors, Unfit};
 use decode::{Decoding, Escapes};
@@ -81,6 +83,7 @@ pub struct Scan<'a> {
 pub struct Room {
     plain: Plain,
     decoding: Decoding,
+    names: names::Cache,
 }
 
 /// What finds, made once and shared by all sessions.
@@ -108,25 +111,31 @@ impl Detectors {
     /// Adds what is found in `text` to `found`, in order, none inside another. `text` is UTF-8, or what claims to be.
     pub fn find(&self, text: &[u8], context: &Context<'_>, room: &mut Room, found: &mut Vec<Finding>) {
         let from = found.len();
-        self.candidates(text, context, room, found);
+        let (context, spoken) = around(text, context, room);
+        self.gather(text, &context, spoken, room, found);
         if found.len() > from {
-            settle(text, context, from, found);
+            settle(text, &context, from, found);
         }
     }
 
     /// Adds all that could be something: also what nothing around speaks for, in no order, and one over the other. By these a column is
     /// judged: what most of its values could be, it holds.
     pub fn candidates(&self, text: &[u8], context: &Context<'_>, room: &mut Room, found: &mut Vec<Finding>) {
+        let (context, spoken) = around(text, context, room);
+        self.gather(text, &context, spoken, room, found);
+    }
+
+    fn gather(&self, text: &[u8], context: &Context<'_>, spoken: Spoken, room: &mut Room, found: &mut Vec<Finding>) {
         let sight = Sight::of(text);
         let from = found.len();
         if sight.high && room.plain.bring(text) {
             let scan = Scan { text: room.plain.text(), sight: Sight::of(room.plain.text()) };
-            self.look(&scan, context, found);
+            self.look(&scan, context, spoken, found);
             for finding in found.iter_mut().skip(from) {
                 (finding.start, finding.end) = room.plain.back(finding.start, finding.end);
             }
         } else {
-            self.look(&Scan { text, sight }, context, found);
+            self.look(&Scan { text, sight }, context, spoken, found);
         }
         self.decode(text, &sight, context, room, found);
     }
@@ -168,14 +177,26 @@ impl Detectors {
     }
 
     /// Every family looks, and says by itself what it cannot be without.
-    fn look(&self, scan: &Scan<'_>, context: &Context<'_>, found: &mut Vec<Finding>) {
+    fn look(&self, scan: &Scan<'_>, context: &Context<'_>, spoken: Spoken, found: &mut Vec<Finding>) {
         email::find(scan, context, found);
         network::find(scan, context, found);
         numbers::find(scan, context, found);
         phone::find(scan, context, found);
         self.secrets.find(scan, context, found);
         self.custom.find(scan.text, context, found);
+        people::find(scan, context, spoken, found);
     }
+}
+
+/// What the key that a text stands under speaks for joins what is expected. In a column whose digits are what they are by chance, a text that is one
+/// word of them is not searched for what such a word would be taken for.
+fn around<'c>(text: &[u8], context: &Context<'c>, room: &mut Room) -> (Context<'c>, Spoken) {
+    let spoken = room.names.of(context.name);
+    let mut context = Context { expected: context.expected.or(spoken.strong), ..*context };
+    if context.expected.has(Kind::CHANCE) && text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-.#/".contains(byte)) {
+        context.wanted = context.wanted.without(KindSet::BY_CHANCE.without(context.expected));
+    }
+    (context, spoken)
 }
 
 /// Keeps what counts of `found` from `from` on: what is wanted and what something speaks for. What overlaps becomes one, of the kind of the
@@ -236,3 +257,6 @@ fn put(found: &mut [Finding], place: usize, finding: Finding) -> usize {
     }
     place + 1
 }
+
+#[cfg(test)]
+mod tests;

@@ -114,9 +114,6 @@ fn is_nobodys(octets: [u8; 4]) -> bool {
 /// A server's name, or what is written like a version: a `v` or a name and a slash before it, a word that says so, something that goes on after it; or no number of it
 /// above nine.
 fn is_no_ones(text: &[u8], start: usize, end: usize, context: &Context<'_>) -> bool {
-    if context.expected.has(Kind::IP) {
-        return false;
-    }
     let back = |steps: usize| start.checked_sub(steps).and_then(|place| text.get(place)).copied();
     // `Chrome/117.0.26.21`; a slash after `//` or a space begins an address.
     let product = back(1) == Some(b'/') && back(2).is_some_and(|byte| byte.is_ascii_alphanumeric());
@@ -132,8 +129,13 @@ fn is_no_ones(text: &[u8], start: usize, end: usize, context: &Context<'_>) -> b
             .any(|known| word.eq_ignore_ascii_case(known))
     });
     // The server in an address: `//10.0.0.5/`, `user@10.0.0.5`.
-    let server = back(1) == Some(b'@') || back(1) == Some(b'/') && back(2) == Some(b'/');
-    server || product || goes_on || said || small && !said_before(text, start).has(Kind::IP)
+    if back(1) == Some(b'@') || back(1) == Some(b'/') && back(2) == Some(b'/') {
+        return true;
+    }
+    if context.expected.has(Kind::IP) {
+        return false;
+    }
+    product || goes_on || said || small && !said_before(text, start).has(Kind::IP)
 }
 
 /// Eight groups of up to four digits, a run of zeros left out once, or an IPv4 address in place of the last two: whether it is an address, and then

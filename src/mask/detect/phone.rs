@@ -252,7 +252,7 @@ impl Written {
         let uniform = signs.first().is_none_or(|sign| signed(*sign));
         let likely = match lengths {
             // The way out of the country.
-            [_, _, ..] if digits.starts_with(&[0, 0]) && digits.get(2..).is_some_and(|rest| international(rest).is_some()) => true,
+            [2..=15, _, ..] if digits.starts_with(&[0, 0]) && digits.get(2..).is_some_and(|rest| international(rest).is_some()) => true,
             // North America, its code in front perhaps.
             [3, 3, 4] => is_nanp(digits) && signs.iter().all(|sign| matches!(sign, b' ' | b'-' | b'.' | b')')),
             [1, 3, 3, 4] => first == 1 && digits.get(1..).is_some_and(is_nanp),

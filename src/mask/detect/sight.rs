@@ -10,6 +10,8 @@ pub struct Sight {
     /// Bytes of these classes are there.
     pub at_sign: bool,
     pub colon: bool,
+    /// `(` or `[`.
+    pub bracket: bool,
     pub equals: bool,
     pub dash: bool,
     pub dot: bool,
@@ -22,91 +24,86 @@ pub struct Sight {
     pub high: bool,
 }
 
-/// Bytes that are looked at together. Counts of a lane stay below 256: a block has as many rows as that.
-const LANES: usize = 16;
-const BLOCK: usize = LANES * 255;
+/// What a byte adds to the sum of a block: a digit in the lower half of what is above [`COUNTS`], a capital in the upper half. Below stand the classes
+/// that were met at all.
+const COUNTS: u32 = 32;
+/// Counts of a block stay within 16 bits.
+const BLOCK: usize = 0xFFFF;
+
+static CLASSES: [u64; 256] = classes();
+
+const AT_SIGN: u64 = 1 << 0;
+const BRACKET: u64 = 1 << 11;
+const COLON: u64 = 1 << 1;
+const EQUALS: u64 = 1 << 2;
+const DASH: u64 = 1 << 3;
+const DOT: u64 = 1 << 4;
+const PERCENT: u64 = 1 << 5;
+const UNDERSCORE: u64 = 1 << 6;
+const AMPERSAND: u64 = 1 << 7;
+const BACKSLASH: u64 = 1 << 8;
+const LOWER: u64 = 1 << 9;
+const HIGH: u64 = 1 << 10;
+
+const fn classes() -> [u64; 256] {
+    let mut classes = [0; 256];
+    let mut rest: &mut [u64] = &mut classes;
+    let mut byte = 0_u8;
+    while let [first, more @ ..] = rest {
+        *first = match byte {
+            b'0'..=b'9' => 1 << COUNTS,
+            b'A'..=b'Z' => 1 << (COUNTS + 16),
+            b'@' => AT_SIGN,
+            b':' => COLON,
+            b'(' | b'[' => BRACKET,
+            b'=' => EQUALS,
+            b'-' => DASH,
+            b'.' => DOT,
+            b'%' => PERCENT,
+            b'_' => UNDERSCORE,
+            b'&' => AMPERSAND,
+            b'\\' => BACKSLASH,
+            b'a'..=b'z' => LOWER,
+            0x80.. => HIGH,
+            _ => 0,
+        };
+        byte = byte.wrapping_add(1);
+        rest = more;
+    }
+    classes
+}
 
 impl Sight {
+    /// A table and two sums: as fast as memory for a page, and there is nothing to begin or to end with for a word.
     pub fn of(text: &[u8]) -> Self {
-        let mut sight = Self::default();
+        let (mut met, mut digits, mut upper) = (0, 0, 0);
         for block in text.chunks(BLOCK) {
-            sight.block(block);
-        }
-        sight
-    }
-
-    /// Written so that the compiler turns each line of the loop into one or two instructions over all lanes.
-    fn block(&mut self, block: &[u8]) {
-        let mut lanes = Lanes::default();
-        let (rows, rest) = block.as_chunks::<LANES>();
-        for row in rows {
-            lanes.row(row);
-        }
-        if !rest.is_empty() {
-            let mut row = [0; LANES];
-            for (place, byte) in row.iter_mut().zip(rest) {
-                *place = *byte;
+            let mut counts = 0;
+            for byte in block {
+                let class = CLASSES.get(usize::from(*byte)).copied().unwrap_or(0);
+                met |= class;
+                counts += class >> COUNTS;
             }
-            lanes.row(&row);
+            digits += counts & 0xFFFF;
+            upper += counts >> 16;
         }
-        let any = |lane: &[u8; LANES]| lane.iter().any(|byte| *byte != 0);
-        let count = |lane: &[u8; LANES]| lane.iter().map(|byte| usize::from(*byte)).sum::<usize>();
-        self.digits += count(&lanes.digits);
-        self.upper += count(&lanes.upper);
-        self.at_sign |= any(&lanes.at_sign);
-        self.colon |= any(&lanes.colon);
-        self.equals |= any(&lanes.equals);
-        self.dash |= any(&lanes.dash);
-        self.dot |= any(&lanes.dot);
-        self.percent |= any(&lanes.percent);
-        self.underscore |= any(&lanes.underscore);
-        self.ampersand |= any(&lanes.ampersand);
-        self.backslash |= any(&lanes.backslash);
-        self.lower |= any(&lanes.lower);
-        self.high |= lanes.all.iter().any(|byte| *byte >= 0x80);
-    }
-}
-
-#[derive(Default)]
-struct Lanes {
-    digits: [u8; LANES],
-    upper: [u8; LANES],
-    at_sign: [u8; LANES],
-    colon: [u8; LANES],
-    equals: [u8; LANES],
-    dash: [u8; LANES],
-    dot: [u8; LANES],
-    percent: [u8; LANES],
-    underscore: [u8; LANES],
-    ampersand: [u8; LANES],
-    backslash: [u8; LANES],
-    lower: [u8; LANES],
-    all: [u8; LANES],
-}
-
-impl Lanes {
-    #[inline(always)]
-    fn row(&mut self, row: &[u8; LANES]) {
-        each(&mut self.digits, row, |sum, byte| sum.wrapping_add(u8::from(byte.wrapping_sub(b'0') < 10)));
-        each(&mut self.upper, row, |sum, byte| sum.wrapping_add(u8::from(byte.wrapping_sub(b'A') < 26)));
-        each(&mut self.lower, row, |seen, byte| seen | u8::from(byte.wrapping_sub(b'a') < 26));
-        each(&mut self.at_sign, row, |seen, byte| seen | u8::from(byte == b'@'));
-        each(&mut self.colon, row, |seen, byte| seen | u8::from(byte == b':'));
-        each(&mut self.equals, row, |seen, byte| seen | u8::from(byte == b'='));
-        each(&mut self.dash, row, |seen, byte| seen | u8::from(byte == b'-'));
-        each(&mut self.dot, row, |seen, byte| seen | u8::from(byte == b'.'));
-        each(&mut self.percent, row, |seen, byte| seen | u8::from(byte == b'%'));
-        each(&mut self.underscore, row, |seen, byte| seen | u8::from(byte == b'_'));
-        each(&mut self.ampersand, row, |seen, byte| seen | u8::from(byte == b'&'));
-        each(&mut self.backslash, row, |seen, byte| seen | u8::from(byte == b'\\'));
-        each(&mut self.all, row, |seen, byte| seen | byte);
-    }
-}
-
-#[inline(always)]
-fn each(lane: &mut [u8; LANES], row: &[u8; LANES], with: impl Fn(u8, u8) -> u8) {
-    for (into, byte) in lane.iter_mut().zip(row) {
-        *into = with(*into, *byte);
+        let count = |count| usize::try_from(count).unwrap_or(usize::MAX);
+        Self {
+            digits: count(digits),
+            upper: count(upper),
+            at_sign: met & AT_SIGN != 0,
+            colon: met & COLON != 0,
+            bracket: met & BRACKET != 0,
+            equals: met & EQUALS != 0,
+            dash: met & DASH != 0,
+            dot: met & DOT != 0,
+            percent: met & PERCENT != 0,
+            underscore: met & UNDERSCORE != 0,
+            ampersand: met & AMPERSAND != 0,
+            backslash: met & BACKSLASH != 0,
+            lower: met & LOWER != 0,
+            high: met & HIGH != 0,
+        }
     }
 }
 
@@ -116,7 +113,7 @@ mod tests {
 
     #[test]
     fn what_is_there_is_seen_wherever_it_stands() {
-        for before in [0, 1, 15, 16, 17, BLOCK - 1, BLOCK, BLOCK * 3] {
+        for before in [0, 1, 15, 16, 17, BLOCK - 1, BLOCK, BLOCK * 3, 4096] {
             for after in [0, 1, 31] {
                 let mut text = vec![b' '; before];
                 text.extend_from_slice(b"aB7@");

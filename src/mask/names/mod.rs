@@ -308,3 +308,8 @@ impl Cache {
         spoken
     }
 }
+
+/// Whether a kind is a number that a state gives to a person.
+pub fn is_national(kind: Kind) -> bool {
+    KindSet::of(table::NATIONAL).has(kind)
+}

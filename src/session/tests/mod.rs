@@ -10,6 +10,7 @@ mod made_in_sql;
 mod refusal;
 mod server;
 mod transparency;
+mod unmask;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -25,7 +26,7 @@ use crate::wire::report::Report;
 use crate::wire::write::message;
 
 use super::output::{Demand, Output};
-use super::recording::Recorder;
+use super::recording::{Keep, Recorder};
 use super::{LinkReport, Session, Terms, Timeouts};
 use crate::gate::hold::{State, Verdict};
 use desk::Desk;
@@ -151,16 +152,26 @@ pub struct Outcome {
     pub over: bool,
 }
 
+/// What the policy says of masking, and nothing known of any column.
+fn masking(policy: &Policy) -> crate::mask::Masking {
+    let profiles = crate::mask::profile::Profiles::new(policy.masks()).unwrap();
+    crate::mask::Masking {
+        detectors: std::sync::Arc::clone(&profiles.detectors),
+        profile: std::sync::Arc::clone(profiles.of(&crate::gate::Subject::default())),
+        ..crate::mask::Masking::built_in()
+    }
+}
+
 pub fn terms(policy: Policy) -> Terms {
     Terms {
-        masking: crate::mask::Masking::built_in(),
+        masking: masking(&policy),
         judge: Judge::textual(std::sync::Arc::new(policy)),
         frontend: ClientLimits::default(),
         backend: ServerLimits::default(),
         timeouts: Timeouts::default(),
         process_id: server::PROCESS_ID,
         reserved: Rc::from(&b"pgsluice-0123456789abcdef"[..]),
-        recorder: Rc::new(Recorder::new(Digester::new(&[1; 32]), false)),
+        recorder: Rc::new(Recorder::new(Digester::new(&[1; 32]), Keep::Nothing)),
         session: 1,
         unrecordable: None,
         manner: Default::default(),
@@ -518,7 +529,7 @@ pub fn tell(mut bytes: &[u8]) -> String {
 fn originals_in_one_step_are_bounded() {
     const RUNS: usize = 500;
     let mut terms = terms(Policy::allow_all());
-    terms.recorder = Rc::new(Recorder::new(Digester::new(&[1; 32]), true));
+    terms.recorder = Rc::new(Recorder::new(Digester::new(&[1; 32]), Keep::Originals));
     let now = Instant::now();
     let mut out = Output::default();
     let mut session = Session::new(terms, std::sync::Arc::from([]), now);

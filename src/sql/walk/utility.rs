@@ -2,7 +2,7 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "what is no truth value says yes, and what is no list of names is visited as it is")]
 
 use super::super::effect::{Effect, EffectSet};
-use super::super::facts::{Copy, CopyFormat, CopyTarget, Direction, Explain, How, Named, Opaque, Writes};
+use super::super::facts::{Copy, CopyCut, CopyFormat, CopyTarget, Direction, Explain, How, Named, Opaque, Writes};
 use super::super::parser::tree::{
     AlterTableCmd, AlterTableStmt, AlterTableType, CommentStmt, CopyStmt, CreateStmt, CreateTableAsStmt, DefElem, DropStmt, ExecuteStmt,
     ExplainStmt, Node, NodeRef, ObjectType, PrepareStmt, RenameStmt, ViewStmt, a_const,
@@ -33,8 +33,8 @@ impl<'t> Walk<'t> {
                 Direction::Out => EffectSet::of(&[Effect::Read, Effect::Export]),
             },
         );
-        let format = copy_format(&copy.options);
-        self.statement.copy = Some(Copy { direction, target, format });
+        let (format, cut) = (copy_format(&copy.options), copy_cut(&copy.options));
+        self.statement.copy = Some(Copy { direction, target, format, cut });
         let how = if copy.is_from { How::Written } else { How::Read };
         let relation = self.one_relation(copy.relation.as_ref(), place.with_how(how));
         if copy.is_from {
@@ -252,6 +252,25 @@ fn copy_format(options: &[Node]) -> CopyFormat {
         }
     }
     if let CopyFormat::Csv { .. } = format { CopyFormat::Csv { quote, escape: escape.unwrap_or(quote) } } else { format }
+}
+
+fn copy_cut(options: &[Node]) -> CopyCut {
+    let mut cut = CopyCut::default();
+    for option in options {
+        let Some(NodeRef::DefElem(option)) = option.node.as_ref().map(|node| node.to_ref()) else { continue };
+        let value = option.arg.as_deref().and_then(names::text);
+        match (option.defname.as_str(), value) {
+            ("delimiter", Some(value)) => cut.delimiter = value.as_bytes().first().copied(),
+            ("null", Some(value)) => cut.null = Some(value.into()),
+            ("header", _) => cut.header = !is_false(option),
+            // UTF-8 is what the connection has.
+            ("encoding", value) => {
+                cut.encoded = !value.is_some_and(|name| matches!(&*name.to_ascii_lowercase(), "utf8" | "utf-8" | "unicode"))
+            }
+            _ => {}
+        }
+    }
+    cut
 }
 
 /// Whether an option says no. Options are constants, or words that the grammar made into names.

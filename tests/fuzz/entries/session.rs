@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use pgsluice::audit::Digester;
 use pgsluice::gate::{Judge, Policy};
 use pgsluice::session::output::{Demand, Lane, Output, Piece};
-use pgsluice::session::recording::Recorder;
+use pgsluice::session::recording::{Keep, Recorder};
 use pgsluice::session::{LinkReport, Parameters, Session, Terms, Timeouts};
 use pgsluice::wire::backend::Backend;
 use pgsluice::wire::frame::{self, Caps};
@@ -126,7 +126,7 @@ impl Run {
             timeouts,
             process_id: 5,
             reserved: Rc::from(&b"reserved"[..]),
-            recorder: Rc::new(Recorder::new(Digester::new(&[1; 32]), false)),
+            recorder: Rc::new(Recorder::new(Digester::new(&[1; 32]), Keep::Nothing)),
             session: 1,
             unrecordable: None,
             purse: Arc::default(),

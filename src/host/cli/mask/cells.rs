@@ -140,8 +140,10 @@ fn types() -> Types {
 
 /// The OID of a type by the name that people know it by; 25 (text) where it is none of those.
 fn type_oid(name: &str) -> u32 {
-    match name {
+    match name.to_ascii_lowercase().as_str() {
         "bool" | "boolean" => 16,
+        "name" => 19,
+        "timetz" => 1266,
         "bytea" => 17,
         "int8" | "bigint" => 20,
         "int2" | "smallint" => 21,

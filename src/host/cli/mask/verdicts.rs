@@ -64,14 +64,14 @@ pub(super) fn run(command: List, environment: &BTreeMap<String, String>) -> Resu
     }
     for said in &said {
         let Overrule { database, schema, table, column, holding } = &said.overrule;
-        let there = |(name, facts): (&Box<str>, &Facts)| {
+        let there = |(name, facts): (&str, &Facts)| {
             let is =
                 |known: &Known| known.schema == *schema && known.name == *table && known.columns.iter().any(|known| known.name == *column);
-            (database.is_empty() || name == database) && facts.relations.values().any(is)
+            (database.is_empty() || *name == **database) && facts.relations.values().any(is)
         };
         let of_database = command.database.as_deref().is_none_or(|wanted| database.is_empty() || wanted == &**database);
         // Of a table that nobody met yet.
-        if of_database && wanted(schema, table) && !facts.iter().any(there) {
+        if of_database && wanted(schema, table) && !facts.iter().map(|(name, facts)| (&**name, facts)).any(there) {
             let verdict = Verdict { holding: *holding, basis: Basis::Overruled };
             let any = if database.is_empty() { "(any)" } else { &**database };
             rows.push(row(any, &format!("{schema}.{table}"), column, verdict, Some(said), None));

@@ -4,12 +4,21 @@ use crate::mask::{Kind, KindSet};
 const NOTHING: Holding = Holding::Mixed(KindSet::NONE);
 
 fn column(attribute: i16, name: &str, type_oid: u32) -> KnownColumn {
-    KnownColumn { attribute, name: name.into(), type_oid, named: NOTHING, sampled: Vec::new(), learned: None, marked: None }
+    KnownColumn { attribute, name: name.into(), type_oid, named: NOTHING, sampled: Vec::new(), learned: None, marked: None, defined: None }
 }
 
 fn known(name: &str, columns: Vec<KnownColumn>) -> Known {
     let looks = vec![Look { role: "r".into(), at: 1, rows: Some(5) }];
-    Known { schema: "public".into(), name: name.into(), parents: Vec::new(), guarded: false, columns, looks, doubted: false }
+    Known {
+        schema: "public".into(),
+        name: name.into(),
+        parents: Vec::new(),
+        guarded: false,
+        columns,
+        definition: None,
+        looks,
+        doubted: false,
+    }
 }
 
 fn sampled(mut column: KnownColumn, role: &str, holding: Holding) -> KnownColumn {
@@ -101,9 +110,9 @@ fn whoever_meets_rows_where_none_were_seen_asks_again() {
 fn a_family_holds_under_one_name_what_any_of_it_holds() {
     let mut facts = Facts::default();
     facts.put(1, known("parent", vec![column(1, "a", 25), column(2, "b", 25)]));
-    let child = |attribute| Known { parents: vec![1], ..known("child", vec![column(attribute, "a", 25)]) };
-    facts.put(2, child(1));
-    facts.put(3, child(4));
+    let child = |name: &str, attribute| Known { parents: vec![1], ..known(name, vec![column(attribute, "a", 25)]) };
+    facts.put(2, child("one", 1));
+    facts.put(3, child("other", 4));
     let before = shown(&facts, "r", &[]);
     let changed =
         facts.learn(&[(ColumnId { relation: 3, attribute: 4 }, Verdict { holding: Holding::Whole(Kind::IBAN), basis: Basis::Learned(2) })]);
@@ -135,14 +144,47 @@ fn what_is_made_anew_in_part_is_what_is_made_as_a_whole() {
 }
 
 #[test]
+fn whatever_has_the_name_of_another_took_its_place() {
+    let mut facts = Facts::default();
+    assert_eq!(facts.put(7, known("t", vec![column(1, "a", 25)])), [0; 0]);
+    assert_eq!(facts.put(8, Known { schema: "other".into(), ..known("t", vec![column(1, "a", 25)]) }), [0; 0]);
+    assert_eq!(facts.put(9, known("t", vec![column(1, "a", 25)])), [7]);
+    assert_eq!(facts.relations.keys().copied().collect::<Vec<_>>(), [8, 9]);
+}
+
+#[test]
+fn a_view_holds_what_those_columns_hold_that_it_is_computed_from() {
+    let view = |name: &str, sql: &str, reads: &[u32], columns: &[&str]| {
+        let definition = Definition { facts: Arc::new(sql::read(sql.as_bytes())), reads: reads.into() };
+        let columns = columns.iter().zip(1..).map(|(name, attribute)| column(attribute, name, 25)).collect();
+        Known { definition: Some(definition), ..known(name, columns) }
+    };
+    let mut facts = Facts::default();
+    // The views are met before what they read.
+    facts.put(3, view("upper", " SELECT lower.x AS y, lower.n\n   FROM public.lower;", &[2], &["y", "n"]));
+    facts.put(2, view("lower", " SELECT upper(t.a) AS x, t.n\n   FROM public.t;", &[1], &["x", "n"]));
+    facts.put(1, known("t", vec![column(1, "a", 25), column(2, "n", 23)]));
+    assert_eq!(facts.define(&[1, 2, 3]), [0; 0]);
+    let changed =
+        facts.learn(&[(ColumnId { relation: 1, attribute: 1 }, Verdict { holding: Holding::Whole(Kind::IBAN), basis: Basis::Learned(2) })]);
+    assert_eq!(facts.define(&changed), [2, 3]);
+    let verdicts = shown(&facts, "r", &[]);
+    for relation in [2, 3] {
+        assert!(matches!(verdict(&verdicts, relation, 1).holding, Holding::Whole(_)), "{relation}");
+        assert_eq!(verdict(&verdicts, relation, 2).holding, NOTHING, "{relation}");
+    }
+    assert_eq!(facts.define(&changed), [0; 0], "nothing new");
+}
+
+#[test]
 fn marks_wait_until_somebody_looked_and_only_add() {
     let mut facts = Facts::default();
     let mark = |column: &str| Mark { relation: 7, column: column.into(), holding: Holding::Whole(Kind::DERIVED) };
-    assert_eq!(facts.mark(vec![mark("a"), mark("a")]), [0; 0]);
+    assert_eq!(facts.mark(vec![mark("a"), mark("a")]), (vec![], vec![7]));
     facts.put(7, known("t", vec![column(1, "a", 25), column(2, "b", 25)]));
     assert_eq!(verdict(&shown(&facts, "r", &[]), 7, 1), Verdict { holding: Holding::Whole(Kind::DERIVED), basis: Basis::Marked });
-    assert_eq!(facts.mark(vec![mark("b")]), [7]);
-    assert_eq!(facts.mark(vec![mark("b")]), [0; 0], "nothing new");
+    assert_eq!(facts.mark(vec![mark("b")]), (vec![7], vec![]));
+    assert_eq!(facts.mark(vec![mark("b")]), (vec![], vec![]), "nothing new");
     assert_eq!(
         facts.learn(&[(ColumnId { relation: 7, attribute: 1 }, Verdict { holding: Holding::Harmless, basis: Basis::Learned(9) })]),
         [0; 0]
@@ -164,4 +206,29 @@ fn what_people_say_counts_before_all_else_where_it_was_said() {
     let verdicts = shown(&facts, "r", &overrules);
     assert_eq!(verdict(&verdicts, 7, 1), Verdict { holding: Holding::Harmless, basis: Basis::Overruled });
     assert_eq!(verdict(&verdicts, 7, 2), Verdict { holding: NOTHING, basis: Basis::Unknown });
+}
+
+#[test]
+fn what_was_looked_at_long_ago_is_looked_at_again_the_longest_first() {
+    let mut facts = Facts::default();
+    let look = |role: &str, at, rows| Look { role: role.into(), at, rows };
+    for (place, looks) in [
+        vec![look("r", 1_000, Some(5))],
+        vec![look("r", 0, Some(5))],
+        vec![look("r", 30_000, Some(0))],
+        vec![look("r", 30_500, None)],
+        vec![look("r", 0, Some(5)), look("s", 30_000, Some(5))],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let oid = FIRST_MADE + u32::try_from(place).unwrap();
+        facts.put(oid, Known { looks, ..known(&format!("t{place}"), vec![]) });
+    }
+    let old = |now, most| facts.old("r", now, most).into_iter().map(|oid| oid - FIRST_MADE).collect::<Vec<_>>();
+    assert_eq!(old(500, 9), [0; 0]);
+    assert_eq!(old(31_000, 9), [1, 0, 2]);
+    assert_eq!(old(31_100, 9), [1, 0, 2, 3]);
+    assert_eq!(old(31_100, 2), [1, 0]);
+    assert_eq!(old(60_000, 9), [1, 0, 2, 4, 3]);
 }

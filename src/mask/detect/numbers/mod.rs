@@ -18,8 +18,6 @@ use crate::mask::{Kind, KindSet};
 use cards::Card;
 use chain::{Chain, Window};
 
-/// Digits that the shortest of the numbers has, a bank's code aside.
-const FEWEST: usize = 4;
 /// Digits of the longest value that is a window of a chain.
 const MOST: usize = 19;
 /// A run of this many letters and digits is no number of anybody.
@@ -72,7 +70,7 @@ const NINE: KindSet = KindSet::of(&[Kind::US_SSN, Kind::US_ABA, Kind::NL_BSN, Ki
 
 pub fn find(scan: &Scan<'_>, context: &Context<'_>, found: &mut Vec<Finding>) {
     let swift = scan.sight.upper >= 8 && context.wanted.has(Kind::SWIFT);
-    if scan.sight.digits < FEWEST && !swift || context.wanted.and(KINDS).is_empty() {
+    if scan.sight.digits == 0 && !swift || context.wanted.and(KINDS).is_empty() {
         return;
     }
     Walk { text: scan.text, context, found, said: None }.run();
@@ -407,8 +405,6 @@ impl Walk<'_> {
             }
             (12, [4, 4, 4]) if (dashed || spaced) && ids::in_aadhaar(digits) => add(Kind::IN_AADHAAR, Sure::Certain),
             (13, [6, 7]) if dashed && ids::kr_rrn(digits) => add(Kind::KR_RRN, Sure::Certain),
-            // The digit that checks is not kept where the number is younger than the rule.
-            (13, [6, 7]) if dashed && checks::yymmdd(digits) && matches!(digits.get(6), Some(1..=8)) => add(Kind::KR_RRN, Sure::Likely),
             (13, [6, 4, 3] | [6, 4, 2, 1] | [6, 4, 1, 2] | [6, 7] | [6, 4, 1, 1, 1]) if ids::za_id(digits) => {
                 add(Kind::ZA_ID, Sure::Certain)
             }

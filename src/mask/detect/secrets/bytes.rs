@@ -39,7 +39,9 @@ impl Alphabet {
     /// Both alphabets of base64, percent-encoded or not, with dots and dollars between its parts.
     pub const LOOSE: Self = Self(DIGIT | LOWER | UPPER | UNDERSCORE | DASH | DOT | PLUS_SLASH | EQUALS | TILDE | PERCENT | COLON);
     /// What a hash of a password is written in, with its parameters: `$m=65536,t=3$`.
-    pub const HASH: Self = Self(Self::LOOSE.0 | DOLLAR | COMMA);
+    pub const HASH: Self = Self(Self::LOOSE.0 & !COLON | DOLLAR | COMMA);
+    /// The same with colons between its parts: `scrypt:32768:8:1$`.
+    pub const PARTED_HASH: Self = Self(Self::HASH.0 | COLON);
     /// The rest of an address.
     pub const ADDRESS: Self =
         Self(DIGIT | LOWER | UPPER | UNDERSCORE | DASH | DOT | PLUS_SLASH | EQUALS | TILDE | PERCENT | COLON | DOLLAR | COMMA | ADDRESS);
@@ -163,7 +165,9 @@ impl Mix {
 
     /// What programs draw: letters and digits in turns, or nothing but digits and a few letters of hexadecimal.
     pub fn is_drawn(&self) -> bool {
-        self.is_varied() && (self.digits > 0 && self.letters() > 0 && self.turns >= 2 || self.digits == 0 && self.turns * 5 >= self.length)
+        self.is_varied()
+            && (self.digits > 0 && self.letters() > 0 && self.turns >= 2
+                || self.digits == 0 && self.turns * 8 >= self.length && self.upper * 4 >= self.length)
     }
 
     /// What people choose so that nobody guesses it: not a word, not a number.

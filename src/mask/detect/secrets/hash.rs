@@ -90,7 +90,11 @@ pub(super) fn find(text: &[u8], at: usize, form: &Form) -> Option<Finding> {
     if form.word && !begins(text, at) {
         return None;
     }
-    let letters = if form.hex { Alphabet::HEX } else { Alphabet::HASH };
+    let letters = match (form.hex, form.word) {
+        (true, _) => Alphabet::HEX,
+        (false, true) => Alphabet::PARTED_HASH,
+        (false, false) => Alphabet::HASH,
+    };
     let rest = text.get(from..)?;
     let mut length = letters.run(rest, LONGEST);
     length -= rest.get(..length)?.iter().rev().take_while(|byte| b".,:".contains(byte)).count();

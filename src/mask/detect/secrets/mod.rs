@@ -21,7 +21,7 @@ use crate::mask::{Kind, KindSet};
 /// Shorter than any secret with its name, and than any token.
 const SHORTEST: usize = 8;
 /// What has no digit and none of the marks that stand between a name and its value is looked at from here on: `<pwd>…</pwd>`.
-const SHORTEST_PLAIN: usize = 20;
+const SHORTEST_PLAIN: usize = 16;
 
 /// The kinds of this family.
 const KINDS: KindSet = KindSet::of(&[
@@ -174,7 +174,11 @@ fn of_shape(text: &[u8], at: usize, shape: &Shape) -> Option<Finding> {
     }
     let mut start = at;
     if let Some((letters, least, most)) = shape.before {
-        let before = letters.run_back(text.get(..at)?, most + 1);
+        let head = text.get(..at)?;
+        let mut before = letters.run_back(head, most + 1);
+        // `\n` in a text that was escaped: its letter is none of the token's.
+        let escaped = head.get(..at - before).is_some_and(|rest| rest.last() == Some(&b'\\'));
+        before -= usize::from(escaped && before > 0 && matches!(head.get(at - before), Some(b'n' | b'r' | b't')));
         if !(least..=most).contains(&before) || length > shape.most {
             return None;
         }
@@ -187,7 +191,8 @@ fn of_shape(text: &[u8], at: usize, shape: &Shape) -> Option<Finding> {
         start = carriers::address_start(text, at);
     } else if shape.least >= SHORTEST {
         let mix = Mix::of(run);
-        let drawn = mix.is_varied() && (mix.digits > 0 || mix.lower == 0 || mix.turns >= 3);
+        // Words with dashes between them are none, whatever they begin with.
+        let drawn = mix.is_varied() && (mix.digits > 0 || mix.lower == 0 || mix.turns >= 2 || mix.upper >= 3);
         if !drawn {
             return None;
         }

@@ -250,7 +250,7 @@ fn closing(inside: &[u8], quote: u8, slashes: usize) -> Option<usize> {
 fn cut(value: &[u8], next: Option<u8>) -> usize {
     // `a=b&c=d`, `a=b;c=d`: up to where another name follows. `\n` in a text that was escaped ends it, too.
     let mut length = value.len();
-    for (at, byte) in value.iter().enumerate() {
+    for (at, byte) in value.iter().enumerate().filter(|(_, byte)| matches!(byte, b'&' | b';' | b',' | b'\\')) {
         let after = value.get(at + 1..).unwrap_or_default();
         let name = after.iter().take_while(|byte| is_of_name(**byte)).count();
         let named = name > 0 && matches!(after.get(name), Some(b'=' | b':')) || after.starts_with(b"\\");
@@ -471,12 +471,40 @@ fn is_word_of_forms(value: &[u8]) -> bool {
     FORMS.iter().any(|word| word.as_bytes().eq_ignore_ascii_case(value))
 }
 
+/// Words of what a form says about a password.
+const SENTENCES: &[&str] = &[
+    "please",
+    "enter",
+    "your",
+    "must",
+    "required",
+    "forgot",
+    "forgotten",
+    "the",
+    "cannot",
+    "should",
+    "invalid",
+    "incorrect",
+    "expired",
+    "again",
+    "confirm",
+    "change",
+    "reset",
+    "minimum",
+    "characters",
+    "veuillez",
+    "bitte",
+    "ingrese",
+    "digite",
+];
+
 /// Several words with nothing but letters, one of them from a form.
 fn is_sentence(value: &[u8]) -> bool {
     let mut words = value.split(|byte| is_space(*byte)).filter(|word| !word.is_empty());
     let letters =
         value.iter().all(|byte| byte.is_ascii_alphabetic() || is_space(*byte) || matches!(byte, b'.' | b',' | b'!' | b'?' | b'\'' | b':'));
-    letters && words.any(|word| is_word_of_forms(word) || names::said(word).is_some())
+    let of_forms = |word: &[u8]| SENTENCES.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(word));
+    letters && words.any(|word| of_forms(word) || names::said(word).is_some())
 }
 
 /// A date, a time, a version, an amount: digits and what people put between them.
