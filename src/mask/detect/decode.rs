@@ -376,6 +376,8 @@ fn next_line(text: &[u8], end: usize) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::string_slice, reason = "a test stops at the first thing it did not expect")]
+
     use std::sync::LazyLock;
 
     use base64::prelude::*;
