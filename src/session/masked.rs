@@ -98,11 +98,11 @@ impl Scribe {
     }
 
     /// The values of a Bind; one that nobody can read is told by its length.
-    pub fn parameters(&mut self, text: &Masked, bind: &Bind<'_>, masking: &Masking) -> Vec<Option<String>> {
+    pub fn parameters(&mut self, text: &Masked, bind: &Bind<'_>, masking: &Masking) -> Vec<String> {
         let mut shown = Vec::new();
         for (at, value) in bind.parameters.iter().enumerate().take(MOST_PARAMETERS) {
             let column = text.columns.get(at).map_or("", |column| column);
-            shown.push(value.map(|value| {
+            let told = value.map(|value| {
                 let readable = std::str::from_utf8(value)
                     .ok()
                     .filter(|text| !text.contains(|letter: char| letter.is_control() && letter != '\n' && letter != '\t'));
@@ -111,8 +111,9 @@ impl Scribe {
                 self.value(readable, 0, column, masking, &mut found);
                 let mut masked = replaced(readable, &mut found, masking);
                 cut(&mut masked, LONGEST_PARAMETER);
-                masked
-            }));
+                format!("'{masked}'")
+            });
+            shown.push(told.unwrap_or_else(|| "NULL".to_owned()));
         }
         shown
     }

@@ -222,7 +222,7 @@ pub struct Given {
     pub digest: Digest,
     pub parameters: u16,
     /// The parameters with what is sensitive in them masked.
-    pub shown: Option<Rc<[Option<String>]>>,
+    pub shown: Option<Rc<[String]>>,
     pub original: Option<Original>,
 }
 

@@ -233,5 +233,5 @@ fn what_is_sensitive_is_not_on_disk_where_texts_are_kept() {
     assert!(texts.contains(&"select id from people where last_name = '[PERSON]' and note = 'kept as it is'"), "{texts:?}");
     assert!(texts.contains(&"select 1 -- asked by [EMAIL]"), "{texts:?}");
     let parameters: Vec<_> = bodies.iter().filter(|body| !body.parameters.is_empty()).map(|body| body.parameters.clone()).collect();
-    assert_eq!(parameters, [vec![Some("[EMAIL]".to_owned()), Some("a plain note".to_owned())]]);
+    assert_eq!(parameters, [vec!["'[EMAIL]'".to_owned(), "'a plain note'".to_owned()]]);
 }

@@ -131,17 +131,17 @@ pub struct Sent {
     /// Relations as they were written, schema first, where they are not those of the shape.
     #[n(3)]
     pub relations: Vec<String>,
-    /// The parameters with what is sensitive in them masked; a value that nobody can read is told by its length.
+    /// The parameters in quotes, or NULL, with what is sensitive in them masked; a value that nobody can read is told by its length.
     #[n(4)]
     #[cbor(default)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub parameters: Vec<Option<String>>,
+    pub parameters: Vec<String>,
 }
 
 impl Sent {
     /// Bytes of what it keeps of the text and of the parameters.
     pub fn length(&self) -> usize {
-        let parameters = self.parameters.iter().flatten().map(String::len).sum::<usize>();
+        let parameters = self.parameters.iter().map(String::len).sum::<usize>();
         self.masked.as_ref().map_or(0, String::len).saturating_add(parameters)
     }
 }

@@ -34,7 +34,7 @@ fn sent() -> Option<Box<Sent>> {
         masked: Some("SELECT '…'".to_owned()),
         sealed: Some(vec![1, 2, 3].into()),
         relations: vec!["public.orders".to_owned()],
-        parameters: vec![Some("[EMAIL]".to_owned()), None],
+        parameters: vec!["'[EMAIL]'".to_owned(), "NULL".to_owned()],
     }))
 }
 

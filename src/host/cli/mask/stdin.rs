@@ -292,7 +292,7 @@ mod tests {
     fn what_cannot_be_read_is_told_with_its_line() {
         assert!(masked(Some(Kind::Jsonl), "{\"a\":1}\n{\"a\":\n").unwrap_err().starts_with("line 2: not JSON: "));
         assert_eq!(masked(Some(Kind::Csv), "a,b\n1,2\n1,2,3\n").unwrap_err(), "line 3: 3 fields where the header has 2");
-        assert!(masked(Some(Kind::Csv), &format!("a,b\n1,\"{}", "x".repeat(LONGEST + 1))).unwrap_err().contains("is a quote left open?"));
+        assert!(masked(Some(Kind::Csv), &format!("a,b\n1,\"{}", "x".repeat(LONGEST * 3))).unwrap_err().contains("is a quote left open?"));
         assert_eq!(masked(Some(Kind::Text), &format!("short\n{}", "x".repeat(LONGEST + 1))).unwrap_err(), "line 2: longer than 4 MiB");
     }
 
