@@ -387,7 +387,7 @@ impl Evidence {
         let kind = strong.iter().max_by_key(|kind| self.tally(*kind).whole)?;
         let several = strong.iter().count() > 1;
         if self.filled == 0 {
-            return (!several || strong.iter().all(|kind| names::is_national(kind))).then_some(kind);
+            return (!several || strong.iter().all(names::is_national)).then_some(kind);
         }
         let texts = self.share(self.long) > 0.5;
         let plausible = match kind {

@@ -433,7 +433,7 @@ fn finish(text: &[u8], run: &mut Run, before: Option<Word>, after: Option<Word>,
         Likeness::Strong => weighty >= 2 && !street && weighty <= 5,
         Likeness::Fair => (cue || does || bounded || expected) && !street,
         Likeness::First | Likeness::Last => titled || (cue && !bounded && expected),
-        Likeness::Form => titled && weighty <= 3 || (cue && weighty >= 2 && weighty <= 4 && is_strong_cue(before, text)),
+        Likeness::Form => titled && weighty <= 3 || (cue && (2..=4).contains(&weighty) && is_strong_cue(before, text)),
         Likeness::None => false,
     };
     // `Paul Smith Street 5` is where, not who.
