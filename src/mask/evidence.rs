@@ -117,7 +117,8 @@ fn sort(type_oid: u32) -> Sort {
         | 26..=29
         | 5069
         | 3220
-        | 790 => Sort::Nothing,
+        | 790
+        | 16_385 => Sort::Nothing,
         20 | 21 | 23 => Sort::Integer,
         1700 => Sort::Numeric,
         1082 | 3912 => Sort::Date,
@@ -138,7 +139,8 @@ fn sort(type_oid: u32) -> Sort {
         | 1231
         | 2287
         | 2951
-        | 651 => Sort::Container,
+        | 651
+        | 16_384 => Sort::Container,
         18 | 19 | 25 | 1042 | 1043 | 705 => Sort::Text,
         17 | 869 | 650 | 829 | 774 | 1560 | 1562 => Sort::Other,
         _ => Sort::Text,
@@ -183,8 +185,10 @@ impl Evidence {
         if value.is_empty() || self.sort == Sort::Nothing {
             return;
         }
-        if let Some(inner) = value.strip_prefix(b"{").and_then(|inner| inner.strip_suffix(b"}")).filter(|inner| !inner.contains(&b':')) {
-            // An array: its elements are what the column holds.
+        let inside = |open: &[u8], close: &[u8]| value.strip_prefix(open).and_then(|inner| inner.strip_suffix(close));
+        let record = inside(b"(", b")").filter(|_| self.sort == Sort::Container);
+        if let Some(inner) = inside(b"{", b"}").or(record).filter(|inner| !inner.contains(&b':')) {
+            // An array or a record: its parts are what the column holds.
             self.containers += 1;
             for element in Elements(inner) {
                 if !element.is_empty() && element != b"NULL" {
@@ -195,8 +199,11 @@ impl Evidence {
         }
         if matches!(value.first(), Some(b'{' | b'[' | b'(' | b'<')) {
             self.containers += 1;
-            self.filled += 1;
-            return;
+            // A range of dates is looked at by its lower bound.
+            if self.sort != Sort::Date {
+                self.filled += 1;
+                return;
+            }
         }
         self.one(detectors, value, room, found);
     }
@@ -466,7 +473,10 @@ impl Evidence {
             }
         }
         if self.share(self.covered) >= 0.85 && !self.is_enumeration() && !self.is_chance() {
-            return best.filter(|kind| !WEAK_DIGITS.has(*kind)).map(Holding::Whole);
+            let surest = Kind::ALL.iter().copied().filter(|kind| !WEAK_DIGITS.has(*kind)).max_by_key(|kind| self.tally(*kind).whole);
+            if let Some(kind) = surest.filter(|kind| self.tally(*kind).whole > 0) {
+                return Some(Holding::Whole(kind));
+            }
         }
         let [possible, impossible, zeros] = self.nines;
         if self.share(possible) > 0.95 && impossible == 0 && possible >= 30 && self.share(zeros) >= 0.03 && self.share(zeros) < 0.3 {

@@ -32,6 +32,7 @@ static NOTHING: Remembered = Remembered { written: Vec::new(), all: false };
 /// More than anyone writes by hand in one session; each costs a comparison for each relation of a statement.
 const MOST_REMEMBERED: usize = 1024;
 
+/// Something that came from sensitive columns, and the relation by its name that it is written to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
     pub schema: Option<Box<str>>,
@@ -71,8 +72,10 @@ pub struct View<'a> {
 pub struct Stores {
     /// Columns of relations that are known.
     pub marks: Vec<Mark>,
-    /// The same, and those that the statement makes, by name.
+    /// The same by their names, and those of other relations.
     pub written: Vec<Written>,
+    /// Those of them that every session may read.
+    pub promised: Vec<Written>,
 }
 
 impl Remembered {
@@ -174,7 +177,11 @@ pub fn stores(lineage: &Lineage, surroundings: Surroundings<'_>) -> Stores {
         }
         if !settled || targets == 0 {
             let column = stored.column.map(Into::into);
-            stores.written.push(Written { schema: named.schema.clone(), name: named.name.clone(), column, holding });
+            let written = Written { schema: named.schema.clone(), name: named.name.clone(), column, holding };
+            if targets == 0 && !stored.temporary {
+                stores.promised.push(written.clone());
+            }
+            stores.written.push(written);
         }
     }
     stores

@@ -4,14 +4,17 @@ use crate::wire::backend::tag;
 use crate::wire::read::Values;
 use crate::wire::value::{Choice, Format, Outcome};
 
-use super::Workspace;
 use super::leaf::Masker;
 use super::plan::{Course, Plan, Planned};
 use super::verdict::Holding;
+use super::{Kind, Workspace};
 
 /// A row's columns were announced otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OtherWidth;
+
+/// A longer value is not looked at but becomes NULL, unless its column passes or has one replacement for all.
+pub const VALUE_LIMIT: usize = 8 << 20;
 
 /// The length that says NULL.
 pub(super) const NULL: [u8; 4] = (-1i32).to_be_bytes();
@@ -78,6 +81,11 @@ impl Plan {
                     workspace.counts.add(kind);
                 }
                 if column.course == Course::Null { Outcome::Null } else { Outcome::Changed }
+            }
+            // Nobody reads as much as that, and looking at it would keep others waiting.
+            Course::Text { .. } | Course::Leaves if value.len() > VALUE_LIMIT => {
+                workspace.counts.add(if let Holding::Whole(kind) = column.holding { kind } else { Kind::DERIVED });
+                Outcome::Null
             }
             Course::Text { limit, padded } => {
                 let (mut masker, _) = self.masker(column, workspace);

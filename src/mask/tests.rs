@@ -2,7 +2,7 @@
 //! whatever style a policy wants.
 #![allow(clippy::indexing_slicing, reason = "a test stops at the first thing it did not expect")]
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use proptest::prelude::*;
 use zeroize::Zeroizing;
@@ -122,6 +122,9 @@ const SAMPLES: &[(u32, &str)] = &[
     (VECTOR, "[1,2.5]"),
 ];
 
+/// Making the detectors takes a while.
+static BUILT_IN: LazyLock<Masking> = LazyLock::new(Masking::built_in);
+
 fn masking(style: Style) -> Masking {
     let mut profile = Profile::default();
     profile.style = style;
@@ -135,7 +138,7 @@ fn masking(style: Style) -> Masking {
         profile: Arc::new(profile),
         verdicts: Arc::new(verdicts),
         tokens: Some(Arc::new(Mint::new(1, Arc::new(masters)))),
-        ..Masking::built_in()
+        ..BUILT_IN.clone()
     }
 }
 

@@ -180,6 +180,13 @@ impl Mint {
         }
     }
 
+    /// What the agent had done may have put its own texts anywhere: from now on it is shown no tokens.
+    pub fn close(&self) {
+        let mut all = self.written.write().unwrap_or_else(PoisonError::into_inner);
+        all.insert((ALL.into(), ALL.into()));
+        self.turn.store(all.len(), Ordering::Release);
+    }
+
     /// How much it wrote to: where that is the same, so is what may be shown.
     pub fn written(&self) -> usize {
         self.turn.load(Ordering::Acquire)
@@ -190,6 +197,7 @@ impl Mint {
         let all = self.written.read().unwrap_or_else(PoisonError::into_inner);
         !schema.starts_with("pg_temp")
             && all.len() < MOST_WRITTEN
+            && !all.contains(&(Box::from(ALL), Box::from(ALL)))
             && !all.contains(&(Box::from(relation), Box::from(column)))
             && !all.contains(&(Box::from(relation), Box::from(ALL)))
     }
@@ -381,6 +389,8 @@ mod tests {
         mint.wrote("guesses", None);
         assert!(!mint.may_show("app", "guesses", "email"));
         assert!(!mint.may_show("pg_temp_3", "people2", "email"));
+        mint.close();
+        assert!(!mint.may_show("public", "people", "phone"));
         // Other keys do not make it forget.
         assert!(!mint.by(masters(&[(2, 8)])).may_show("public", "people", "email"));
     }

@@ -187,7 +187,7 @@ impl Linked {
         }
         let passes = terms.masking.profile.unmasked || self.is_unmasked();
         if passes || self.halt.is_some() {
-            let passes = self.row_may_pass(terms, bounds, head.body, terms.backend.copy_data, out);
+            let passes = self.row_may_pass(terms, bounds, (head.body, terms.backend.copy_data), false, out);
             self.stream(head, passes);
             return Ok(Turn::Done);
         }
@@ -201,13 +201,13 @@ impl Linked {
             self.stop(terms, Err(Box::new(unreadable())), out);
         }
         if self.halt.is_some() || head.body > cap {
-            let passes = self.row_may_pass(terms, bounds, head.body, cap, out);
+            let passes = self.row_may_pass(terms, bounds, (head.body, cap), false, out);
             self.stream(head, passes && self.halt.is_none());
             return Ok(Turn::Done);
         }
         let Some(body) = rest.get(frame::HEAD..head.total()) else { return Ok(Turn::Wait) };
         *taken = taken.saturating_add(head.total());
-        if self.row_may_pass(terms, bounds, head.body, cap, out) {
+        if self.row_may_pass(terms, bounds, (head.body, cap), false, out) {
             self.tally.bytes = self.tally.bytes.saturating_add(u64::try_from(head.body).unwrap_or(u64::MAX));
             let (copying, workspace) = (&mut self.copying, &mut self.workspace);
             if let Copying::Masked(masker) = copying {

@@ -9,6 +9,8 @@ use crate::audit::event::{Outcome, Way, Word};
 use crate::gate::budget::{Amount, Bounds, Cells, Copied, Exceeded, Meter, Till};
 use crate::gate::hold::{Over, Quantity, words};
 use crate::gate::{Grant, Grounds};
+use crate::mask::Masking;
+use crate::mask::verdict::Relation;
 use crate::sql::effect::{Effect, EffectSet};
 use crate::sql::facts::{self, Clause, CopyFormat, CopyTarget, Direction, Facts, Named};
 use crate::wire::ProtocolError;
@@ -204,11 +206,42 @@ pub fn is_sensitive(facts: &Facts, grounds: Option<&Grounds>) -> bool {
     facts.opaque.is_some() || grounds.is_none_or(unknown) || facts.statements.iter().any(|statement| statement.named.iter().any(of_another))
 }
 
-/// Whether it answers a question about values that it does not bring: it compares columns and selects none.
-fn is_probe(facts: &Facts) -> bool {
-    let columns = || facts.statements.iter().flat_map(|statement| &statement.columns);
-    columns().any(|column| matches!(column.clause, Clause::Where | Clause::On | Clause::Having))
-        && !columns().any(|column| matches!(column.clause, Clause::Target | Clause::Returning))
+/// Whether it asks about values that it is not shown: it compares a column that is known to be sensitive. Where that is not known of all that
+/// it compares, whether it compares columns and selects none.
+fn is_probe(masking: &Masking, facts: &Facts, grounds: &Grounds) -> bool {
+    let columns = || facts.statements.iter().flat_map(|statement| statement.columns.iter().map(move |column| (statement, column)));
+    let compared = || columns().filter(|(_, column)| matches!(column.clause, Clause::Where | Clause::On | Clause::Having));
+    let mut unknown = grounds.resolved.relations.is_empty();
+    for (statement, column) in compared() {
+        let named = |name: &str| match column.relation.and_then(|place| statement.relations.get(place)) {
+            Some(relation) => *relation.name == *name,
+            None => true,
+        };
+        for relation in grounds.resolved.relations.iter().filter(|relation| named(&relation.name)) {
+            let Some(known) = masking.verdicts.relations.get(&relation.oid) else {
+                unknown = true;
+                continue;
+            };
+            let mut of_name = known.columns.iter().filter(|known| known.name == column.name);
+            if of_name.any(|column| masking.profile.verdict(known, column).unwrap_or(column.verdict).is_sensitive()) {
+                return true;
+            }
+        }
+    }
+    let selects = columns().any(|(_, column)| matches!(column.clause, Clause::Target | Clause::Returning));
+    unknown && !selects && compared().next().is_some()
+}
+
+/// Whether rows of what it reads may carry sensitive values, as far as columns are known.
+fn may_carry(masking: &Masking, grounds: &Grounds) -> bool {
+    let relations = &grounds.resolved.relations;
+    let sensitive = |relation: &Relation| {
+        let mut columns = relation.columns.iter();
+        columns.any(|column| masking.profile.verdict(relation, column).unwrap_or(column.verdict).is_sensitive())
+    };
+    relations.is_empty()
+        || grounds.resolved.reaches_code
+        || relations.iter().any(|relation| masking.verdicts.relations.get(&relation.oid).is_none_or(|known| sensitive(known)))
 }
 
 impl Linked {
@@ -279,8 +312,10 @@ impl Linked {
             return None;
         }
         let allowance = terms.bounds().allowance;
-        let row = Amount { rows: 1, sensitive: 1, bytes: 1, ..Amount::default() };
-        let probe = || if is_probe(facts) { terms.purse.probe(self.now, &allowance, given.digest.0).err() } else { None };
+        let sensitive = u64::from(may_carry(&terms.masking, grounds));
+        let row = Amount { rows: 1, sensitive, bytes: 1, ..Amount::default() };
+        let probe =
+            || if is_probe(&terms.masking, facts, grounds) { terms.purse.probe(self.now, &allowance, given.digest.0).err() } else { None };
         terms.purse.spent(self.now, &allowance, row).or_else(probe)
     }
 
@@ -296,8 +331,16 @@ impl Linked {
         }
     }
 
-    /// Whether a row of so many bytes may pass.
-    pub(super) fn row_may_pass(&mut self, terms: &Terms, bounds: &Bounds, length: usize, cap: usize, out: &mut Output) -> bool {
+    /// Whether a row of so many bytes may pass. One that is `searched` counts as sensitive where something is found in it: see
+    /// `sensitive_row_may_pass`.
+    pub(super) fn row_may_pass(
+        &mut self,
+        terms: &Terms,
+        bounds: &Bounds,
+        (length, cap): (usize, usize),
+        searched: bool,
+        out: &mut Output,
+    ) -> bool {
         if self.halt.is_some() {
             return false;
         }
@@ -317,13 +360,25 @@ impl Linked {
         let Some(run) = self.expected.head().and_then(Expected::run) else { return false };
         let mut till = Till { purse: &terms.purse, lease: &mut self.lease, now: self.now, bounds };
         let length = u64::try_from(length).unwrap_or(u64::MAX);
-        match run.count(&mut till, |meter, till| meter.row(till, length, cells)) {
+        let count = |meter: &mut Meter, till: &mut Till<'_>| {
+            if searched { meter.plain_row(till, length, cells) } else { meter.row(till, length, cells) }
+        };
+        match run.count(&mut till, count) {
             Ok(()) => true,
             Err(over) => {
                 self.stop(terms, Ok(over), out);
                 false
             }
         }
+    }
+
+    /// Whether a row that was counted may pass although sensitive values were found in it.
+    pub(super) fn sensitive_row_may_pass(&mut self, terms: &Terms, bounds: &Bounds, length: usize) -> Result<(), Over> {
+        let Some(run) = self.expected.head().and_then(Expected::run) else { return Ok(()) };
+        let cells = self.counting.cells.unwrap_or(Cells::Computed);
+        let mut till = Till { purse: &terms.purse, lease: &mut self.lease, now: self.now, bounds };
+        let length = u64::try_from(length).unwrap_or(u64::MAX);
+        run.count(&mut till, |meter, till| meter.found(till, length, cells))
     }
 
     /// Where the cells of the rows that come now are from. A COPY names no columns.

@@ -167,14 +167,18 @@ impl Linked {
                 return self.look_first(relations, passage, out);
             }
         }
-        let (mut marks, mut written) = (Vec::new(), Vec::new());
+        let (mut marks, mut written, mut promised) = (Vec::new(), Vec::new(), Vec::new());
         for lineage in writing {
             let stores = lineage::stores(lineage, self.surroundings(terms, grounds.as_deref()));
             marks.extend(stores.marks);
             written.extend(stores.written);
+            promised.extend(stores.promised);
         }
         self.flow.answered.clear();
         self.flow.remembered.add(written);
+        if !promised.is_empty() {
+            out.demand(Demand::Promise(promised));
+        }
         if !marks.is_empty() {
             out.demand(Demand::Mark(marks));
         }

@@ -10,6 +10,7 @@ use crate::gate::Permit;
 use crate::gate::hold::HoldId;
 use crate::gate::judge::Need;
 use crate::mask::Verdict;
+use crate::mask::lineage::Written;
 use crate::mask::verdict::{ColumnId, Mark, Unknown};
 
 use super::asking::{Message, Petition};
@@ -132,6 +133,8 @@ pub enum Demand {
     Learned(Vec<(ColumnId, Verdict)>),
     /// What came from sensitive columns was written to these.
     Mark(Vec<Mark>),
+    /// The same of relations that have no number yet.
+    Promise(Vec<Written>),
     /// Ask the desk for the message of a hold; `Session::fetched` answers.
     Fetch(HoldId),
     /// Ask the desk about a statement; `Session::answered` answers.

@@ -156,7 +156,9 @@ impl Linked {
         }
         let cap = if plan.passes() { terms.backend.data_row } else { terms.backend.data_row.min(MASKED_ROW) };
         if plan.passes() || head.body > cap {
-            let passes = self.row_may_pass(terms, bounds, head.body, cap, out);
+            // What nothing is masked in has nothing sensitive in it, unless this agent sees values as they are.
+            let searched = !terms.masking.profile.unmasked && !self.is_unmasked();
+            let passes = self.row_may_pass(terms, bounds, (head.body, cap), searched, out);
             self.tally.rows = self.tally.rows.saturating_add(u64::from(passes));
             self.stream(head, passes);
             return Ok(Turn::Done);
@@ -164,10 +166,9 @@ impl Linked {
         let Some(body) = rest.get(frame::HEAD..head.total()) else { return Ok(Turn::Wait) };
         let range = *taken..taken.saturating_add(head.total());
         *taken = range.end;
-        if self.row_may_pass(terms, bounds, head.body, cap, out) {
+        if self.row_may_pass(terms, bounds, (head.body, cap), true, out) && self.masked_row(terms, bounds, &plan, body, range, out)? {
             self.tally.rows = self.tally.rows.saturating_add(1);
             self.tally.bytes = self.tally.bytes.saturating_add(long(head.body));
-            self.masked_row(terms, &plan, body, range, out)?;
         }
         Ok(Turn::Done)
     }
@@ -193,10 +194,32 @@ impl Linked {
         }
     }
 
-    fn masked_row(&mut self, terms: &Terms, plan: &Plan, body: &[u8], range: Range<usize>, out: &mut Output) -> Result<(), ProtocolError> {
+    /// Sends a row on, masked. False where it must not pass: more rows with sensitive values were taken than the agent may.
+    fn masked_row(
+        &mut self,
+        terms: &Terms,
+        bounds: &Bounds,
+        plan: &Plan,
+        body: &[u8],
+        range: Range<usize>,
+        out: &mut Output,
+    ) -> Result<bool, ProtocolError> {
         let Backend::DataRow(row) = Backend::read(tag::DATA_ROW, body)? else { return Err(UNASKED) };
-        let mut changed = Ok(false);
-        out.to_client.make(|bytes| changed = plan.row(&row, &mut self.workspace, bytes));
+        let (mut changed, mut over) = (Ok(false), None);
+        out.to_client.make(|bytes| {
+            let before = bytes.len();
+            changed = plan.row(&row, &mut self.workspace, bytes);
+            if changed == Ok(true) {
+                over = self.sensitive_row_may_pass(terms, bounds, body.len()).err();
+            }
+            if over.is_some() {
+                bytes.truncate(before);
+            }
+        });
+        if let Some(over) = over {
+            self.stop(terms, Ok(over), out);
+            return Ok(false);
+        }
         match changed {
             Ok(true) => {}
             Ok(false) => out.to_client.pass(range),
@@ -206,7 +229,7 @@ impl Linked {
         if self.rows.seen >= Window::ROWS && (self.rows.seen.is_power_of_two() || self.rows.seen.is_multiple_of(STRETCH)) {
             self.look_again(terms, &row, out);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Whether people let what runs now see values as they are.

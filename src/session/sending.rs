@@ -116,10 +116,10 @@ impl Linked {
                 run.copied(self.take_described());
                 self.lift_where_needed(terms, grounds.as_deref(), hold, Lifted::Ending, out);
                 self.sent(&whole.facts, grounds.as_deref(), sql, hold.is_some());
+                note_written(terms, &whole.facts, grounds.as_deref());
                 let circumstances = Circumstances { grounds, hold, ..self.circumstances(Way::Query, given) };
                 let execution = self.account.begun(&text, circumstances, self.now, out);
                 let work = Work::of_query(&facts, sql, &text);
-                note_written(terms, &whole.facts);
                 let spliced = resolved.ok().flatten();
                 let values = spliced.as_ref().map(|spliced| Zeroizing::new(stored::bind(&spliced.parameters)));
                 // With the values of its tokens as parameters: in no text that the server keeps or shows do they stand.
@@ -422,7 +422,7 @@ impl Linked {
                 let run = Run::new(terms, &subject, grounds.as_ref(), grant.as_ref(), length, message);
                 run.copied(self.take_described());
                 self.lift_where_needed(terms, grounds.as_deref(), hold, Lifted::Running, out);
-                note_written(terms, &whole.facts);
+                note_written(terms, &whole.facts, grounds.as_deref());
                 match resolved.ok().flatten() {
                     Some(values) => out.to_upstream.make_permitted(permit, |bytes| tokens::write_bind(bytes, &bind, &values)),
                     None => out.to_upstream.pass_permitted(permit, range),
@@ -603,9 +603,9 @@ fn bound_message(statement: Option<&Statement>, bind: &Bind<'_>) -> Message {
 }
 
 /// What it writes is not shown in tokens to who wrote it.
-fn note_written(terms: &Terms, facts: &Facts) {
+fn note_written(terms: &Terms, facts: &Facts, grounds: Option<&Grounds>) {
     if let Some(mint) = &terms.masking.tokens {
-        tokens::note_written(mint, facts);
+        tokens::note_written(mint, facts, grounds.map_or(facts.effects, |grounds| grounds.effects));
     }
 }
 

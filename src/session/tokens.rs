@@ -12,7 +12,7 @@ use crate::mask::returned::holds_mask;
 use crate::mask::token::{self, Mint, Opened};
 use crate::mask::verdict::Holding;
 use crate::sql::compare::{Compared, Comparisons, comparisons};
-use crate::sql::effect::Effect;
+use crate::sql::effect::{Effect, EffectSet};
 use crate::sql::facts::{Facts, How};
 use crate::wire::frontend::{Bind, tag};
 use crate::wire::report::Report;
@@ -217,13 +217,21 @@ fn holds(masking: &Masking, mint: &Mint, compared: &Compared, kind: &str) -> boo
     met
 }
 
-/// Notes what a statement writes: tokens are neither made of it nor compared with it from now on.
-pub fn note_written(mint: &Mint, facts: &Facts) {
+/// Notes what a statement writes: tokens are neither made of it nor compared with it from now on. What code writes, and what goes by another
+/// name once something was altered, is not told: from then on there are no tokens for this agent.
+pub fn note_written(mint: &Mint, facts: &Facts, effects: EffectSet) {
+    let defines = effects.has(Effect::Ddl);
+    let alters = defines && facts.statements.iter().any(|statement| statement.kind.starts_with("ALTER"));
+    if alters || effects.has(Effect::Code) || effects.has(Effect::Opaque) {
+        return mint.close();
+    }
     for statement in &facts.statements {
         for (place, relation) in statement.relations.iter().enumerate() {
             match relation.how {
                 How::Written if relation.writes.insert || relation.writes.update || statement.kind == "COPY" => {}
                 How::Defined | How::Altered => {}
+                // A table may take over the rows of another, and a view those that it reads.
+                How::Read if defines => {}
                 How::Written | How::Read | How::Dropped => continue,
             }
             let mut columns = statement.columns.iter().filter(|column| column.written && column.relation == Some(place)).peekable();
@@ -270,4 +278,158 @@ pub fn written_back() -> Report {
              would overwrite the real one.",
         )
         .with_hint("Write only the columns that change. To copy a value that you were not shown, have the server do it: SET a = b, INSERT … SELECT.")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::mask::Kind;
+    use crate::mask::token::Masters;
+    use crate::mask::verdict::{Basis, Column, Relation, Verdict, Verdicts};
+    use crate::sql;
+    use crate::wire::frontend::Frontend;
+
+    /// `people` has addresses of mail and names of states; `guesses` is what the agent wrote.
+    fn masking() -> Masking {
+        let column = |attribute, name: &str, holding| Column {
+            attribute,
+            name: name.into(),
+            type_oid: 25,
+            verdict: Verdict { holding, basis: Basis::Sampled(9) },
+        };
+        let relation = |name: &str| {
+            let columns = vec![column(1, "email", Holding::Whole(Kind::EMAIL)), column(2, "state", Holding::Harmless)];
+            Arc::new(Relation { schema: "public".into(), name: name.into(), columns, ..Relation::default() })
+        };
+        let relations = [(1, relation("people")), (2, relation("guesses"))].into_iter().collect();
+        let masters = Masters::new(vec![(1, Zeroizing::new([7; 32]))]).unwrap();
+        Masking {
+            verdicts: Arc::new(Verdicts { relations, ..Verdicts::default() }),
+            tokens: Some(Arc::new(Mint::new(1, Arc::new(masters)))),
+            ..Masking::built_in()
+        }
+    }
+
+    fn token(masking: &Masking, value: &str) -> String {
+        let mut out = Vec::new();
+        assert!(masking.tokens.as_ref().unwrap().mint("EMAIL", value.as_bytes(), &mut out));
+        String::from_utf8(out).unwrap()
+    }
+
+    fn wrote(mint: &Mint, sql: &[u8]) {
+        let facts = sql::read(sql);
+        note_written(mint, &facts, facts.effects);
+    }
+
+    /// What goes to the server for the parameters of a statement, or the code of the refusal.
+    fn sent(masking: &Masking, sql: &str, values: &[&str]) -> Result<Option<Vec<String>>, String> {
+        let parameters = Parameters {
+            formats: Box::default(),
+            values: values.iter().map(|value| Some(Zeroizing::new(value.as_bytes().to_vec()))).collect(),
+        };
+        let message = super::super::stored::bind(&parameters);
+        let Ok(Frontend::Bind(bind)) = Frontend::read(tag::BIND, &message[4..]) else { panic!("no Bind") };
+        let text = |value: Option<Zeroizing<Vec<u8>>>| String::from_utf8(value.unwrap().to_vec()).unwrap();
+        match bound(masking, sql.as_bytes(), &sql::read(sql.as_bytes()), &bind) {
+            Ok(found) => Ok(found.map(|found| found.values.into_iter().map(text).collect())),
+            Err(report) => Err(report.message.to_string()),
+        }
+    }
+
+    fn spliced_text(masking: &Masking, sql: &str) -> Result<Option<String>, String> {
+        match spliced(masking, sql.as_bytes(), &sql::read(sql.as_bytes())) {
+            Ok(found) => Ok(found.map(|found| {
+                let values: Vec<_> =
+                    found.parameters.values.iter().flatten().map(|value| String::from_utf8_lossy(value).into_owned()).collect();
+                format!("{} | {}", String::from_utf8_lossy(&found.sql), values.join(","))
+            })),
+            Err(report) => Err(report.message.to_string()),
+        }
+    }
+
+    #[test]
+    fn a_token_that_is_compared_with_its_column_stands_for_its_value() {
+        let masking = masking();
+        let (ada, bob) = (token(&masking, "ada@example.com"), token(&masking, "bob@example.com"));
+        let values = |values: &[&str]| Ok(Some(values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>()));
+        assert_eq!(sent(&masking, "SELECT * FROM people WHERE email = $1", &[&ada]), values(&["ada@example.com"]));
+        assert_eq!(sent(&masking, "UPDATE people SET state = $2 WHERE email = $1", &[&ada, "new"]), values(&["ada@example.com", "new"]));
+        let array = format!("{{{ada},x,{bob}}}");
+        let found = sent(&masking, "SELECT 1 FROM people WHERE email = ANY($1)", &[&array]).unwrap().unwrap();
+        assert!(found[0].contains("ada@example.com") && found[0].contains("bob@example.com") && !found[0].contains("tok_"), "{found:?}");
+        // Without a token nothing is touched.
+        assert_eq!(sent(&masking, "SELECT * FROM people WHERE email = $1", &["ada@example.com"]), Ok(None));
+        // Elsewhere it is the text that it is.
+        assert_eq!(sent(&masking, "SELECT $1", &[&ada]), Ok(None));
+        assert_eq!(sent(&masking, "SELECT upper($1) FROM people WHERE state = 'x'", &[&ada]), Ok(None));
+    }
+
+    #[test]
+    fn a_token_stands_for_nothing_beside_what_the_agent_may_have_written() {
+        let masking = masking();
+        let ada = token(&masking, "ada@example.com");
+        let mint = masking.tokens.as_ref().unwrap();
+        for sql in [
+            "SELECT * FROM people WHERE state = $1",
+            "SELECT * FROM unknown WHERE email = $1",
+            "SELECT * FROM people, unknown WHERE email = $1",
+        ] {
+            assert!(sent(&masking, sql, &[&ada]).unwrap_err().contains("not known to hold"), "{sql}");
+        }
+        let compare = "SELECT * FROM guesses WHERE email = $1";
+        assert!(sent(&masking, compare, &[&ada]).is_ok());
+        wrote(mint, b"INSERT INTO guesses (email) VALUES ('ada@example.com')");
+        assert!(sent(&masking, compare, &[&ada]).is_err());
+        wrote(mint, b"UPDATE people SET state = 'x'");
+        assert!(sent(&masking, "SELECT * FROM people WHERE email = $1", &[&ada]).is_ok());
+        for sql in [
+            "COPY people FROM STDIN",
+            "CREATE TEMP TABLE people AS SELECT 'x' AS email",
+            "CREATE TABLE more () INHERITS (people)",
+            "ALTER TABLE other RENAME TO mine",
+            "SELECT app.write_somewhere()",
+        ] {
+            let masking = self::masking();
+            wrote(masking.tokens.as_ref().unwrap(), sql.as_bytes());
+            assert!(sent(&masking, "SELECT * FROM people WHERE email = $1", &[&ada]).is_err(), "{sql}");
+        }
+        // Nor for anybody else.
+        let other = Masking {
+            tokens: Some(Arc::new(Mint::new(2, Arc::new(Masters::new(vec![(1, Zeroizing::new([7; 32]))]).unwrap())))),
+            ..masking
+        };
+        assert!(sent(&other, "SELECT * FROM people WHERE email = $1", &[&ada]).unwrap_err().contains("not made for this agent"));
+    }
+
+    #[test]
+    fn a_literal_token_goes_as_a_parameter() {
+        let masking = masking();
+        let ada = token(&masking, "o'brien@example.com");
+        let told = spliced_text(&masking, &format!("SELECT * FROM people WHERE email='{ada}'AND state = 'x'"));
+        assert_eq!(told, Ok(Some("SELECT * FROM people WHERE email= $1 AND state = 'x' | o'brien@example.com".to_owned())));
+        assert_eq!(spliced_text(&masking, &format!("SELECT '{ada}'")), Ok(None));
+        assert!(spliced_text(&masking, &format!("SELECT 1 FROM people WHERE state = '{ada}'")).is_err());
+        let sql = format!("SELECT 1 FROM people WHERE email = '{ada}'");
+        assert!(prepared(&masking, sql.as_bytes(), &sql::read(sql.as_bytes())).is_err());
+        assert!(prepared(&masking, b"SELECT 1 FROM people WHERE email = $1", &sql::read(b"SELECT 1")).is_ok());
+    }
+
+    #[test]
+    fn masks_are_not_written_back() {
+        let masking = masking();
+        let ada = token(&masking, "ada@example.com");
+        for value in ["[EMAIL]", "call [PHONE]", "***@example.com", ada.as_str()] {
+            for sql in ["INSERT INTO people (email) VALUES ($1)", "UPDATE people SET email = $1 WHERE state = 'x'"] {
+                assert!(sent(&masking, sql, &[value]).unwrap_err().contains("masked value"), "{sql} {value}");
+                let literal = sql.replace("$1", &format!("'{value}'"));
+                assert!(spliced_text(&masking, &literal).unwrap_err().contains("masked value"), "{literal}");
+            }
+            assert_eq!(sent(&masking, "SELECT $1", &[value]).is_ok(), true, "{value}");
+        }
+        assert_eq!(sent(&masking, "INSERT INTO people (email) VALUES ($1)", &["ada@example.com"]), Ok(None));
+        // To delete or change by one is no writing back.
+        assert!(sent(&masking, "DELETE FROM people WHERE email = $1", &[&ada]).is_ok());
+    }
 }

@@ -1,5 +1,6 @@
 //! Tables, and statements over them made at random: the same for the same seed. What a condition, an order or a group says is not looked at,
-//! so none stands on a sensitive column.
+//! so none stands on a sensitive
+//! column, and neither does the number of rows.
 
 pub struct Table {
     pub name: &'static str,
@@ -316,11 +317,12 @@ impl Maker {
             }
             2 if !before.is_empty() => {
                 let value = self.text(1, &beside);
+                // As many rows for one value as for another.
                 let (call, kind) = match self.below(4) {
-                    0 => (format!("regexp_split_to_table({value}, '')"), Type::Text),
-                    1 => (format!("unnest(string_to_array({value}, '@'))"), Type::Text),
+                    0 => (format!("regexp_split_to_table(replace({value}, '@', '') || '@x', '@')"), Type::Text),
+                    1 => (format!("unnest(array[left({value}, 3), {value}])"), Type::Text),
                     2 => (format!("jsonb_array_elements_text(jsonb_build_array({value}))"), Type::Text),
-                    _ => (format!("generate_series(1, least(3, length({value})))"), Type::Int),
+                    _ => (format!("generate_series(length({value}), length({value}) + 1)"), Type::Int),
                 };
                 let column = self.name("f");
                 (format!("lateral {call} as {alias} ({column})"), Item { alias, columns: vec![(column, kind)], is_row: false })

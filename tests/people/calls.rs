@@ -55,6 +55,24 @@ fn a_call_decides_what_it_was_shown() {
 }
 
 #[test]
+fn a_call_lets_values_be_seen_where_they_were_asked_for() {
+    const ASKS: &str = "/* pgsluice:unmask */ SELECT email FROM orders";
+    let house = House::new();
+    let rita = Caller::new(&house.server, "rita", RITA);
+    let approve = |hold: &str| {
+        let digest = rita.hold(hold)["digest"].clone();
+        rita.ask("POST", &format!("/api/holds/{hold}/approve"), &json!({ "digest": digest, "unmasked": true }))
+    };
+    let refused = approve(&house.hold("DROP TABLE orders"));
+    assert_eq!((refused.status, &refused.json()["error"]), (422, &json!("not-asked")));
+    let hold = house.hold(ASKS);
+    assert_eq!(rita.hold(&hold)["about"]["asks_unmasked"], true);
+    let done = approve(&hold);
+    assert_eq!((done.status, &done.json()["decided"]["unmasked"]), (200, &json!(true)));
+    assert_eq!(house.runs_unmasked(ASKS), Some(true));
+}
+
+#[test]
 fn only_a_token_of_its_own_kind_calls() {
     let house = House::new();
     let hold = house.hold("DROP TABLE orders");

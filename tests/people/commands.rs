@@ -75,6 +75,24 @@ fn holds_are_listed_shown_approved_and_denied() {
 }
 
 #[test]
+fn a_command_lets_values_be_seen_or_keeps_them_masked() {
+    const ASKS: &str = "/* pgsluice:unmask */ SELECT email FROM orders";
+    let house = House::new();
+    let terminal = Terminal::at(&house);
+    let plain = house.hold("DROP TABLE orders");
+    terminal.fails("rita", RITA, &["approve", &plain, "--yes", "--unmasked"], "does not ask to see values unmasked");
+    for (flag, unmasked, words) in [(None, false, "values masked"), (Some("--unmasked"), true, "values unmasked")] {
+        let hold = house.hold(ASKS);
+        assert!(terminal.done("rita", RITA, &["show", &hold]).contains("it asks to see values as they are"));
+        let mut arguments = vec!["approve", &hold, "--yes"];
+        arguments.extend(flag);
+        let approved = terminal.done("rita", RITA, &arguments);
+        assert!(approved.contains(&format!("approved {hold}, {words}")), "{approved}");
+        assert_eq!(house.runs_unmasked(ASKS), Some(unmasked));
+    }
+}
+
+#[test]
 fn the_owner_is_refused_in_a_terminal_too() {
     let house = House::new();
     let hold = house.hold("DROP TABLE orders");

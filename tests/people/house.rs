@@ -121,6 +121,15 @@ impl House {
         matches!(block_on(self.desk.petition(&subject(), petition(message), None)), Reply::Granted(_))
     }
 
+    /// The same; whether it may see values as they are.
+    pub fn runs_unmasked(&self, sql: &str) -> Option<bool> {
+        let message = Message::Query(Zeroizing::new(sql.as_bytes().to_vec()));
+        match block_on(self.desk.petition(&subject(), petition(message), None)) {
+            Reply::Granted(grant) => Some(grant.is_unmasked()),
+            Reply::Waiting(_) | Reply::Refused(_) | Reply::Nothing => None,
+        }
+    }
+
     pub fn view(&self, hold: &str) -> View {
         self.desk.view(hold.parse::<HoldId>().unwrap()).unwrap()
     }
@@ -220,7 +229,7 @@ fn petition(message: Message) -> Petition {
         resolved,
         estimate: Some(Estimate { rows: 12.0, widest: 34.0, cost: 56.0, ..Estimate::default() }),
         observed: false,
-        unmask: false,
+        unmask: pgsluice::sql::tags::asks_unmasked(message.sql()),
     };
     let statement = Statement {
         session: 3,

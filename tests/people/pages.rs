@@ -81,6 +81,31 @@ fn an_approval_lets_it_run_once_and_is_on_the_record() {
 }
 
 #[test]
+fn values_are_shown_unmasked_where_a_reviewer_says_so() {
+    const ASKS: &str = "/* pgsluice:unmask */ SELECT email FROM orders";
+    let house = House::new();
+    let mut rita = house.rita();
+    let plain = house.hold("DROP TABLE orders");
+    let page = rita.get(&format!("/holds/{plain}"));
+    assert!(page.body.contains("Approve, once") && !page.body.contains("unmasked"), "{}", page.body);
+    assert_eq!(rita.decide(&plain, "unmasked", "").status, 422);
+    assert_eq!(house.stands(&plain), "waiting");
+    for (button, unmasked, word) in [("approve", false, "approved"), ("unmasked", true, "approved_unmasked")] {
+        let hold = house.hold(ASKS);
+        let page = rita.get(&format!("/holds/{hold}"));
+        for text in ["It asks to see values as they are.", "Approve, once, values masked", "Approve, once, values unmasked"] {
+            assert!(page.body.contains(text), "{text}: {}", page.body);
+        }
+        assert_eq!(rita.decide(&hold, button, "").status, 303);
+        assert_eq!(house.runs_unmasked(ASKS), Some(unmasked));
+        assert_eq!(house.runs_unmasked("SELECT email FROM orders"), None);
+        let record = house.record();
+        let decided = record.iter().rev().find(|event| event["kind"] == "decided").unwrap();
+        assert_eq!(decided["decision"], word, "{decided}");
+    }
+}
+
+#[test]
 fn a_denial_needs_a_reason_and_is_final() {
     let house = House::new();
     let hold = house.hold("DROP TABLE orders");

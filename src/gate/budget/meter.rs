@@ -50,6 +50,17 @@ impl Meter {
         self.take(till, Amount { rows, sensitive: if self.sensitive { rows } else { 0 }, bytes, ..Amount::default() })
     }
 
+    /// A row is about to pass of which it is not known yet whether it carries sensitive values: [`Meter::found`] counts those.
+    pub fn plain_row(&mut self, till: &mut Till<'_>, bytes: u64, cells: Cells) -> Result<(), Over> {
+        self.take(till, Amount { rows: weight(bytes, cells), bytes, ..Amount::default() })
+    }
+
+    /// Sensitive values were found in a row that was counted and has not passed.
+    pub fn found(&mut self, till: &mut Till<'_>, bytes: u64, cells: Cells) -> Result<(), Over> {
+        let sensitive = if self.sensitive { weight(bytes, cells) } else { 0 };
+        self.take(till, Amount { sensitive, ..Amount::default() })
+    }
+
     /// So many rows of a COPY were seen, in so many bytes that are about to go to the server.
     pub fn copied(&mut self, till: &mut Till<'_>, rows: u64, bytes: u64) -> Result<(), Over> {
         self.copied_bytes = self.copied_bytes.saturating_add(bytes);

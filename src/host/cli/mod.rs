@@ -212,6 +212,8 @@ enum Failure {
     Say(#[from] SayError),
     #[error("the database cannot be looked at: {0}")]
     Scan(String),
+    #[error(transparent)]
+    NotRead(#[from] mask::NotRead),
     #[error("line {0} is no cell: {1}")]
     Cells(usize, String),
     #[error("who you are is not known to the system: give --owner HUMAN")]

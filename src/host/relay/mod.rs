@@ -21,6 +21,7 @@ use crate::gate::Judge;
 use crate::gate::hold::HoldId;
 use crate::gate::judge::{Knowledge, Learned, Need};
 use crate::host::journal::{Scribe, Unwritable};
+use crate::mask::lineage::Written;
 use crate::mask::verdict::{ColumnId, Mark, Unknown};
 use crate::mask::{Masking, Verdict};
 use crate::session::asking::{Message, Petition, Reply};
@@ -68,6 +69,9 @@ pub trait Counsel {
 
     /// What came from sensitive columns was written to these.
     fn mark(&self, _marks: Vec<Mark>) {}
+
+    /// The same of relations that are made now, by their names.
+    fn promise(&self, _written: Vec<Written>) {}
 
     /// Something was sent, or has come to its end, after which names may mean something else.
     fn changed(&self) {}
@@ -561,6 +565,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
                     stops = true;
                 }
                 (Demand::Learned(columns), _) => self.server.learned(columns),
+                (Demand::Promise(written), _) => self.server.promise(written),
                 (Demand::Mark(marks), _) => {
                     self.server.mark(marks);
                     // What follows in this very step may read it.

@@ -8,6 +8,7 @@ use crate::gate::hold::HoldId;
 use crate::gate::judge::{Knowledge, Moment, Need};
 use crate::host::relay::{Counsel, Found};
 use crate::host::verdicts::Means;
+use crate::mask::lineage::Written;
 use crate::mask::verdict::{ColumnId, Mark, Unknown};
 use crate::mask::{Masking, Verdict};
 use crate::session::asking::{Message, Petition, Reply};
@@ -57,6 +58,10 @@ impl Counsel for Upstreams {
 
     fn learned(&self, columns: Vec<(ColumnId, Verdict)>) {
         self.verdicts().learned(&columns);
+    }
+
+    fn promise(&self, written: Vec<Written>) {
+        self.verdicts().promise(written);
     }
 
     fn mark(&self, marks: Vec<Mark>) {

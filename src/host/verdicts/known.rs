@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::server::FIRST_MADE;
-use crate::mask::lineage;
+use crate::mask::lineage::{self, Written};
 use crate::mask::verdict::{Basis, Column, ColumnId, Holding, Mark, Relation, Verdict, Verdicts};
 use crate::sql;
 
@@ -97,6 +97,8 @@ pub struct Facts {
     pub relations: BTreeMap<u32, Known>,
     /// Columns of relations that nobody looked at yet.
     marks: Vec<Mark>,
+    /// The same of relations that have no number yet.
+    promises: Vec<Written>,
 }
 
 /// What may be two things is taken for the one that hides more.
@@ -158,6 +160,16 @@ impl KnownColumn {
 }
 
 impl Known {
+    /// Takes in what was promised of a relation of this name. Whether it has it.
+    fn keep(&mut self, promise: &Written) -> bool {
+        let called = self.name == promise.name && promise.schema.as_ref().is_none_or(|schema| *schema == self.schema);
+        if called {
+            let written = |column: &&mut KnownColumn| promise.column.as_ref().is_none_or(|name| *name == column.name);
+            self.columns.iter_mut().filter(written).for_each(|column| column.mark(promise.holding));
+        }
+        called
+    }
+
     /// Takes over what was known of the same columns before; what is no longer the same is forgotten.
     fn inherit(&mut self, before: Known) {
         let same = self.name == before.name && self.schema == before.schema
@@ -267,6 +279,8 @@ impl Facts {
         } else if self.relations.len() >= MOST_RELATIONS {
             self.relations.pop_first();
         }
+        let promises = std::mem::take(&mut self.promises);
+        self.promises = promises.into_iter().filter(|promise| !found.keep(promise)).collect();
         let columns = &mut found.columns;
         self.marks.retain(|mark| {
             let column = columns.iter_mut().find(|column| mark.relation == oid && column.name == mark.column);
@@ -326,6 +340,20 @@ impl Facts {
             list.dedup();
         }
         (changed, unknown)
+    }
+
+    /// Something sensitive is written to relations that are made now, or were made anew. What is found by such a name next is one of them.
+    pub fn promise(&mut self, written: Vec<Written>) -> Vec<u32> {
+        let mut changed = Vec::new();
+        for promise in written {
+            changed.extend(self.relations.iter_mut().filter_map(|(oid, known)| known.keep(&promise).then_some(*oid)));
+            if !self.promises.contains(&promise) && self.promises.len() < MOST_MARKS {
+                self.promises.push(promise);
+            }
+        }
+        changed.sort_unstable();
+        changed.dedup();
+        changed
     }
 
     /// Something was sent after which relations may hold something else. Gives those that nobody doubted before.

@@ -29,6 +29,7 @@ use crate::gate::Policy;
 use crate::gate::catalog::Catalog;
 use crate::gate::judge::{Knowledge, Need};
 use crate::mask::detect::Detectors;
+use crate::mask::lineage::Written;
 use crate::mask::verdict::{ColumnId, Mark, Unknown};
 use crate::mask::{Masking, Verdict, Verdicts};
 use crate::session::asking::Message;
@@ -261,6 +262,12 @@ impl Database {
         self.show(&mut inner, book, changed);
     }
 
+    fn promise(&self, book: &Book, written: Vec<Written>) {
+        let mut inner = locked(&self.inner);
+        let changed = inner.facts.promise(written);
+        self.show(&mut inner, book, changed);
+    }
+
     /// Gives the relations that nobody looked at yet.
     fn mark(&self, book: &Book, marks: Vec<Mark>) -> Vec<u32> {
         let mut inner = locked(&self.inner);
@@ -389,6 +396,11 @@ impl View<'_> {
     /// Values of these columns passed.
     pub fn learned(&self, columns: &[(ColumnId, Verdict)]) {
         self.book.database(self.database).learn(self.book, columns);
+    }
+
+    /// Something sensitive is written to relations that are made now.
+    pub fn promise(&self, written: Vec<Written>) {
+        self.book.database(self.database).promise(self.book, written);
     }
 
     /// Something sensitive was written to these.

@@ -11,8 +11,8 @@ use super::verdict::Holding;
 use super::{Kind, Workspace};
 use crate::wire::value::{Format, Outcome};
 
-/// A longer field of a column that is looked at is not looked at but replaced.
-pub const FIELD_LIMIT: usize = 8 << 20;
+/// A longer field is not kept, nor would its value be looked at.
+const FIELD_LIMIT: usize = super::row::VALUE_LIMIT;
 /// A buffer that grew beyond this is not kept for the next field.
 const KEEP_CAPACITY: usize = 1 << 20;
 

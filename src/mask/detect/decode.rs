@@ -376,14 +376,19 @@ fn next_line(text: &[u8], end: usize) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use base64::prelude::*;
     use proptest::prelude::*;
 
     use crate::mask::detect::{Context, Detectors, Room};
 
+    /// Making them takes a while.
+    static DETECTORS: LazyLock<Detectors> = LazyLock::new(Detectors::built_in);
+
     fn found(text: &str) -> Vec<&str> {
         let mut found = Vec::new();
-        Detectors::built_in().find(text.as_bytes(), &Context::NONE, &mut Room::default(), &mut found);
+        DETECTORS.find(text.as_bytes(), &Context::NONE, &mut Room::default(), &mut found);
         found.iter().map(|finding| &text[finding.start..finding.end]).collect()
     }
 
@@ -446,7 +451,7 @@ mod tests {
             };
             let text = format!("{before} {encoded} {after}");
             let mut found = Vec::new();
-            Detectors::built_in().find(text.as_bytes(), &Context::NONE, &mut Room::default(), &mut found);
+            DETECTORS.find(text.as_bytes(), &Context::NONE, &mut Room::default(), &mut found);
             prop_assert!(found.iter().all(|finding| finding.start < finding.end && finding.end <= text.len()));
             prop_assert!(found.windows(2).all(|pair| pair[0].end <= pair[1].start));
             let (start, end) = (before.len() + 1, before.len() + 1 + encoded.len());
@@ -460,7 +465,7 @@ mod tests {
         fn no_text_makes_it_panic(text in any::<Vec<u8>>(), signs in "[%&\\\\=xu0-9a-fA-F;#]{0,64}") {
             for text in [text.as_slice(), signs.as_bytes()] {
                 let mut found = Vec::new();
-                Detectors::built_in().find(text, &Context::NONE, &mut Room::default(), &mut found);
+                DETECTORS.find(text, &Context::NONE, &mut Room::default(), &mut found);
                 prop_assert!(found.iter().all(|finding| finding.start < finding.end && finding.end <= text.len()));
             }
         }

@@ -1,7 +1,9 @@
 //! Addresses of mail, those with letters of other alphabets included. What names a repository, a version or a digest with the same sign is
 //! none.
 
-use memchr::memchr_iter;
+use std::sync::LazyLock;
+
+use memchr::{memchr_iter, memchr2_iter, memmem};
 
 use super::plain::point;
 use super::{Context, Finding, Scan, Sure};
@@ -15,7 +17,11 @@ const LONGEST_DOMAIN: usize = 255;
 const KEEPERS: &[&[u8]] = &[b"git", b"hg", b"svn"];
 
 pub fn find(scan: &Scan<'_>, context: &Context<'_>, found: &mut Vec<Finding>) {
-    if !scan.sight.at_sign || !context.wanted.has(Kind::EMAIL) {
+    if !context.wanted.has(Kind::EMAIL) {
+        return;
+    }
+    spelled(scan.text, found);
+    if !scan.sight.at_sign {
         return;
     }
     for at in memchr_iter(b'@', scan.text) {
@@ -25,6 +31,77 @@ pub fn find(scan: &Scan<'_>, context: &Context<'_>, found: &mut Vec<Finding>) {
             found.push(Finding { kind: Kind::EMAIL, start, end, sure: Sure::Certain });
         }
     }
+}
+
+/// Addresses with the signs written as words: `joe (at) example dot org`.
+fn spelled(text: &[u8], found: &mut Vec<Finding>) {
+    static DOT: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b" dot "));
+    let mut add = |at: usize, from: usize| {
+        let start = local(text, at);
+        if start < at
+            && let Some(end) = spelled_domain(text, from)
+        {
+            found.push(Finding { kind: Kind::EMAIL, start, end, sure: Sure::Certain });
+        }
+    };
+    for open in memchr2_iter(b'(', b'[', text) {
+        if let Some(after) = text.get(open + 1..).and_then(|rest| word(rest, b"at")).map(|length| open + 1 + length)
+            && matches!(text.get(after), Some(b')' | b']'))
+        {
+            add(open - usize::from(text.get(..open).is_some_and(|before| before.ends_with(b" "))), after + 1);
+        }
+    }
+    for dot in DOT.find_iter(text) {
+        // ` at example dot org`: one label, and a word before it.
+        let before = text.get(dot.saturating_sub(64)..dot).unwrap_or_default();
+        let label = before.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'-').count();
+        let head = before.get(..before.len() - label).unwrap_or_default();
+        if label > 0 && head.ends_with(b" at ") {
+            let from = dot - label;
+            add(from - b" at ".len(), from);
+        }
+    }
+}
+
+/// How long a word is that the text begins with, in either case, spaces around it included.
+fn word(text: &[u8], word: &[u8]) -> Option<usize> {
+    let spaces = usize::from(text.first() == Some(&b' '));
+    let end = spaces + word.len();
+    let fits = text.get(spaces..end)?.eq_ignore_ascii_case(word);
+    fits.then(|| end + usize::from(text.get(end) == Some(&b' ')))
+}
+
+/// Labels between dots, the dots as signs or as words; the last of letters.
+fn spelled_domain(text: &[u8], from: usize) -> Option<usize> {
+    let mut at = from + usize::from(text.get(from) == Some(&b' '));
+    let mut end = None;
+    for place in 0..8 {
+        let rest = text.get(at..)?;
+        let label = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'-').count();
+        if label == 0 {
+            break;
+        }
+        if place > 0 && label > 1 && rest.get(..label)?.iter().all(u8::is_ascii_alphabetic) {
+            end = Some(at + label);
+        }
+        let after = rest.get(label..)?;
+        let dot = match after {
+            [b'.', ..] => 1,
+            [b' ', b'd' | b'D', ..] => word(after, b"dot").filter(|length| *length == 5).unwrap_or(0),
+            [b'(' | b'[', ..] | [b' ', b'(' | b'[', ..] => {
+                let open = 1 + usize::from(after.first() == Some(&b' '));
+                let close = after.get(open..).and_then(|inner| word(inner, b"dot")).map(|length| open + length);
+                let close = close.filter(|close| matches!(after.get(*close), Some(b')' | b']')));
+                close.map_or(0, |close| close + 1 + usize::from(after.get(close + 1) == Some(&b' ')))
+            }
+            _ => 0,
+        };
+        if dot == 0 {
+            break;
+        }
+        at += label + dot;
+    }
+    end
 }
 
 /// Where the part before the sign begins.
@@ -210,6 +287,23 @@ mod tests {
         ] {
             let bare: String = text.chars().filter(|letter| !matches!(letter, '[' | ']')).collect();
             assert_eq!(marked(&bare), text);
+        }
+    }
+
+    #[test]
+    fn signs_may_be_written_as_words() {
+        for (text, address) in [
+            ("write to joe.doe (at) example dot org, please", "joe.doe (at) example dot org"),
+            ("joe(at)example.org", "joe(at)example.org"),
+            ("joe [AT] mail [dot] example [DOT] org!", "joe [AT] mail [dot] example [DOT] org"),
+            ("it is joe at example dot co dot uk now", "joe at example dot co dot uk"),
+        ] {
+            let mut found = Vec::new();
+            find(&Scan { text: text.as_bytes(), sight: Sight::of(text.as_bytes()) }, &Context::NONE, &mut found);
+            assert!(found.iter().any(|finding| &text[finding.start..finding.end] == address), "{text}: {found:?}");
+        }
+        for text in ["meet me at noon (at) the bar", "f(at)", "look at the dot on it", "see [at] 5.30"] {
+            assert_eq!(marked(text), text);
         }
     }
 

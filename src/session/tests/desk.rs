@@ -15,6 +15,7 @@ pub struct Hold {
     /// Approvals given for it, counting those that were returned.
     pub approvals: usize,
     pub given_back: usize,
+    pub unmasked: bool,
 }
 
 #[derive(Debug, Default)]
@@ -32,7 +33,7 @@ const FOREVER: u64 = u64::MAX;
 
 /// Whether an approval of one would be an approval of the other.
 fn are_one(a: &Petition, b: &Petition) -> bool {
-    a.message == b.message && a.settings == b.settings && a.over == b.over
+    a.message == b.message && a.settings == b.settings && a.over == b.over && a.grounds.unmask == b.grounds.unmask
 }
 
 impl Desk {
@@ -49,7 +50,7 @@ impl Desk {
         if let Some((_, hold)) = found {
             match hold.standing.state {
                 State::Approved if petition.purpose != Purpose::Ticket => {
-                    let grant = hold.standing.spend(0, petition.over, false).unwrap();
+                    let grant = hold.standing.spend(0, petition.over, hold.unmasked).unwrap();
                     if !petition.open_work {
                         hold.standing.settle(true).unwrap();
                     }
@@ -67,7 +68,7 @@ impl Desk {
             return Reply::Nothing;
         }
         let id = HoldId::of(self.holds.len() as u64 + 1);
-        self.holds.insert(id, Hold { petition, standing: Standing::open(id, FOREVER), approvals: 0, given_back: 0 });
+        self.holds.insert(id, Hold { petition, standing: Standing::open(id, FOREVER), approvals: 0, given_back: 0, unmasked: false });
         self.waiting(id)
     }
 
@@ -90,7 +91,8 @@ impl Desk {
     pub fn decide_one(&mut self, hold: HoldId, verdict: Verdict) {
         let hold = self.holds.get_mut(&hold).unwrap();
         hold.standing.decide(verdict, 0, FOREVER).unwrap();
-        hold.approvals += usize::from(verdict == Verdict::Approve);
+        hold.approvals += usize::from(verdict.approves());
+        hold.unmasked = verdict == Verdict::ApproveUnmasked;
     }
 
     pub fn settle(&mut self, holds: &[HoldId], used: bool) {

@@ -12,7 +12,9 @@ use super::*;
 const CUTS: [&[u16]; 6] = [&[0xffff], &[0, 1, 2], &[2, 1, 0, 0], &[3, 7, 5, 12], &[300, 1, 1, 1, 301, 2], &[600, 601, 601, 2]];
 
 fn five_rows() -> Policy {
-    Policy::allow_all().with_allowance(Allowance { sensitive_rows: Some(5), ..Allowance::NONE })
+    // Every value is masked, so every row counts.
+    let text = "[[rule]]\nname = \"all\"\naction = \"allow\"\n[mask.columns]\n\"*.*.*\" = \"EMAIL\"";
+    Policy::parse(text).unwrap().0.with_limits(Limits::NONE).with_allowance(Allowance { sensitive_rows: Some(5), ..Allowance::NONE })
 }
 
 /// The last outcomes of the executions, by the order in which they were sent, with rows passed.

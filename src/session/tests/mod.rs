@@ -10,6 +10,7 @@ mod made_in_sql;
 mod refusal;
 mod server;
 mod transparency;
+mod unmask;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -151,9 +152,19 @@ pub struct Outcome {
     pub over: bool,
 }
 
+/// What the policy says of masking, and nothing known of any column.
+fn masking(policy: &Policy) -> crate::mask::Masking {
+    let profiles = crate::mask::profile::Profiles::new(policy.masks()).unwrap();
+    crate::mask::Masking {
+        detectors: std::sync::Arc::clone(&profiles.detectors),
+        profile: std::sync::Arc::clone(profiles.of(&crate::gate::Subject::default())),
+        ..crate::mask::Masking::built_in()
+    }
+}
+
 pub fn terms(policy: Policy) -> Terms {
     Terms {
-        masking: crate::mask::Masking::built_in(),
+        masking: masking(&policy),
         judge: Judge::textual(std::sync::Arc::new(policy)),
         frontend: ClientLimits::default(),
         backend: ServerLimits::default(),

@@ -465,5 +465,6 @@ fn error(out: &mut Vec<u8>, severity: &str, code: &str) {
 }
 
 fn number(sql: &str, word: &str) -> Option<usize> {
+    let sql = sql.split_once("/*").map_or(sql, |(before, _)| before);
     sql.strip_prefix(word)?.trim().parse().ok()
 }

@@ -134,6 +134,8 @@ struct Write {
     relation: Place,
     /// The relation is made by the statement.
     defines: bool,
+    /// For this session alone.
+    temporary: bool,
     assigned: Assigned,
 }
 

@@ -142,6 +142,8 @@ pub struct Stored<'a> {
     pub relation: usize,
     /// The statement makes it.
     pub defined: bool,
+    /// For this session alone.
+    pub temporary: bool,
     /// `None`: it may be any.
     pub column: Option<&'a str>,
     pub taint: Taint,
@@ -181,6 +183,7 @@ impl Lineage {
         let stored = self.writes.iter().map(|write| Stored {
             relation: index(write.relation),
             defined: write.defines,
+            temporary: write.temporary,
             column: None,
             taint: Taint::SENSITIVE,
         });
@@ -246,10 +249,10 @@ impl<'a> Tracer<'a> {
         let lineage = self.lineage;
         let mut stored = Vec::new();
         for write in &lineage.writes {
-            let (relation, defined) = (index(write.relation), write.defines);
+            let (relation, defined, temporary) = (index(write.relation), write.defines, write.temporary);
             let mut add = |column, taint: Taint| {
                 if taint.level != Level::Clean {
-                    stored.push(Stored { relation, defined, column, taint });
+                    stored.push(Stored { relation, defined, temporary, column, taint });
                 }
             };
             match &write.assigned {

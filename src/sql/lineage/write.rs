@@ -18,7 +18,7 @@ impl<'t> Build<'t> {
         let rows = source.and_then(|source| self.query(source, around));
         let names: Box<[Box<str>]> = insert.cols.iter().filter_map(target_name).map(Into::into).collect();
         if let (Some(relation), Some(query)) = (target, rows) {
-            self.write(Write { relation, defines: false, assigned: Assigned::Rows { query, names } });
+            self.write(Write { relation, defines: false, temporary: false, assigned: Assigned::Rows { query, names } });
         }
         if let Some(conflict) = insert.on_conflict_clause.as_deref() {
             // What was to be inserted is told by what is written.
@@ -76,7 +76,7 @@ impl<'t> Build<'t> {
                 }
                 let names = clause.target_list.iter().filter_map(target_name).map(Into::into).collect();
                 if let Some(relation) = target {
-                    self.write(Write { relation, defines: false, assigned: Assigned::Rows { query: values, names } });
+                    self.write(Write { relation, defines: false, temporary: false, assigned: Assigned::Rows { query: values, names } });
                 }
             }
         }
@@ -117,7 +117,7 @@ impl<'t> Build<'t> {
         if let Some(relation) = target
             && !columns.is_empty()
         {
-            self.write(Write { relation, defines: false, assigned: Assigned::Each { query, columns: columns.into() } });
+            self.write(Write { relation, defines: false, temporary: false, assigned: Assigned::Each { query, columns: columns.into() } });
         }
     }
 
@@ -149,7 +149,8 @@ impl<'t> Build<'t> {
         let Some(range) = range else { return };
         let relation = self.relation(&range.schemaname, &range.relname);
         let names = names.iter().filter_map(names::text).map(Into::into).collect();
-        self.write(Write { relation, defines: true, assigned: Assigned::Rows { query, names } });
+        let temporary = range.relpersistence == "t" || range.schemaname.starts_with("pg_temp");
+        self.write(Write { relation, defines: true, temporary, assigned: Assigned::Rows { query, names } });
     }
 
     pub(super) fn create_as(&mut self, create: &'t CreateTableAsStmt) {
@@ -193,7 +194,7 @@ impl<'t> Build<'t> {
             self.below(definition, query, &mut steps);
             if !steps.is_empty() {
                 let columns = [(name.unwrap_or(&command.name).into(), steps.into())].into();
-                self.write(Write { relation, defines: false, assigned: Assigned::Each { query, columns } });
+                self.write(Write { relation, defines: false, temporary: false, assigned: Assigned::Each { query, columns } });
             }
         }
     }

@@ -4,6 +4,7 @@ mod cells;
 mod column;
 mod keys;
 mod scan;
+mod stdin;
 mod verdict;
 mod verdicts;
 
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 use clap::{Args, Subcommand};
 
 use super::Failure;
+pub(super) use stdin::NotRead;
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -19,6 +21,9 @@ pub(super) struct Mask {
     /// Read JSON lines, one for each cell of a table, and write what would be masked of each
     #[arg(long)]
     cells: bool,
+    /// What comes in; guessed where it is not said
+    #[arg(long, value_name = "FORMAT", conflicts_with = "cells")]
+    format: Option<stdin::Kind>,
     #[command(subcommand)]
     what: Option<What>,
 }
@@ -52,14 +57,14 @@ pub(super) fn run(command: Mask, environment: BTreeMap<String, String>) -> Resul
         Some(What::Verdict(verdict)) => verdict::run(verdict, &environment),
         Some(What::Keys(keys)) => keys::run(keys, &environment),
         Some(What::Scan(scan)) => scan::run(scan, environment),
-        None => find(command.cells),
+        None => find(command.cells, command.format),
     }
 }
 
-fn find(cells: bool) -> Result<(), Failure> {
+fn find(cells: bool, format: Option<stdin::Kind>) -> Result<(), Failure> {
     let masking = crate::mask::Masking::built_in();
     if cells {
         return cells::run(&masking, std::io::stdin().lock(), std::io::stdout().lock());
     }
-    Ok(())
+    stdin::run(&masking, format, std::io::stdin().lock(), std::io::stdout().lock(), std::io::stderr().lock())
 }

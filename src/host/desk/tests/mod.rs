@@ -128,7 +128,7 @@ fn asking(message: Message) -> Petition {
         resolved,
         estimate: Some(Estimate { rows: 1.5, widest: 2.0, cost: 3.0, made: 4.0, read: 5.0 }),
         observed: false,
-        unmask: false,
+        unmask: crate::sql::tags::asks_unmasked(message.sql()),
         groups: Arc::default(),
     };
     let statement = Statement {
@@ -207,6 +207,50 @@ async fn a_statement_waits_is_approved_and_runs_once() {
     assert_eq!(view.state, State::Spent);
     assert!(view.matter.is_none());
     assert_eq!(place.record(), ["held", "decided", "spent", "held"]);
+}
+
+/// The comment that asks is none of the tokens that an approval is bound to; what is approved is told apart all the same.
+#[tokio::test]
+async fn values_are_seen_unmasked_by_an_approval_that_says_so() {
+    const ASKS: &str = "/* pgsluice:unmask */ SELECT 1";
+    let unmasked = |reply: Reply| match reply {
+        Reply::Granted(grant) => grant.is_unmasked(),
+        other @ (Reply::Waiting(_) | Reply::Refused(_) | Reply::Nothing) => panic!("{other:?}"),
+    };
+    let place = Place::new(options());
+    let (plain, asks) = (place.hold("SELECT 1").await, place.hold(ASKS).await);
+    assert_ne!(plain, asks);
+    assert!(place.desk.view(asks).unwrap().about.asks_unmasked);
+    let unasked = place.desk.decide(plain, &rita(), Verdict::ApproveUnmasked, None, "web").await;
+    assert!(matches!(unasked, Err(NotDecided::NotAsked)));
+    place.approve(plain).await;
+    // The approval of the one serves the other in neither direction.
+    assert_eq!(place.hold(ASKS).await, asks);
+    place.desk.decide(asks, &rita(), Verdict::ApproveUnmasked, None, "web").await.unwrap();
+    assert!(!unmasked(place.ask("SELECT 1").await));
+    // It is known after a crash, and used once.
+    let place = place.again();
+    assert_eq!(place.desk.view(asks).unwrap().decided.unwrap().verdict, Verdict::ApproveUnmasked);
+    assert!(unmasked(place.ask(ASKS).await));
+    let again = place.hold(ASKS).await;
+    place.approve(again).await;
+    assert!(!unmasked(place.ask(ASKS).await));
+}
+
+#[tokio::test]
+async fn the_record_says_that_an_approval_was_for_unmasked_values() {
+    const ASKS: &str = "/* pgsluice:unmask */ SELECT 1";
+    let place = Place::new(options());
+    let hold = place.hold(ASKS).await;
+    place.desk.decide(hold, &rita(), Verdict::ApproveUnmasked, None, "web").await.unwrap();
+    let mut reader = Reader::open(place.folder.path(), 1);
+    let mut decisions = Vec::new();
+    while let Some(entry) = reader.next().unwrap() {
+        if let Some(crate::audit::Event::Decided(decided)) = entry.event().unwrap() {
+            decisions.push(decided.decision);
+        }
+    }
+    assert_eq!(decisions, [crate::audit::event::Decision::ApprovedUnmasked]);
 }
 
 #[tokio::test]

@@ -158,9 +158,9 @@ const ENDINGS: &[&str] = &[
 ];
 
 fn ends_like_street(word: &[u8]) -> bool {
-    word.len() > 6
+    word.len() > 5
         && word.first().is_some_and(|byte| byte.is_ascii_uppercase() || *byte >= 0x80)
-        && ENDINGS.iter().any(|ending| word.len() > ending.len() + 2 && (ending.len() > 3 || word.len() > 7) && tail_is(word, ending))
+        && ENDINGS.iter().any(|ending| word.len() > ending.len() + 2 && (ending.len() > 3 || word.len() > 6) && tail_is(word, ending))
         && !tail_is(word, "string")
         && lexicon::get(word) & PLAIN == 0
 }
@@ -253,7 +253,10 @@ fn running(text: &[u8], found: &mut Vec<Finding>) {
         }
         let Some(was) = was else { continue };
         let gap = text.get(was.end..word.start).unwrap_or_default();
-        if gap.len() > 3 || gap.iter().any(|byte| matches!(byte, b'.' | b';' | b'|')) {
+        if gap.len() > 3
+            || !gap.iter().any(|byte| matches!(byte, b' ' | b':' | b'=' | b'\n'))
+            || gap.iter().any(|byte| matches!(byte, b'.' | b';' | b'|'))
+        {
             continue;
         }
         let says = lexicon::get(was.bytes(text)) & DWELLS != 0
@@ -314,5 +317,5 @@ fn extent(text: &[u8], start: usize) -> usize {
 fn is_abbreviated(head: &[u8]) -> bool {
     let last = head.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric() || **byte >= 0x80).count();
     let word = head.get(head.len() - last..).unwrap_or_default();
-    last <= 4 && !word.iter().any(u8::is_ascii_digit)
+    (last <= 4 || tail_is(word, "str")) && !word.iter().any(u8::is_ascii_digit)
 }

@@ -38,7 +38,15 @@ pub fn find(scan: &Scan<'_>, context: &Context<'_>, spoken: Spoken, found: &mut 
             found.push(Finding { kind: Kind::MRN, start, end, sure: Sure::Likely });
             continue;
         }
-        let could = wanted.iter().any(|kind| kind != Kind::USERNAME && digits >= 3 && fits(kind, token));
+        // Inside a longer word, or first: no words say anything of it.
+        if !text
+            .get(..start)
+            .and_then(<[u8]>::last)
+            .is_some_and(|before| matches!(before, b' ' | b':' | b'=' | b'"' | b'\'' | b'(' | b'#' | b'[' | b'\n'))
+        {
+            continue;
+        }
+        let could = wanted.iter().any(|kind| kind != Kind::USERNAME && (digits >= 3 || kind == Kind::PASSPORT) && fits(kind, token));
         let name = wanted.has(Kind::USERNAME)
             && start > 0
             && text.get(..start).is_some_and(|before| {
@@ -67,7 +75,12 @@ pub fn fits(kind: Kind, value: &[u8]) -> bool {
     match kind {
         Kind::CVV => matches!(value.len(), 3 | 4) && digits == value.len(),
         Kind::PASSPORT => {
-            (6..=14).contains(&value.len()) && digits >= 3 && others == joints && letters <= 6 && joints <= 2 && !is_date(value)
+            (6..=14).contains(&value.len())
+                && (digits >= 3 || (digits >= 1 && value.len() >= 8 && !value.iter().any(u8::is_ascii_lowercase)))
+                && others == joints
+                && letters <= 8
+                && joints <= 2
+                && !is_date(value)
         }
         Kind::DRIVER_LICENSE => (5..=25).contains(&value.len()) && digits >= 3 && others == joints && joints <= 5 && !is_date(value),
         Kind::BANK_ACCOUNT => (5..=24).contains(&digits) && letters <= 4 && others == joints && !is_date(value),

@@ -222,11 +222,11 @@ fn is_brand(text: &[u8], words: &[(Word, Bits)]) -> bool {
     words.iter().take(4).any(|(word, _)| {
         fold = word.fold(fold, text);
         lexicon::get_folded(fold) & BRAND != 0
-    }) || (words.len() > 2 && words.windows(2).any(|pair| pair.iter().fold(Fold::NEW, |fold, (word, _)| word.fold(fold, text)).eq_brand()))
+    }) || (words.len() > 2 && words.windows(2).any(|pair| pair.iter().fold(Fold::NEW, |fold, (word, _)| word.fold(fold, text)).is_brand()))
 }
 
 impl Fold {
-    fn eq_brand(self) -> bool {
+    fn is_brand(self) -> bool {
         lexicon::get_folded(self) & BRAND != 0
     }
 }
@@ -421,6 +421,12 @@ fn finish(text: &[u8], run: &mut Run, before: Option<Word>, after: Option<Word>,
     let cue = said & (CUE | TITLE) != 0;
     let titled = said & TITLE != 0;
     let weighty = done.words().iter().filter(|(word, _)| word.case != Case::Lower).count();
+    if titled
+        && let Some(title) = before
+        && done.words().first().is_some_and(|(word, _)| word.fold(title.fold(Fold::NEW, text), text).is_brand())
+    {
+        return;
+    }
     let street = done.words().iter().any(|(_, bits)| bits & STREET != 0 && bits & LAST == 0);
     let bounded = is_bounded(text, first.start, last.end);
     let counts = match like {
