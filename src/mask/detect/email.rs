@@ -33,6 +33,13 @@ pub fn find(scan: &Scan<'_>, context: &Context<'_>, found: &mut Vec<Finding>) {
     }
 }
 
+/// Last labels that are no words of a sentence.
+const USUAL: &[&[u8]] = &[
+    b"ac", b"ai", b"biz", b"br", b"ca", b"ch", b"cn", b"co", b"com", b"cz", b"de", b"dev", b"dk", b"edu", b"es", b"eu", b"fi", b"fr",
+    b"gov", b"info", b"io", b"jp", b"kr", b"mil", b"mx", b"net", b"nl", b"org", b"pl", b"pt", b"ru", b"se", b"sg", b"tr", b"tw", b"ua",
+    b"uk", b"us", b"za",
+];
+
 /// Addresses with the signs written as words: `joe (at) example dot org`.
 fn spelled(scan: &Scan<'_>, found: &mut Vec<Finding>) {
     // ` at example dot org` is as short as `a at b dot cc`.
@@ -61,8 +68,13 @@ fn spelled(scan: &Scan<'_>, found: &mut Vec<Finding>) {
         let before = text.get(dot.saturating_sub(64)..dot).unwrap_or_default();
         let label = before.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'-').count();
         let head = before.get(..before.len() - label).unwrap_or_default();
-        if label > 0 && head.ends_with(b" at ") {
-            let from = dot - label;
+        let from = dot - label;
+        // Without brackets both words are ordinary ones (`look at the dot on it`): the last label has to be one that addresses end with.
+        let ends = |end: usize| {
+            let last = text.get(from..end).and_then(|domain| domain.rsplit(|byte| matches!(byte, b' ' | b'.')).next());
+            last.is_some_and(|last| USUAL.iter().any(|known| last.eq_ignore_ascii_case(known)))
+        };
+        if label > 0 && head.ends_with(b" at ") && spelled_domain(text, from).is_some_and(ends) {
             add(from - b" at ".len(), from);
         }
     }
