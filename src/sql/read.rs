@@ -1,9 +1,12 @@
 //! From a message to its facts: checked, parsed, walked, and looked at by a second reader. It remembers nothing: see `cache`.
 
+use std::sync::Arc;
+
 use super::check::{Checked, check};
 use super::effect::Effect;
 use super::facts::{Facts, Opaque, Statement};
-use super::{key, parser, second, walk};
+use super::parser::tree::ParseResult;
+use super::{key, lineage, parser, second, walk};
 
 /// Stack that reading takes, whatever is read.
 const STACK: usize = 512 * 1024;
@@ -45,6 +48,7 @@ pub(super) fn with_tree<T>(checked: Checked<'_>, then: impl FnOnce(&str, &parser
 fn read_here(checked: Checked<'_>) -> Facts {
     let Ok(tree) = parser::parse(checked.text) else { return Facts::opaque(Opaque::Grammar) };
     let mut facts = walk::facts(checked.text, &tree);
+    trace(&tree, &mut facts);
     if checked.text.len() <= key::LONGEST
         && let Some(dispute) = second::dispute(checked, &facts.statements)
     {
@@ -52,6 +56,20 @@ fn read_here(checked: Checked<'_>) -> Facts {
         facts.opaque = Opaque::graver(facts.opaque, Some(dispute));
     }
     facts
+}
+
+/// Adds what each statement computes from what.
+fn trace(tree: &ParseResult, facts: &mut Facts) {
+    for (raw, statement) in tree.stmts.iter().zip(&mut facts.statements) {
+        let node = raw.stmt.as_deref().and_then(|node| node.node.as_ref());
+        statement.lineage = node.and_then(|node| lineage::lineage(node.to_ref())).map(Arc::new);
+        if statement.lineage.as_ref().is_some_and(|lineage| lineage.is_unbounded()) {
+            statement.effects |= Effect::Opaque.into();
+            statement.without_names |= Effect::Opaque.into();
+            facts.effects |= Effect::Opaque.into();
+            facts.opaque = Opaque::graver(facts.opaque, Some(Opaque::TooManyNames));
+        }
+    }
 }
 
 /// Bytes that facts take in memory, about.

@@ -6,13 +6,15 @@ mod build;
 mod expression;
 mod from;
 mod label;
+mod shape;
 #[cfg(test)]
 mod tests;
 mod trace;
 mod write;
 
 pub use build::lineage;
-pub use trace::{Level, Shape, Taint, Traced};
+pub use shape::{Level, Shape, Taint};
+pub use trace::Traced;
 
 /// Places in the lists of a lineage.
 type Place = u32;

@@ -10,11 +10,8 @@ mod utility;
 mod visit;
 mod write;
 
-use std::sync::Arc;
-
 use super::effect::{Effect, EffectSet};
 use super::facts::{Clause, Facts, How, Opaque, Statement};
-use super::lineage;
 use super::parser::tree::{Node, NodeRef, ParseResult};
 
 /// More relations, or more names of subqueries, are not looked at: looking for one of them among the others is what costs.
@@ -86,11 +83,6 @@ pub fn facts(text: &str, tree: &ParseResult) -> Facts {
         };
         walk.one(raw.stmt.as_deref(), Place::TOP);
         walk.run();
-        let node = raw.stmt.as_deref().and_then(|node| node.node.as_ref());
-        walk.statement.lineage = node.and_then(|node| lineage::lineage(node.to_ref())).map(Arc::new);
-        if walk.statement.lineage.as_ref().is_some_and(|lineage| lineage.is_unbounded()) {
-            walk.make_opaque(Opaque::TooManyNames);
-        }
         walk.finish(&mut facts);
     }
     facts
