@@ -360,6 +360,7 @@ impl Evidence {
         if self.filled >= ENOUGH && self.is_enumeration() {
             expected = expected.without(WORDY);
         }
+        expected = expected.or(self.numbered());
         if self.is_chance() {
             expected = expected.with(Kind::CHANCE);
         }
@@ -534,6 +535,13 @@ impl Evidence {
         None
     }
 
+    /// Kinds of numbers that the name speaks for, if softly, and some of the values are: `card` with numbers of which few pass the checksum
+    /// holds cards that somebody made up, or cut, beside those that are real.
+    fn numbered(&self) -> KindSet {
+        let said = self.spoken.weak.and(KindSet::BY_CHANCE).iter().filter(|kind| self.tally(*kind).whole > 0);
+        said.fold(KindSet::NONE, KindSet::with)
+    }
+
     /// Values are built alike, and some of them, not most, pass a checksum: that is what numbers do.
     fn is_chance(&self) -> bool {
         if self.filled < ENOUGH {
@@ -542,14 +550,15 @@ impl Evidence {
         let weak: u32 = WEAK_DIGITS.iter().map(|kind| self.tally(kind).whole).max().unwrap_or_default();
         let hits: u32 = self.forms.iter().map(|form| form.hits).sum();
         let counted: u32 = self.forms.iter().map(|form| form.cells).sum();
+        // Whose name says that it holds such numbers is believed.
+        let named = !self.spoken.strong.is_empty() || !self.spoken.weak.and(KindSet::BY_CHANCE).is_empty();
         if hits == 0 && weak == 0 {
             // Numbers alone, none of which is anything: the next that seems to be something is not either.
-            return self.share(self.digits) >= 0.95 && self.spoken.strong.is_empty();
+            return self.share(self.digits) >= 0.95 && !named;
         }
         let alike = f64::from(counted) >= f64::from(self.filled) * 0.9 && self.forms.len() <= 8;
         let rare = self.forms.iter().all(|form| form.hits * 2 <= form.cells || form.hits < 2);
         let digits = self.share(self.digits) >= 0.95;
-        let named = !self.spoken.strong.is_empty();
         !named && ((alike && rare) || digits)
     }
 }

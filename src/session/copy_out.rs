@@ -7,7 +7,7 @@ use crate::gate::budget::Bounds;
 use crate::mask::copy::{CopyMasker, CopyShape, OtherShape};
 use crate::mask::message;
 use crate::sql::copied;
-use crate::sql::facts::{Copy as Told, CopyFormat, CopyTarget, Direction, Facts};
+use crate::sql::facts::{Copy as Told, CopyFormat, CopyTarget, Direction, Encoding, Facts};
 use crate::wire::ProtocolError;
 use crate::wire::backend::{Backend, CopyResponse, Fields, TransactionStatus, tag as backend};
 use crate::wire::frame::{self, Head};
@@ -164,7 +164,9 @@ impl Linked {
         let binary = response.format != 0;
         let Some(shape) = shape(told, binary) else { return };
         let formats = ResultFormats::All(i16::from(binary));
-        let known = known.filter(|columns| columns.len() == response.columns.len());
+        // Texts in another encoding nobody here can search.
+        let own = told.is_some_and(|told| told.cut.encoding == Encoding::Own);
+        let known = known.filter(|columns| own && columns.len() == response.columns.len());
         let (columns, certain) = match known {
             Some(columns) => (columns.with_formats(&formats), true),
             None => (unknown_columns(response.columns.len(), &formats), false),
@@ -250,7 +252,7 @@ fn shape(told: Option<&Told>, binary: bool) -> Option<CopyShape> {
     let Told { format, cut, .. } = told?;
     let null = |usual: &[u8]| cut.null.as_ref().map_or_else(|| usual.into(), |null| null.as_bytes().into());
     match (format, binary) {
-        _ if cut.encoded => None,
+        _ if cut.encoding == Encoding::Other => None,
         (CopyFormat::Binary, true) => Some(CopyShape::Binary),
         (CopyFormat::Text, false) => {
             Some(CopyShape::Text { delimiter: cut.delimiter.unwrap_or(b'\t'), null: null(br"\N"), header: cut.header })

@@ -283,8 +283,19 @@ pub struct CopyCut {
     pub null: Option<Box<str>>,
     /// The first line names the columns.
     pub header: bool,
-    /// In another encoding than the connection's.
-    pub encoded: bool,
+    pub encoding: Encoding,
+}
+
+/// In which encoding the data of a `COPY` comes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Encoding {
+    /// The connection's.
+    #[default]
+    Own,
+    /// Another, in which a byte of ASCII is nothing else: what cuts the data can be told, what is between cannot be read.
+    Apart,
+    /// One in which a byte of ASCII may be a part of something.
+    Other,
 }
 
 /// How the data of a `COPY` is cut into rows.

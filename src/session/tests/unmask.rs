@@ -51,14 +51,17 @@ fn an_approval_says_whether_values_are_shown_as_they_are() {
 
 #[test]
 fn a_portal_sees_values_from_its_bind_to_its_end() {
-    let mut bench = Bench::with_desk(policy(""), None);
-    let script = || Script::default().parse("s", ASKS).bind("p", "s").execute("p", 1).execute("p", 0).sync();
-    assert_eq!(bench.shown(&script()), "1 E=PS001 Z=I");
-    bench.decide(Verdict::ApproveUnmasked);
-    let script = Script::default().bind("p", "s").execute("p", 1).execute("p", 0).sync();
-    assert_eq!(bench.shown(&script), "2 Dvalue 0 s Dvalue 1 C Z=I");
-    assert_eq!(bench.shown(&script), "E=PS001 Z=I");
-    bench.finish();
+    // What is not understood may have given the portal's name to another one once it ran, for which nobody said so.
+    for (limits, told) in [(&[0][..], "2 Dvalue 0 Dvalue 1 C Z=I"), (&[1, 0], "2 Dvalue 0 s D[EMAIL] C Z=I")] {
+        let mut bench = Bench::with_desk(policy(""), None);
+        let run = |script: Script| limits.iter().fold(script.bind("p", "s"), |script, most| script.execute("p", *most)).sync();
+        assert_eq!(bench.shown(&run(Script::default().parse("s", ASKS))), "1 E=PS001 Z=I");
+        bench.decide(Verdict::ApproveUnmasked);
+        assert_eq!(bench.shown(&run(Script::default())), told);
+        // Once.
+        assert!(!bench.shown(&run(Script::default())).contains("value"));
+        bench.finish();
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "what is no truth value says yes, and what is no list of names is visited as it is")]
 
 use super::super::effect::{Effect, EffectSet};
-use super::super::facts::{Copy, CopyCut, CopyFormat, CopyTarget, Direction, Explain, How, Named, Opaque, Writes};
+use super::super::facts::{Copy, CopyCut, CopyFormat, CopyTarget, Direction, Encoding, Explain, How, Named, Opaque, Writes};
 use super::super::parser::tree::{
     AlterTableCmd, AlterTableStmt, AlterTableType, CommentStmt, CopyStmt, CreateStmt, CreateTableAsStmt, DefElem, DropStmt, ExecuteStmt,
     ExplainStmt, Node, NodeRef, ObjectType, PrepareStmt, RenameStmt, ViewStmt, a_const,
@@ -244,8 +244,10 @@ fn copy_format(options: &[Node]) -> CopyFormat {
             ("format", Some("binary"), _) => format = CopyFormat::Binary,
             ("quote", _, Some([byte])) => quote = *byte,
             ("escape", _, Some([byte])) => escape = Some(*byte),
+            ("encoding", Some(name), _) if encoding(name) != Encoding::Other => {}
             (
-                "delimiter" | "null" | "header" | "default" | "freeze" | "force_not_null" | "force_null" | "on_error" | "log_verbosity",
+                "delimiter" | "null" | "header" | "default" | "freeze" | "force_quote" | "force_not_null" | "force_null" | "on_error"
+                | "log_verbosity",
                 ..,
             ) => {}
             _ => return CopyFormat::Unknown,
@@ -263,14 +265,24 @@ fn copy_cut(options: &[Node]) -> CopyCut {
             ("delimiter", Some(value)) => cut.delimiter = value.as_bytes().first().copied(),
             ("null", Some(value)) => cut.null = Some(value.into()),
             ("header", _) => cut.header = !is_false(option),
-            // UTF-8 is what the connection has.
-            ("encoding", value) => {
-                cut.encoded = !value.is_some_and(|name| matches!(&*name.to_ascii_lowercase(), "utf8" | "utf-8" | "unicode"))
-            }
+            ("encoding", value) => cut.encoding = value.map_or(Encoding::Other, encoding),
             _ => {}
         }
     }
     cut
+}
+
+/// By its name as the server reads it: letters and digits alone count.
+fn encoding(name: &str) -> Encoding {
+    let name: String = name.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect();
+    let single = ["latin", "iso8859", "win125", "windows125", "koi8"];
+    match name.as_str() {
+        // UTF-8 is what the connection has.
+        "utf8" | "unicode" => Encoding::Own,
+        "euccn" | "eucjp" | "eucjis2004" | "euckr" | "euctw" | "win866" | "windows866" | "win874" | "windows874" => Encoding::Apart,
+        other if single.iter().any(|begin| other.starts_with(begin)) => Encoding::Apart,
+        _ => Encoding::Other,
+    }
 }
 
 /// Whether an option says no. Options are constants, or words that the grammar made into names.

@@ -194,7 +194,7 @@ fn marks_wait_until_somebody_looked_and_only_add() {
 #[test]
 fn what_people_say_counts_before_all_else_where_it_was_said() {
     let mut facts = Facts::default();
-    facts.put(7, known("t", vec![sampled(column(1, "a", 25), "r", Holding::Whole(Kind::PERSON)), column(2, "b", 25)]));
+    facts.put(FIRST_MADE + 7, known("t", vec![sampled(column(1, "a", 25), "r", Holding::Whole(Kind::PERSON)), column(2, "b", 25)]));
     let said = |database: &str, column: &str, holding| Overrule {
         database: database.into(),
         schema: "public".into(),
@@ -204,8 +204,8 @@ fn what_people_say_counts_before_all_else_where_it_was_said() {
     };
     let overrules = [said("", "a", Holding::Harmless), said("elsewhere", "b", Holding::Harmless)];
     let verdicts = shown(&facts, "r", &overrules);
-    assert_eq!(verdict(&verdicts, 7, 1), Verdict { holding: Holding::Harmless, basis: Basis::Overruled });
-    assert_eq!(verdict(&verdicts, 7, 2), Verdict { holding: NOTHING, basis: Basis::Unknown });
+    assert_eq!(verdict(&verdicts, FIRST_MADE + 7, 1), Verdict { holding: Holding::Harmless, basis: Basis::Overruled });
+    assert_eq!(verdict(&verdicts, FIRST_MADE + 7, 2), Verdict { holding: NOTHING, basis: Basis::Unknown });
 }
 
 #[test]

@@ -96,6 +96,9 @@ impl Secrets {
         }
         let text = scan.text;
         whole(text, context, found);
+        if context.expected.has(Kind::PASSWORD) && scan.sight.digits > 0 {
+            literals(text, found);
+        }
         let sight = scan.sight;
         let letters = sight.lower || sight.upper > 0 || sight.high;
         let marked = sight.digits > 0 || sight.colon || sight.equals || sight.dash || sight.high;
@@ -226,6 +229,22 @@ fn secrets_in(text: &[u8], from: usize, to: usize, found: &mut Vec<Finding>) {
             found.push(Finding { kind: Kind::AWS_SECRET, start: at + mark, end: at + mark + run, sure: Sure::Likely });
         }
         at += mark + run + 1;
+    }
+}
+
+/// Lengths of passwords that people and programs make.
+const PASSWORD_LENGTHS: std::ops::RangeInclusive<usize> = 8..=128;
+
+/// Literals in the text of a statement that look like nothing but passwords: one word with letters, digits and signs that no name, number or date has.
+fn literals(text: &[u8], found: &mut Vec<Finding>) {
+    let mut quotes = memchr::memchr_iter(b'\'', text);
+    while let (Some(open), Some(close)) = (quotes.next(), quotes.next()) {
+        let literal = text.get(open + 1..close).unwrap_or_default();
+        let has = |test: fn(&u8) -> bool| literal.iter().any(test);
+        let word = PASSWORD_LENGTHS.contains(&literal.len()) && !has(u8::is_ascii_whitespace);
+        if word && has(u8::is_ascii_alphabetic) && has(u8::is_ascii_digit) && has(|byte| b"!#$^&*?~=".contains(byte)) {
+            found.push(Finding { kind: Kind::PASSWORD, start: open + 1, end: close, sure: Sure::Likely });
+        }
     }
 }
 
