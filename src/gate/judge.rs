@@ -205,7 +205,7 @@ impl Judge {
         let mask = self.policy.masks().of(&self.subject);
         match ruling {
             // There is nothing to ask for.
-            ruling if mask.unmasked => ruling,
+            ruling @ (Ruling::Allow(..) | Ruling::Hold(_)) if mask.unmasked => ruling,
             ruling @ (Ruling::Deny(_) | Ruling::Learn(_)) => ruling,
             Ruling::Allow(_, grounds) if mask.may_unmask => Ruling::Hold(Arc::new(Grounds {
                 rule: Arc::clone(&UNMASK),

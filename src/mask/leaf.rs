@@ -161,7 +161,7 @@ impl<'a> Masker<'a> {
                     style::name(kind, profile, out);
                     Choice::Replace
                 }
-                choice => choice,
+                choice @ (Choice::Keep | Choice::Replace | Choice::Null) => choice,
             };
         }
         self.counts.add(kind);
@@ -225,7 +225,7 @@ impl Visitor for Masker<'_> {
                     style::name(first.kind, &self.masking.profile, replacement);
                     Choice::Replace
                 }
-                choice => choice,
+                choice @ (Choice::Keep | Choice::Replace | Choice::Null) => choice,
             },
             Class::Bytes => self.in_bytes(leaf.bytes, replacement),
             Class::Number

@@ -89,7 +89,7 @@ impl Masking {
         // What nobody wants masked is searched for what is.
         let holding = match verdict.holding {
             Holding::Whole(kind) if !self.profile.wanted.has(kind) => Holding::Mixed(KindSet::NONE),
-            holding => holding,
+            holding @ (Holding::Harmless | Holding::Mixed(_) | Holding::Whole(_)) => holding,
         };
         (Verdict { holding, ..verdict }, self.profile.lists(of))
     }

@@ -286,6 +286,8 @@ fn read(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::string_slice, reason = "a test says so by failing")]
+
     use aes_siv::siv::Aes128Siv;
     use proptest::prelude::*;
 

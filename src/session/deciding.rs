@@ -18,19 +18,20 @@ use super::columns::Portal;
 use super::expected::Expected;
 use super::linked::{Awaited, Copy, Linked, send_sync};
 use super::output::{Demand, Output};
+use super::sending::Subject;
 
 impl Linked {
-    /// Judges a message; `message` and `petition` are made only where something has to be asked.
+    /// Judges a message; `message` is made only where something has to be asked.
     pub(super) fn decide(
         &mut self,
         terms: &Terms,
-        facts: &Arc<Facts>,
+        subject: &Subject<'_>,
         types: &[u32],
         unmask: bool,
         message: impl FnOnce() -> Message,
-        petition: impl FnOnce(&Self, Message, Arc<Grounds>) -> Petition,
         out: &mut Output,
     ) -> Course {
+        let facts = &subject.whole.facts;
         let inquiry = std::mem::take(&mut self.inquiry);
         if let Some(report) = &terms.unrecordable {
             return Course::Refuse(Refusal::plain(report.clone()));
@@ -87,8 +88,8 @@ impl Linked {
                 }
                 let misplaced = belted && self.has_open_work();
                 let purpose = if misplaced { Purpose::Ticket } else { Purpose::Run };
-                let petition =
-                    Petition { awaited: before.map(|wait| wait.hold), purpose, ..petition(self, message(), Arc::clone(&grounds)) };
+                let petition = self.petition(subject.clone(), message(), Arc::clone(&grounds));
+                let petition = Petition { awaited: before.map(|wait| wait.hold), purpose, ..petition };
                 let open_work = petition.open_work;
                 let facts = Arc::clone(facts);
                 self.inquiry = Inquiry::Petitioned(Asked { grounds, facts, open_work, before, cancelled: false, misplaced });

@@ -94,15 +94,8 @@ impl Linked {
         } else if let Err(report) = &resolved {
             Course::Refuse(Refusal::plain(Report::clone(report)))
         } else {
-            let course = self.decide(
-                terms,
-                &whole.facts,
-                &types,
-                tags::asks_unmasked(sql),
-                message,
-                |this, message, grounds| this.petition(subject.clone(), message, grounds),
-                out,
-            );
+            let unmask = tags::asks_unmasked(sql);
+            let course = self.decide(terms, &subject, &types, unmask, message, out);
             let course = self.within_budget(terms, &subject, course, message, out);
             let course = self.storing(terms, &whole.facts, course, out);
             self.described_copy(terms, &whole.facts, sql, course, out)
@@ -399,15 +392,8 @@ impl Linked {
             self.bound(bind, Portal { paths, ..Portal::plain(statement.clone(), text, given) });
             return true;
         } else {
-            let course = self.decide(
-                terms,
-                &whole.facts,
-                &types,
-                statement.as_ref().is_some_and(|statement| tags::asks_unmasked(&statement.sql)),
-                message,
-                |this, message, grounds| this.petition(subject.clone(), message, grounds),
-                out,
-            );
+            let unmask = statement.as_ref().is_some_and(|statement| tags::asks_unmasked(&statement.sql));
+            let course = self.decide(terms, &subject, &types, unmask, message, out);
             let course = self.within_budget(terms, &subject, course, message, out);
             let course = self.storing(terms, &whole.facts, course, out);
             let sql = statement.as_ref().map_or(&[][..], |statement| &statement.sql);

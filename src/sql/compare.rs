@@ -277,6 +277,8 @@ fn bare(node: &Node) -> Option<NodeRef<'_>> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::string_slice, reason = "a test says so by failing")]
+
     use super::*;
 
     fn told(sql: &str) -> String {

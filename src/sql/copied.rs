@@ -1,5 +1,6 @@
 //! The query whose rows a `COPY … TO STDOUT` sends: the data of a COPY tells no types, the query does. Its text is cut out of the statement, not
 //! made up: a table's rows are those of a query over it.
+#![allow(clippy::wildcard_enum_match_arm, reason = "what is not expected ends the reading")]
 
 use super::scan::{Scanner, Token};
 

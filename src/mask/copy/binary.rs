@@ -49,14 +49,20 @@ impl Binary {
                     *self = match left - part.len() {
                         0 if of_head => Self::Count,
                         0 => self.ended(fields),
-                        left => return Ok(*self = Self::Passing { left, of_head }),
+                        left => {
+                            *self = Self::Passing { left, of_head };
+                            return Ok(());
+                        }
                     };
                 }
                 Self::Dropping { left } => {
                     let part = up_to(&mut rest, left);
                     *self = match left - part.len() {
                         0 => self.ended(fields),
-                        left => return Ok(*self = Self::Dropping { left }),
+                        left => {
+                            *self = Self::Dropping { left };
+                            return Ok(());
+                        }
                     };
                 }
                 Self::Head => {

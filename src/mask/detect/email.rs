@@ -266,6 +266,8 @@ fn script_of(point: u32) -> Script {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::string_slice, reason = "a test says so by failing")]
+
     use super::*;
     use crate::mask::detect::Sight;
 

@@ -289,10 +289,10 @@ impl Written {
 fn sign(rest: &[u8]) -> (u8, usize) {
     let length = rest.iter().take_while(|byte| matches!(byte, b' ' | b'-' | b'.' | b'/' | b'(' | b')')).count();
     let between = rest.get(..length).unwrap_or_default();
-    let fits = match between {
-        [_] | [b')' | b' ', _] | [b'-' | b'.', b'(' | b' '] | [b' ', b'-' | b'/' | b'.', b' '] | [b')', b' ', b'-' | b'('] => true,
-        _ => false,
-    };
+    let fits = matches!(
+        between,
+        [_] | [b')' | b' ', _] | [b'-' | b'.', b'(' | b' '] | [b' ', b'-' | b'/' | b'.', b' '] | [b')', b' ', b'-' | b'(']
+    );
     if !fits || !rest.get(length).is_some_and(u8::is_ascii_digit) {
         return (0, 0);
     }
@@ -352,6 +352,8 @@ fn extension(text: &[u8], end: usize) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::string_slice, reason = "a test says so by failing")]
+
     use super::*;
     use crate::mask::KindSet;
     use crate::mask::detect::Sight;

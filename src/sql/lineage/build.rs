@@ -1,4 +1,5 @@
 //! From a statement's tree to its lineage: scopes, subqueries and what they are called.
+#![allow(clippy::wildcard_enum_match_arm, reason = "of all that can be an output, two spread into many")]
 
 use super::super::parser::tree::{CommonTableExpr, Node, NodeRef, SelectStmt, SetOperation, WithClause};
 use super::{Lineage, Named, Of, Output, Place, Query, Source, Step, Write, label};

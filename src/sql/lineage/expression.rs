@@ -1,5 +1,6 @@
 //! From expressions to the steps that work out what is computed from what. What a condition asks does not flow into what it decides about:
 //! it makes an answer of it.
+#![allow(clippy::wildcard_enum_match_arm, reason = "what is of no kind of its own is made of what is below it")]
 
 use super::super::parser::tree::{AExpr, AExprKind, AIndirection, CaseExpr, ColumnRef, FuncCall, Node, NodeRef, SubLink, SubLinkType};
 use super::build::Build;

@@ -1,4 +1,5 @@
 //! What stands in FROM: relations, subqueries, functions, joins.
+#![allow(clippy::wildcard_enum_match_arm, reason = "what defines no column has no name")]
 
 use super::super::parser::tree::{Alias, JoinExpr, Node, NodeRef, RangeFunction, RangeVar};
 use super::build::Build;
@@ -113,10 +114,10 @@ impl<'t> Build<'t> {
         for side in [&join.larg, &join.rarg].into_iter().flatten() {
             self.from(side, within);
         }
-        if join.is_natural || !join.using_clause.is_empty() {
-            if let Some(within) = self.at(within) {
-                within.merges = true;
-            }
+        if (join.is_natural || !join.using_clause.is_empty())
+            && let Some(within) = self.at(within)
+        {
+            within.merges = true;
         }
         if let Some(alias) = &join.join_using_alias {
             let merged = self.new_query(Some(within));

@@ -1,4 +1,5 @@
 //! The name that a server gives an output column where the statement gives none.
+#![allow(clippy::wildcard_enum_match_arm, reason = "what has no name of its own is called by what a server calls all such")]
 
 use super::super::parser::tree::{MinMaxOp, Node, NodeRef, SqlValueFunctionOp, SubLinkType, XmlExprOp};
 use crate::sql::walk::names;

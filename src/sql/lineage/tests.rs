@@ -6,8 +6,11 @@ use super::{Level, Lineage, Named, Shape, Taint};
 
 const CASES: &str = include_str!("../../../fixtures/sql/lineage.txt");
 
+/// Columns of a relation by its schema and name.
+type Columns = BTreeMap<(Option<String>, String), Vec<(String, Taint)>>;
+
 #[derive(Default)]
-struct Tables(BTreeMap<(Option<String>, String), Vec<(String, Taint)>>);
+struct Tables(Columns);
 
 impl Tables {
     fn add(&mut self, line: &str, class: &mut u16) {

@@ -254,7 +254,7 @@ impl<'a> Tracer<'a> {
                 }
                 (*complete, (!complete).then_some(taint))
             }
-            of => {
+            of @ (Of::Relation(_) | Of::Query(_)) => {
                 let Some(inner) = self.shape(of) else { return Ok(()) };
                 if inner.pending {
                     shape.pending = true;

@@ -1,4 +1,5 @@
 //! What statements store, and the rows that they give back of it.
+#![allow(clippy::wildcard_enum_match_arm, reason = "only targets have names")]
 
 use super::super::parser::tree::{
     AlterTableStmt, AlterTableType, CmdType, CopyStmt, CreateTableAsStmt, DeleteStmt, InsertStmt, MergeStmt, Node, NodeRef, RangeVar,

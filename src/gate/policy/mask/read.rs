@@ -211,10 +211,12 @@ fn allowed(table: &mut Table<'_>, findings: &mut Findings<'_>, kinds: &Kinds<'_>
 /// A pattern over bytes, of a bounded size. Matching one takes linear time.
 fn pattern(text: &str) -> Result<regex::bytes::Regex, String> {
     let built = regex::bytes::RegexBuilder::new(text).size_limit(MOST_AUTOMATON).dfa_size_limit(MOST_AUTOMATON).build();
-    built.map_err(|error| match error {
-        regex::Error::CompiledTooBig(_) => "the pattern is too large".to_owned(),
+    built.map_err(|error| {
+        if let regex::Error::CompiledTooBig(_) = error {
+            return "the pattern is too large".to_owned();
+        }
         // Its last line says what is wrong; those before draw the pattern.
-        error => error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned(),
+        error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
     })
 }
 

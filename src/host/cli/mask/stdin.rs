@@ -244,16 +244,16 @@ fn table(masking: &Masking, workspace: &mut Workspace, by: u8, input: impl Read,
 /// What is wrong with a table, and where.
 fn broken(error: csv::Error) -> NotRead {
     let line = error.position().map_or(0, csv::Position::line);
-    match error.kind() {
-        csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
-            NotRead::Fields { line: pos.as_ref().map_or(line, csv::Position::line), found: *len, wanted: *expected_len }
-        }
-        _ => NotRead::Table { line, why: error.to_string() },
+    if let csv::ErrorKind::UnequalLengths { pos, expected_len, len } = error.kind() {
+        return NotRead::Fields { line: pos.as_ref().map_or(line, csv::Position::line), found: *len, wanted: *expected_len };
     }
+    NotRead::Table { line, why: error.to_string() }
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::string_slice, reason = "a test says so by failing")]
+
     use super::*;
 
     fn masked(kind: Option<Kind>, input: &str) -> Result<(String, String), String> {

@@ -74,8 +74,8 @@ pub fn is_usual(groups: &[u8]) -> bool {
         [_] | [4, 4, 4, 4] | [4, 4, 4, 4, 1..=3] | [4, 6, 4 | 5] | [4, 4, 4, 1..=3] | [6, 10 | 13] | [4, 4, 5] | [8, 8] => true,
         [first, rest @ ..] => {
             // A digit or two at a time; or thousands.
-            rest.len() > 3
-                && (rest.iter().all(|group| group == first) && *first <= 3 || *first <= 3 && rest.iter().all(|group| *group == 3))
+            let all = |length: u8| rest.iter().all(|group| *group == length);
+            rest.len() > 3 && *first <= 3 && (all(*first) || all(3))
         }
         [] => false,
     }

@@ -2,7 +2,7 @@
 
 /// ISO/IEC 7812: every second digit from the right counts twice.
 pub fn luhn(digits: &[u8]) -> bool {
-    luhn_sum(digits) % 10 == 0
+    luhn_sum(digits).is_multiple_of(10)
 }
 
 pub fn luhn_sum(digits: &[u8]) -> u32 {

@@ -66,7 +66,7 @@ pub fn uk_nhs(digits: &[u8]) -> bool {
 
 /// A provider: begins with 1 or 2, and checks with 80840 in front.
 pub fn us_npi(digits: &[u8]) -> bool {
-    digits.len() == 10 && matches!(digits.first(), Some(1 | 2)) && (luhn_sum(digits) + 24) % 10 == 0
+    digits.len() == 10 && matches!(digits.first(), Some(1 | 2)) && (luhn_sum(digits) + 24).is_multiple_of(10)
 }
 
 /// A date, in a coordination number with 60 more in its day, and a check digit over all ten; the century may stand in front.

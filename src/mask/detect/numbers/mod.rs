@@ -398,11 +398,7 @@ impl Walk<'_> {
             (11, [3, 3, 3, 2]) if ids::br_cpf(digits) => add(Kind::BR_CPF, Sure::Certain),
             (11, [2, 3, 3, 3]) if ids::de_taxid(digits) => add(Kind::DE_TAXID, Sure::Certain),
             (11, [3, 3, 3, 2]) if ids::tr_tckn(digits) => add(Kind::TR_TCKN, Sure::Certain),
-            (11, [2, 2, 2, 3, 2] | [6, 3, 2] | [6, 5] | [6, 3 | 2, 2 | 3]) => {
-                if ids::be_nrn(digits) {
-                    add(Kind::BE_NRN, Sure::Certain);
-                }
-            }
+            (11, [2, 2, 2, 3, 2] | [6, 5] | [6, 3 | 2, 2 | 3]) if ids::be_nrn(digits) => add(Kind::BE_NRN, Sure::Certain),
             (12, [4, 4, 4]) if (dashed || spaced) && ids::in_aadhaar(digits) => add(Kind::IN_AADHAAR, Sure::Certain),
             (13, [6, 7]) if dashed && ids::kr_rrn(digits) => add(Kind::KR_RRN, Sure::Certain),
             (13, [6, 4, 3] | [6, 4, 2, 1] | [6, 4, 1, 2] | [6, 7] | [6, 4, 1, 1, 1]) if ids::za_id(digits) => {

@@ -1,3 +1,5 @@
+#![allow(clippy::string_slice, reason = "a test says so by failing")]
+
 use super::super::{Context, Detectors, Room};
 use crate::mask::kind::{Kind, KindSet};
 

@@ -318,7 +318,8 @@ fn counts(value: &[u8], said: Said, manner: Manner, quoted: bool) -> bool {
     let spaced = value.iter().any(|byte| is_space(*byte));
     let only_digits = mix.digits == mix.length;
     if said.kind == Kind::PASSWORD {
-        if spaced && !(quoted && manner != Manner::Spoken && said.firm) || spaced && is_sentence(value) {
+        let is_framed = quoted && manner != Manner::Spoken && said.firm;
+        if spaced && (!is_framed || is_sentence(value)) {
             return false;
         }
         return match (manner, said.firm) {
