@@ -1,5 +1,6 @@
 //! What the detectors find and what they leave alone, measured on two sets of cells: one made here from names, words and columns that no table of
 //! the program was written after, and the larger one that may lie beside the checkout. The floors are a little below what is reached.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test says so by failing")]
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -7,10 +8,13 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+/// What of a value is sensitive, and what it takes to know it.
+type Labels = Vec<(usize, usize, &'static str)>;
+
 #[derive(Default)]
 struct Cells {
     lines: String,
-    labels: Vec<(String, Vec<(usize, usize, &'static str)>)>,
+    labels: Vec<(String, Labels)>,
 }
 
 /// Sensitive parts of a cell are written as `«kind:…»`.
@@ -344,8 +348,8 @@ fn cells_beside_the_checkout() {
             wrong.add(!spans.is_empty());
         }
     }
-    for (class, floor) in [("must value", 0.995), ("must context", 0.97), ("should", 0.95), ("tricky", 0.95)] {
+    for (class, floor) in [("must value", 0.998), ("must context", 0.995), ("should", 0.995), ("tricky", 0.99)] {
         assert!(shares[class].share() >= floor, "{class}: {:.4}", shares[class].share());
     }
-    assert!(wrong.share() <= 0.005, "{:.4}", wrong.share());
+    assert!(wrong.share() <= 0.001, "{:.4}", wrong.share());
 }
