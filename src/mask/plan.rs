@@ -32,6 +32,7 @@ pub struct Plan {
     pub(super) masking: Masking,
     generation: u64,
     passes: bool,
+    unreadable: Option<u32>,
     /// What the agent had written to when it was made: tokens go by that.
     written: usize,
 }
@@ -73,7 +74,10 @@ impl Plan {
     pub fn new<'a>(columns: impl IntoIterator<Item = Described<'a>>, masking: &Masking) -> Arc<Self> {
         let columns: Box<[Planned]> = columns.into_iter().map(|column| planned(&column, masking)).collect();
         let passes = masking.profile.unmasked || columns.iter().all(|column| column.course == Course::Pass);
-        Arc::new(Self { columns, passes, ..Self::bare(masking) })
+        let unread = |column: &&Planned| column.course != Course::Pass && masking.types.get(column.type_oid).is_none();
+        let fails = masking.profile.unreadable == Unreadable::Error && !passes;
+        let unreadable = columns.iter().find(unread).filter(|_| fails).map(|column| column.type_oid);
+        Arc::new(Self { columns, passes, unreadable, ..Self::bare(masking) })
     }
 
     /// For the one run that people let see values as they are.
@@ -84,7 +88,7 @@ impl Plan {
     fn bare(masking: &Masking) -> Self {
         let generation = masking.verdicts.generation;
         let masking = Masking { verdicts: Verdicts::none(), ..masking.clone() };
-        Self { columns: Box::default(), written: written(&masking), masking, generation, passes: true }
+        Self { columns: Box::default(), written: written(&masking), masking, generation, passes: true, unreadable: None }
     }
 
     /// Whether it is what would be planned now.
@@ -103,9 +107,7 @@ impl Plan {
 
     /// The type of which nobody here can read a value, where the policy wants the statement to fail for it.
     pub fn unreadable(&self) -> Option<u32> {
-        let known = |column: &&Planned| self.masking.types.get(column.type_oid).is_none();
-        let unread = || self.columns.iter().filter(|column| column.course != Course::Pass).find(known);
-        (self.masking.profile.unreadable == Unreadable::Error && !self.passes).then(unread)?.map(|column| column.type_oid)
+        self.unreadable
     }
 }
 

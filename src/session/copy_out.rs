@@ -21,7 +21,7 @@ use super::columns::{Columns, ResultFormats, columns, unknown_columns};
 use super::expected::Expected;
 use super::linked::{Awaited, Copy, Linked};
 use super::output::Output;
-use super::rows::{MASKED_ROW, Turn};
+use super::rows::{self, MASKED_ROW, Turn};
 use super::upstream::UNASKED;
 
 /// How far the describing of the COPY has come that the client's next message is.
@@ -196,6 +196,9 @@ impl Linked {
         if let Copying::Announced { shape, columns, certain } = &self.copying {
             let (shape, columns, certain) = (shape.clone(), Rc::clone(columns), *certain);
             let Some(plan) = self.plan_of_copy(terms, &columns, certain, out) else { return Ok(Turn::Wait) };
+            if let Some(oid) = plan.unreadable() {
+                self.stop(terms, Err(Box::new(rows::unreadable(oid))), out);
+            }
             self.copying = Copying::Masked(Box::new(CopyMasker::new(shape, plan)));
         }
         let cap = terms.backend.copy_data.min(MASKED_ROW);

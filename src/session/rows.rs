@@ -17,6 +17,7 @@ use crate::wire::ProtocolError;
 use crate::wire::backend::{Backend, tag};
 use crate::wire::frame::{self, Head};
 use crate::wire::read::Values;
+use crate::wire::report::Report;
 use crate::wire::value::{Class, Format, Types};
 
 use super::Terms;
@@ -145,6 +146,11 @@ impl Linked {
             return Ok(Turn::Done);
         }
         let Some(plan) = self.plan(terms, rest, out)? else { return Ok(Turn::Wait) };
+        if let Some(oid) = plan.unreadable() {
+            self.stop(terms, Err(Box::new(unreadable(oid))), out);
+            self.stream(head, false);
+            return Ok(Turn::Done);
+        }
         match self.rows.search.search(self.held_kinds(terms), &plan, rest, &terms.backend, self.now)? {
             Searched::Wait => return Ok(Turn::Wait),
             Searched::Nothing => {}
@@ -476,6 +482,13 @@ fn unknown(columns: &Layout, masking: &Masking) -> Unknown {
         list.dedup();
     }
     unknown
+}
+
+/// The policy has it that a statement fails rather than that its values become NULL.
+pub fn unreadable(oid: u32) -> Report {
+    Report::error("PS004", "stopped: a column of the result is of a type that cannot be masked")
+        .with_detail(format!("Nobody here can read values of the type with the OID {oid}, and the policy lets none of them pass."))
+        .with_hint("Leave the column out, or cast it to text.")
 }
 
 fn long(length: usize) -> u64 {

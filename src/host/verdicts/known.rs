@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::server::FIRST_MADE;
+use crate::mask::KindSet;
 use crate::mask::lineage::{self, Written};
 use crate::mask::verdict::{Basis, Column, ColumnId, Holding, Mark, Relation, Verdict, Verdicts};
 use crate::sql;
@@ -99,6 +100,8 @@ pub struct Facts {
     marks: Vec<Mark>,
     /// The same of relations that have no number yet.
     promises: Vec<Written>,
+    /// More was written than could be kept in mind: relations that are met from now on may hold anything.
+    flooded: bool,
 }
 
 /// What may be two things is taken for the one that hides more.
@@ -274,6 +277,7 @@ impl Facts {
     /// Puts in what was found out of a relation just now.
     /// Gives those that are gone: another one has their name.
     pub fn put(&mut self, oid: u32, mut found: Known) -> Vec<u32> {
+        let is_new = !self.relations.contains_key(&oid);
         if let Some(before) = self.relations.remove(&oid) {
             found.inherit(before);
         } else if self.relations.len() >= MOST_RELATIONS {
@@ -282,6 +286,9 @@ impl Facts {
         let promises = std::mem::take(&mut self.promises);
         self.promises = promises.into_iter().filter(|promise| !found.keep(promise)).collect();
         let columns = &mut found.columns;
+        if self.flooded && is_new {
+            columns.iter_mut().for_each(|column| column.mark(Holding::Mixed(KindSet::ALL)));
+        }
         self.marks.retain(|mark| {
             let column = columns.iter_mut().find(|column| mark.relation == oid && column.name == mark.column);
             column.map(|column| column.mark(mark.holding)).is_none()
@@ -328,7 +335,8 @@ impl Facts {
                         changed.push(mark.relation);
                     }
                 }
-                None if self.marks.contains(&mark) || self.marks.len() >= MOST_MARKS => {}
+                None if self.marks.contains(&mark) => {}
+                None if self.marks.len() >= MOST_MARKS => self.flooded = true,
                 None => {
                     unknown.push(mark.relation);
                     self.marks.push(mark);
@@ -347,7 +355,9 @@ impl Facts {
         let mut changed = Vec::new();
         for promise in written {
             changed.extend(self.relations.iter_mut().filter_map(|(oid, known)| known.keep(&promise).then_some(*oid)));
-            if !self.promises.contains(&promise) && self.promises.len() < MOST_MARKS {
+            if self.promises.len() >= MOST_MARKS {
+                self.flooded = true;
+            } else if !self.promises.contains(&promise) {
                 self.promises.push(promise);
             }
         }

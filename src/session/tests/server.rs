@@ -226,7 +226,7 @@ impl Server {
                 self.skipping = false;
                 break;
             }
-            if let Some(total) = number(&command, "rows").or(number(&command, "people")) {
+            if let Some(total) = number(&command, "rows").or(number(&command, "people")).or(number(&command, "odd")) {
                 self.simple_rows(&command, total);
                 continue;
             }
@@ -365,12 +365,14 @@ impl Server {
     }
 
     fn describe(&mut self, sql: &str) {
-        let copied = sql.starts_with("SELECT *");
+        let copied = sql.starts_with("SELECT *") || number(sql, "odd").is_some();
         if number(sql, "rows").or(number(sql, "people")).or(number(sql, "stuck")).is_none() && !copied {
             return self.say(tag::NO_DATA);
         }
         message(&mut self.outbox, tag::ROW_DESCRIPTION, |body| {
-            body.int16(1).string(b"n").int32(16_400).int16(1).int32(25).int16(-1).int32(-1).int16(0);
+            // Of a type that nobody knows, or a text.
+            let oid = if sql.starts_with("odd") { 90_000 } else { 25 };
+            body.int16(1).string(b"n").int32(16_400).int16(1).int32(oid).int16(-1).int32(-1).int16(0);
         });
     }
 

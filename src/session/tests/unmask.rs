@@ -1,4 +1,5 @@
-//! A statement asks to see values as they are, or brings such as a policy holds results for: people are asked, and what they say is for that one run.
+//! A statement asks to see values as they are, or brings such as a policy holds results for: people are asked, and what they say is for that
+//! one run. Values that nobody can read.
 
 use super::*;
 
@@ -84,4 +85,11 @@ fn a_result_that_begins_with_what_is_held_is_not_released() {
     let other = Bench::with_desk(policy("hold_results = [\"US_SSN\"]"), None).shown(&Script::default().query("rows 2"));
     assert_eq!(other, MASKED);
     bench.finish();
+}
+
+#[test]
+fn values_that_nobody_can_read_are_null_or_end_the_statement() {
+    let told = |mask: &str| Bench::with_desk(policy(mask), None).shown(&Script::default().query("odd 2").query("rows 1"));
+    assert_eq!(told(""), "T D D C Z=I T D[EMAIL] C Z=I");
+    assert_eq!(told("unreadable = \"error\""), "T E=PS004 Z=I T D[EMAIL] C Z=I");
 }
