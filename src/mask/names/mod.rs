@@ -127,8 +127,14 @@ pub fn of_name(name: &[u8]) -> Spoken {
     of_column(b"", name)
 }
 
+/// What a server calls its roles where they are asked for: names of logins, that are nobody's secret.
+const OF_THE_SERVER: &[&str] = &["session_user", "current_user", "current_role", "system_user"];
+
 /// What a column's name speaks for in its table.
 pub fn of_column(table: &[u8], name: &[u8]) -> Spoken {
+    if table.is_empty() && OF_THE_SERVER.iter().any(|known| known.as_bytes() == name) {
+        return Spoken::NOTHING;
+    }
     let parts = Parts::of(name);
     let mut spoken = Spoken::NOTHING;
     let (mut at, mut last_end, mut first_start, mut bare) = (0, 0, usize::MAX, false);

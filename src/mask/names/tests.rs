@@ -81,6 +81,8 @@ fn what_is_about_a_value_is_not_the_value() {
         "passwordResetAllowed",
         "is_email",
         "has_phone",
+        "session_user",
+        "current_user",
         "card_brand",
         "address_id",
         "product_name",
