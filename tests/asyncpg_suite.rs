@@ -17,7 +17,7 @@ fn same_outcomes_on_15() {
     let (direct, through) = (Cluster::start(15), Cluster::start(15));
     let folder = tempfile::tempdir().unwrap();
     // The agent is called what the superuser is: some tests go past the proxy, with the user's name, to servers of their own.
-    let proxy = Proxy::start_with(&through.url("postgres"), &[], &["postgres", "--owner", "tester"]);
+    let proxy = Proxy::transparent(&through.url("postgres"), &["postgres", "--owner", "tester"]);
     let mut suite = Command::new(support::tests_folder().join("asyncpg_suite"));
     suite.args([&direct.url("postgres"), &proxy.url("postgres"), direct.variable("PG15_BIN")]).arg(folder.path());
     let output = support::run_within(&mut suite, LIMIT);

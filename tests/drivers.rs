@@ -64,7 +64,7 @@ fn check(driver: &str, major: u16, program: Program) {
     let through = cluster.database_from(&format!("{driver}_through"), &template.name);
 
     let expected = program.run(&direct.url());
-    let proxy = Proxy::start(&through.url());
+    let proxy = Proxy::transparent(&through.url(), &["agent", "--owner", "tester"]);
     let found = program.run(&proxy.url(&through.name));
     assert!(proxy.stop().success(), "the proxy drains");
 

@@ -40,7 +40,7 @@ fn each_file_says_the_same_on_both_sides() {
         });
         let through = scope.spawn(|| {
             let cluster = ground();
-            let proxy = Proxy::start(&cluster.url(DATABASE));
+            let proxy = Proxy::transparent(&cluster.url(DATABASE), &["agent", "--owner", "tester"]);
             let outputs = run(&files, &proxy.url(DATABASE));
             assert!(proxy.stop().success(), "the proxy drains");
             outputs

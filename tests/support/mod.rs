@@ -184,6 +184,12 @@ impl Proxy {
         Self::start_with(upstream, &[], &["agent", "--owner", "tester"])
     }
 
+    /// Nothing of what passes is held or masked: for comparing what comes with what a server sends.
+    pub fn transparent(upstream: &str, agent: &[&str]) -> Self {
+        let policy = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/policy/good/transparent.toml");
+        Self::start_with(upstream, &["--policy", policy], agent)
+    }
+
     /// With a configuration file of this text.
     pub fn configured(upstream: &str, config: &str) -> Self {
         let mut file = tempfile::NamedTempFile::new().unwrap();
