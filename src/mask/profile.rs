@@ -191,6 +191,11 @@ impl Profiles {
         })
     }
 
+    /// By what texts are masked that people are shown: no agent's profile, and nothing known of any database.
+    pub fn for_people(&self) -> Masking {
+        Masking { detectors: Arc::clone(&self.detectors), profile: Arc::clone(&self.base), ..Masking::built_in() }
+    }
+
     /// The one that is for an agent in a database.
     pub fn of(&self, subject: &Subject) -> &Arc<Profile> {
         self.masks.place_for(subject).and_then(|place| self.each.get(place)).unwrap_or(&self.base)

@@ -1,6 +1,6 @@
-//! A statement as the record keeps it where it keeps more than its shape: its text and its parameters with what is sensitive in them masked. It
-//! goes by the detectors that rows pass, by what names say and by what is known of columns of these names; a policy's leave to see values
-//! unmasked is none for the record.
+//! A statement as the record keeps it where it keeps more than its shape, and as people are shown it who judge it: its text and its parameters
+//! with what is sensitive in them masked. It goes by the detectors that rows pass, by what names say and by what is known of columns of these
+//! names; a policy's leave to see values unmasked is none here.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -22,6 +22,8 @@ const MOST_PARAMETERS: usize = 100;
 const LONGEST_PARAMETER: usize = 256;
 /// Columns of an INSERT whose names are remembered.
 const COLUMNS: usize = 256;
+/// Parameters that a message has place for.
+const ALL_PARAMETERS: usize = 65_536;
 
 /// A text without what is sensitive in it, and the columns that its parameters are for.
 #[derive(Clone)]
@@ -38,6 +40,42 @@ impl fmt::Debug for Masked {
     }
 }
 
+/// A text as it is shown to who judges it: whole, with nothing masked that could be code.
+#[derive(Clone)]
+pub struct Seen {
+    pub text: String,
+    /// Places that are masked.
+    pub masked: usize,
+    columns: Vec<Box<str>>,
+}
+
+/// A detector may have missed something.
+impl fmt::Debug for Seen {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Seen({} bytes)", self.text.len())
+    }
+}
+
+/// For whom a text is read: the record, which has the shape and the digest beside it, or people, from whom a mask must hide no code.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    Record,
+    People,
+}
+
+/// What was found in a text.
+#[derive(Default)]
+struct Reading {
+    found: Vec<Finding>,
+    columns: Vec<Box<str>>,
+    /// Its shape does not tell it all.
+    says_more: bool,
+    /// Up to its end it was read with certainty.
+    certain: bool,
+    /// Where literals and comments are, in order.
+    values: Vec<Range<usize>>,
+}
+
 /// What masks texts. One for each thread.
 #[derive(Debug, Default)]
 pub struct Scribe {
@@ -51,50 +89,114 @@ impl Scribe {
     /// `None` where it is not read, and where the shape says it all: there is no value in it.
     pub fn text(&mut self, sql: &[u8], masking: &Masking) -> Option<Masked> {
         let text = std::str::from_utf8(sql).ok().filter(|text| text.len() <= READ)?;
+        let mut reading = self.read(text, masking, Reader::Record);
+        if !reading.certain || !reading.says_more {
+            return None;
+        }
+        self.search(text, masking, &mut reading.found);
+        let (text, _) = replaced(text, &mut reading.found, masking, LONGEST_TEXT);
+        Some(Masked { text: text.into(), columns: reading.columns.into() })
+    }
+
+    /// A text for people who decide about it. Nothing but literals and comments is masked: whoever writes what looks like the two ends of a
+    /// key must not have all that stands between them out of sight. Where it cannot be read with certainty nobody knows what they are, and
+    /// all that is found is masked.
+    pub fn seen(&mut self, text: &str, masking: &Masking) -> Seen {
+        let mut reading = self.read(text, masking, Reader::People);
+        let mut anywhere = Vec::new();
+        self.search(text, masking, &mut anywhere);
+        if reading.certain {
+            anywhere = within(&anywhere, &reading.values);
+        }
+        reading.found.append(&mut anywhere);
+        let (text, masked) = replaced(text, &mut reading.found, masking, usize::MAX);
+        Seen { text, masked, columns: reading.columns }
+    }
+
+    /// A parameter of it, whole, by its number counted from nothing; and how many places of it are masked.
+    pub fn seen_parameter(&mut self, of: &Seen, at: usize, value: &str, masking: &Masking) -> (String, usize) {
         let mut found = Vec::new();
-        let mut columns = Vec::new();
+        self.value(value, 0, of.columns.get(at).map_or("", |column| column), masking, &mut found);
+        replaced(value, &mut found, masking, usize::MAX)
+    }
+
+    /// What stands beside a value may call it a secret, and a value may stand where none is expected.
+    fn search(&mut self, text: &str, masking: &Masking, found: &mut Vec<Finding>) {
+        let Workspace { findings, detect, .. } = &mut self.workspace;
+        findings.clear();
+        masking.detectors.find(text.as_bytes(), &Context::NONE, detect, findings);
+        found.append(findings);
+    }
+
+    fn read(&mut self, text: &str, masking: &Masking, reader: Reader) -> Reading {
+        let mut reading = Reading::default();
+        let most = if reader == Reader::People { ALL_PARAMETERS } else { MOST_PARAMETERS };
         let mut scanner = Scanner::new(text);
         let mut place = Standing::default();
-        let mut says_more = false;
-        while let Some((token, range)) = scanner.step().ok()? {
+        let mut body = Body::default();
+        loop {
+            let (token, range) = match scanner.step() {
+                Ok(Some(step)) => step,
+                Ok(None) => break,
+                Err(_) => return reading,
+            };
             let word = scanner.text(range.clone());
             match token {
                 Token::Word | Token::Quoted => {
-                    says_more |= token == Token::Quoted;
+                    reading.says_more |= token == Token::Quoted;
                     place.word(word, scanner.next_is(b'('));
+                    body.word(word);
+                }
+                Token::Text if reader == Reader::People && body.is_next() => {
+                    reading.says_more = true;
+                    self.body(word, range, masking, &mut reading);
                 }
                 Token::Text | Token::Number => {
-                    says_more = true;
-                    self.literal(word, range.start, place.column(), masking, &mut found);
+                    reading.says_more = true;
+                    self.literal(word, range.start, place.column(), masking, &mut reading.found);
+                    reading.values.push(range);
                 }
                 Token::Parameter => {
-                    says_more = true;
+                    reading.says_more = true;
                     if let Some(at) = word.get(1..).and_then(|digits| digits.parse::<usize>().ok()).and_then(|at| at.checked_sub(1))
-                        && at < MOST_PARAMETERS
+                        && at < most
                     {
-                        if columns.len() <= at {
-                            columns.resize(at + 1, Box::default());
+                        if reading.columns.len() <= at {
+                            reading.columns.resize(at + 1, Box::default());
                         }
-                        if let Some(column) = columns.get_mut(at) {
+                        if let Some(column) = reading.columns.get_mut(at) {
                             *column = place.column().into();
                         }
                     }
                 }
-                Token::Mark(mark) => place.mark(mark),
+                Token::Mark(mark) => {
+                    place.mark(mark);
+                    body.mark(mark);
+                }
                 Token::Cast => place.cast = true,
-                Token::Block | Token::Line => says_more = true,
+                Token::Block | Token::Line => {
+                    reading.says_more = true;
+                    reading.values.push(range);
+                }
                 Token::Operator | Token::Dots => {}
             }
         }
-        if !says_more {
-            return None;
+        reading.certain = true;
+        reading
+    }
+
+    /// A literal that is code is read as such.
+    fn body(&mut self, written: &str, at: Range<usize>, masking: &Masking, reading: &mut Reading) {
+        let inside = content(written);
+        let start = at.start + inside.start;
+        let inner = self.read(written.get(inside).unwrap_or_default(), masking, Reader::Record);
+        if !inner.certain || is_escaped(written) {
+            self.literal(written, at.start, "", masking, &mut reading.found);
+            reading.values.push(at);
+            return;
         }
-        // What stands beside a value may call it a secret, and a value may stand where none is expected.
-        let Workspace { findings, detect, .. } = &mut self.workspace;
-        findings.clear();
-        masking.detectors.find(sql, &Context::NONE, detect, findings);
-        found.append(findings);
-        Some(Masked { text: replaced(text, &mut found, masking).into(), columns: columns.into() })
+        reading.found.extend(inner.found.iter().map(|one| Finding { start: start + one.start, end: start + one.end, ..*one }));
+        reading.values.extend(inner.values.iter().map(|one| start + one.start..start + one.end));
     }
 
     /// The values of a Bind; one that nobody can read is told by its length.
@@ -109,8 +211,7 @@ impl Scribe {
                 let Some(readable) = readable.filter(|text| text.len() <= READ) else { return format!("({} bytes)", value.len()) };
                 let mut found = Vec::new();
                 self.value(readable, 0, column, masking, &mut found);
-                let mut masked = replaced(readable, &mut found, masking);
-                cut(&mut masked, LONGEST_PARAMETER);
+                let (masked, _) = replaced(readable, &mut found, masking, LONGEST_PARAMETER);
                 format!("'{masked}'")
             });
             shown.push(told.unwrap_or_else(|| "NULL".to_owned()));
@@ -187,26 +288,38 @@ fn is_escaped(written: &str) -> bool {
     }
 }
 
-/// The text with what was found replaced, and not longer than the record keeps it.
-fn replaced(text: &str, found: &mut [Finding], masking: &Masking) -> String {
+/// What of these findings lies in these places; both are in order.
+fn within(found: &[Finding], places: &[Range<usize>]) -> Vec<Finding> {
+    let mut inside = Vec::with_capacity(found.len());
+    for one in found {
+        let first = places.partition_point(|place| place.end <= one.start);
+        let met = places.iter().skip(first).take_while(|place| place.start < one.end);
+        inside.extend(met.map(|place| Finding { start: one.start.max(place.start), end: one.end.min(place.end), ..*one }));
+    }
+    inside
+}
+
+/// The text with what was found replaced, not longer than this, and how many places were replaced.
+fn replaced(text: &str, found: &mut [Finding], masking: &Masking, most: usize) -> (String, usize) {
     found.sort_unstable_by_key(|one| (one.start, std::cmp::Reverse(one.end)));
     let mut out = String::with_capacity(text.len().min(LONGEST_TEXT));
-    let mut copied = 0;
+    let (mut copied, mut places) = (0, 0);
     for one in found.iter().filter(|one| one.start < one.end) {
         if one.start >= copied {
             out.push_str(text.get(copied..one.start).unwrap_or_default());
             out.push('[');
             out.push_str(masking.profile.name_of(one.kind));
             out.push(']');
+            places += 1;
         }
         copied = copied.max(one.end);
-        if out.len() > LONGEST_TEXT {
+        if out.len() > most {
             break;
         }
     }
     out.push_str(text.get(copied..).unwrap_or_default());
-    cut(&mut out, LONGEST_TEXT);
-    out
+    cut(&mut out, most);
+    (out, places)
 }
 
 fn cut(text: &mut String, most: usize) {
@@ -227,6 +340,39 @@ struct Standing {
     item: usize,
     cast: bool,
     between: bool,
+}
+
+/// Which literal of a statement is code: that of a DO, and what stands behind AS where a routine is made.
+#[derive(Default)]
+struct Body {
+    begun: bool,
+    does: bool,
+    creates: bool,
+    routine: bool,
+    behind_as: bool,
+}
+
+impl Body {
+    fn word(&mut self, written: &str) {
+        let is = |word: &str| written.eq_ignore_ascii_case(word);
+        if !std::mem::replace(&mut self.begun, true) {
+            (self.does, self.creates) = (is("do"), is("create"));
+        }
+        self.routine |= is("function") || is("procedure");
+        self.behind_as = is("as");
+    }
+
+    fn mark(&mut self, mark: u8) {
+        if mark == b';' {
+            *self = Self::default();
+        } else {
+            self.behind_as = false;
+        }
+    }
+
+    fn is_next(&self) -> bool {
+        self.does || self.creates && self.routine && self.behind_as
+    }
 }
 
 /// How far an INSERT was read.
@@ -397,6 +543,55 @@ mod tests {
         }
         assert_eq!(masked("select a from t"), None);
         assert_eq!(masked("select 'not closed"), None);
+    }
+
+    fn seen(sql: &str) -> (String, usize) {
+        let seen = Scribe::default().seen(sql, &Masking::built_in());
+        (seen.text, seen.masked)
+    }
+
+    #[test]
+    fn people_see_a_text_whole_and_masked_in_its_literals_alone() {
+        const KEY: &str = "-----BEGIN PRIVATE KEY-----";
+        const END: &str = "-----END PRIVATE KEY-----";
+        for (sql, expected, places) in [
+            ("select a from t", "select a from t".to_owned(), 0),
+            (
+                "select * from t where email = 'bob@example.com' -- of bob@example.com",
+                "select * from t where email = '[EMAIL]' -- of [EMAIL]".to_owned(),
+                2,
+            ),
+            ("do $$ begin perform f('bob@example.com'); end $$", "do $$ begin perform f('[EMAIL]'); end $$".to_owned(), 1),
+            (
+                "create function f() returns password as $$ drop table t; $$ language sql",
+                "create function f() returns password as $$ drop table t; $$ language sql".to_owned(),
+                0,
+            ),
+            ("update t set a = 'x' where password = 'y z'", "update t set a = 'x' where password = '[PASSWORD]'".to_owned(), 1),
+            // Who knows where its literals are?
+            ("select 'bob@example.com', 'not closed", "select '[EMAIL]', 'not closed".to_owned(), 1),
+        ] {
+            assert_eq!(seen(sql), (expected, places));
+        }
+        for sql in [
+            format!("select '{KEY}'; drop table orders; select '{END}'"),
+            format!("select 1 /* {KEY} */; drop table orders; -- {END}"),
+            format!("do $$ begin /* {KEY} */ drop table orders; /* {END} */ end $$"),
+        ] {
+            assert!(seen(&sql).0.contains(" drop table orders; "), "{}", seen(&sql).0);
+        }
+        let long = format!("select '{}', 'bob@example.com'", "word ".repeat(LONGEST_TEXT));
+        assert_eq!(seen(&long).0, long.replace("bob@example.com", "[EMAIL]"));
+    }
+
+    #[test]
+    fn people_see_parameters_by_the_columns_they_are_for() {
+        let (mut scribe, masking) = (Scribe::default(), Masking::built_in());
+        let of = scribe.seen("update t set password = $1, note = $2 where id = $3", &masking);
+        let mut told = |at, value| scribe.seen_parameter(&of, at, value, &masking);
+        assert_eq!(told(0, "x y"), ("[PASSWORD]".to_owned(), 1));
+        assert_eq!(told(1, "to bob@example.com"), ("to [EMAIL]".to_owned(), 1));
+        assert_eq!(told(2, "7"), ("7".to_owned(), 0));
     }
 
     #[test]

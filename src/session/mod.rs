@@ -47,6 +47,7 @@ use crate::wire::report::Report;
 use crate::wire::{ProtocolError, write};
 
 pub use belt::SETTING as BELT;
+pub use masked::{Scribe, Seen};
 
 use asking::{Message, Reply};
 use linked::Linked;

@@ -13,7 +13,7 @@ use super::remote::Whom;
 use super::terminal::{line, lines, statement};
 use super::{Failure, agent, prompt};
 use crate::gate::hold::HoldId;
-use crate::host::web::{Holds, Listed, Shown, Text, number, size};
+use crate::host::web::{Holds, Listed, Shown, Text, masked_places, number, size};
 
 #[derive(Debug, Args)]
 pub(super) struct List {
@@ -32,6 +32,9 @@ pub(super) struct One {
     /// The hold's number, as `pgsluice holds` and its link have it
     #[arg(value_name = "ID")]
     id: HoldId,
+    /// With what is masked shown as it was sent; the record says that you had it shown
+    #[arg(long)]
+    reveal: bool,
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -109,7 +112,11 @@ fn table(holds: &[Listed]) -> String {
 
 pub(super) fn show(command: One, environment: &BTreeMap<String, String>) -> Result<(), Failure> {
     let mut remote = command.whom.reach(environment)?;
-    let shown: Shown = remote.call(Method::GET, &format!("/api/holds/{}", command.id), None)?;
+    let path = format!("/api/holds/{}", command.id);
+    let shown: Shown = match command.reveal {
+        true => remote.call(Method::POST, &format!("{path}/reveal"), None)?,
+        false => remote.call(Method::GET, &path, None)?,
+    };
     let mut out = std::io::stdout();
     if command.json {
         return Ok(writeln!(out, "{}", json!(shown))?);
@@ -198,6 +205,10 @@ fn told(shown: &Shown) -> String {
     }
     for claim in &sent.claims {
         fact("it says", &format!("{}: {} (its own claim)", claim.name, claim.value));
+    }
+    if sent.masked > 0 {
+        let how = format!("It runs as it was sent: pgsluice show {} --reveal shows that, and the record says so.", shown.id);
+        fact("masked", &format!("{} {how}", masked_places(sent.masked)));
     }
     let text = |value: &Text| match value {
         Text::Text(text) => statement(text),

@@ -40,7 +40,7 @@ impl Entry {
     }
 
     pub fn view(&self) -> View {
-        View::of(self.standing, &self.about, self.matter.as_deref(), self.ruled.as_ref())
+        View::of(self.standing, self.bound, &self.about, self.matter.as_deref(), self.ruled.as_ref())
     }
 
     pub fn watch(&self) -> watch::Receiver<State> {

@@ -26,6 +26,7 @@ pub use crate::gate::hold::{Decider, HoldId, State, Verdict};
 use crate::host::journal::{Journal, Unwritable};
 use crate::host::purses::Purses;
 use crate::host::state::{self, StateError};
+use crate::mask::Masking;
 use crate::session::asking::{Message, Petition, Reply};
 use crate::wire::report::Report;
 
@@ -158,6 +159,11 @@ impl Desk {
 
     pub fn view(&self, hold: HoldId) -> Option<View> {
         self.shared.book().get(hold).map(Entry::view)
+    }
+
+    /// By what it is masked what people see.
+    pub fn masking(&self) -> Masking {
+        self.shared.options().masking.clone()
     }
 
     /// The page of a hold.

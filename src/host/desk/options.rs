@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::mask::Masking;
+
 #[derive(Debug, Clone)]
 pub struct Options {
     /// How long a connection waits for people.
@@ -16,6 +18,8 @@ pub struct Options {
     pub public_url: String,
     /// People decide for agents of their own, and the record says so.
     pub single_person: bool,
+    /// What people are shown of a statement is masked by this.
+    pub masking: Masking,
 }
 
 impl Default for Options {
@@ -27,6 +31,7 @@ impl Default for Options {
             max_open_per_agent: 50,
             public_url: "http://127.0.0.1:6433".to_owned(),
             single_person: false,
+            masking: Masking::built_in(),
         }
     }
 }

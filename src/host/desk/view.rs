@@ -1,5 +1,5 @@
-//! What people see of a hold, and what they are told when they decide. Text is as the agent sent it, with whatever control characters are in
-//! it: whoever shows it makes them harmless.
+//! What people see of a hold, and what they are told when they decide. What is sensitive in its text is masked before it is shown; control
+//! characters are in it as the agent sent them: whoever shows it makes them harmless.
 
 use super::matter::Matter;
 use crate::audit::Digest;
@@ -7,6 +7,8 @@ use crate::audit::event::Tag;
 use crate::gate::catalog::{Estimate, Relation};
 use crate::gate::hold::{Barred, HoldId, Over, Standing, State, Verdict};
 use crate::host::journal::Unwritable;
+use crate::mask::{Kind, Masking};
+use crate::session::{Scribe, Seen};
 use crate::sql::effect::EffectSet;
 
 /// Which holds are listed.
@@ -64,6 +66,8 @@ pub struct Ruled {
 pub struct View {
     pub id: HoldId,
     pub state: State,
+    /// Keyed digest of what an approval is bound to: the text and the parameters as they were sent.
+    pub bound: Digest,
     /// When it ends by itself, microseconds since 1970: the wait for a decision, then the time in which an approval can be used.
     pub until: u64,
     pub about: About,
@@ -124,11 +128,62 @@ impl Written {
     }
 }
 
+impl Sight {
+    /// The same with what is sensitive in it masked, and how many places are.
+    pub fn masked(&self, masking: &Masking) -> (Self, usize) {
+        let mut scribe = Scribe::default();
+        let mut places = 0;
+        let seen = match &self.sql {
+            Written::Text(text) => scribe.seen(text, masking),
+            Written::Bytes(_) | Written::Null => scribe.seen("", masking),
+        };
+        let mut mask = |value: &Written, of: &Seen, at: usize| match value {
+            Written::Null => Written::Null,
+            Written::Text(text) => {
+                let (text, masked) = scribe.seen_parameter(of, at, text, masking);
+                places += masked;
+                Written::Text(text.into())
+            }
+            // They are shown digit by digit: what is found among them goes with all of them.
+            Written::Bytes(bytes) => match scribe.seen_parameter(of, at, &String::from_utf8_lossy(bytes), masking) {
+                (_, 0) => Written::Bytes(bytes.clone()),
+                (_, masked) => {
+                    places += masked;
+                    Written::Text(format!("[{}] ({} bytes)", masking.profile.name_of(Kind::DERIVED), bytes.len()).into())
+                }
+            },
+        };
+        // Of what an agent says of itself nobody knows which column it is for.
+        let claim = |text: &str, mask: &mut dyn FnMut(&Written, &Seen, usize) -> Written| match mask(
+            &Written::of(text.as_bytes()),
+            &seen,
+            usize::MAX,
+        ) {
+            Written::Text(text) => text,
+            Written::Bytes(_) | Written::Null => Box::default(),
+        };
+        let sql = match &self.sql {
+            Written::Text(_) => Written::Text(seen.text.as_str().into()),
+            other @ (Written::Bytes(_) | Written::Null) => mask(other, &seen, usize::MAX),
+        };
+        let parameters = self.parameters.iter().enumerate();
+        let sight = Self {
+            sql,
+            parameters: parameters.map(|(at, one)| Parameter { oid: one.oid, value: mask(&one.value, &seen, at) }).collect(),
+            tags: self.tags.iter().map(|tag| Tag { name: tag.name.clone(), value: claim(&tag.value, &mut mask).into() }).collect(),
+            task: self.task.as_deref().map(|task| claim(task, &mut mask)),
+            ..self.clone()
+        };
+        (sight, places.saturating_add(seen.masked))
+    }
+}
+
 impl View {
-    pub(super) fn of(standing: Standing, about: &About, matter: Option<&Matter>, decided: Option<&Ruled>) -> Self {
+    pub(super) fn of(standing: Standing, bound: Digest, about: &About, matter: Option<&Matter>, decided: Option<&Ruled>) -> Self {
         Self {
             id: standing.id,
             state: standing.state,
+            bound,
             until: standing.until,
             about: about.clone(),
             decided: decided.cloned(),

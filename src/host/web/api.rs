@@ -28,6 +28,7 @@ pub fn routes() -> Router<Arc<Office>> {
         .route("/sign-out", post(sign_out))
         .route("/holds", get(list))
         .route("/holds/{id}", get(one))
+        .route("/holds/{id}/reveal", post(reveal))
         .route("/holds/{id}/approve", post(approve))
         .route("/holds/{id}/deny", post(deny))
         .fallback(async || Trouble::new(StatusCode::NOT_FOUND, "unknown-call", "there is no such call"))
@@ -81,9 +82,10 @@ impl From<Undecided> for Trouble {
         let (status, word, hold) = match error {
             Undecided::Changed => (StatusCode::CONFLICT, "changed", None),
             Undecided::NoReason => (StatusCode::UNPROCESSABLE_ENTITY, "no-reason", None),
+            Undecided::Already(shown) => (StatusCode::CONFLICT, "decided", Some(shown)),
             Undecided::Desk(error) => match error {
                 NotDecided::Unknown => (StatusCode::NOT_FOUND, "unknown", None),
-                NotDecided::Already(view) => (StatusCode::CONFLICT, "decided", Some(Box::new(Shown::of(&view)))),
+                NotDecided::Already(_) => (StatusCode::CONFLICT, "decided", None),
                 NotDecided::Expired => (StatusCode::GONE, "expired", None),
                 NotDecided::Role => (StatusCode::FORBIDDEN, "role", None),
                 NotDecided::OwnAgent => (StatusCode::FORBIDDEN, "own-agent", None),
@@ -167,6 +169,11 @@ async fn one(State(office): State<Arc<Office>>, Caller(visitor, _): Caller, Path
         Some((shown, _)) => Ok(Json(shown)),
         None => Err(Undecided::from(NotDecided::Unknown).into()),
     }
+}
+
+async fn reveal(State(office): State<Arc<Office>>, Caller(visitor, _): Caller, Path(id): Path<String>) -> Result<Json<Shown>, Trouble> {
+    let (shown, _) = office.reveal(hold(&id)?, &visitor, Through::Api).await.map_err(Undecided::from)?;
+    Ok(Json(shown))
 }
 
 fn hold(id: &str) -> Result<HoldId, Trouble> {

@@ -23,7 +23,7 @@ use super::tls::{TlsError, WebAcceptor};
 
 pub use api::{Holds, Said, Token};
 pub use office::{Office, Parts};
-pub use shown::{Listed, Shown, Text, number, size};
+pub use shown::{Listed, Shown, Text, masked_places, number, size};
 
 #[derive(Debug, thiserror::Error)]
 pub enum WebError {

@@ -13,7 +13,7 @@ use super::cookie::{Jar, Kept};
 use super::entry::Peer;
 use super::shown::{Listed, Shown};
 use super::{Place, WebError};
-use crate::audit::event::{HoldRead, PersonDenied, PersonSignedIn, PersonSignedOut, Words};
+use crate::audit::event::{HoldRead, PersonDenied, PersonSignedIn, PersonSignedOut, Revealed, Words};
 use crate::gate::hold::{Barred, Decider, HoldId, State as Stands, Verdict, may_decide};
 use crate::host::config::Web as Settings;
 use crate::host::desk::{Desk, NotDecided, Which};
@@ -107,6 +107,9 @@ pub enum Undecided {
     Changed,
     #[error("a denial needs a reason: the agent is told it")]
     NoReason,
+    /// It was decided before, and is as it was.
+    #[error("it is {} already", .0.state)]
+    Already(Box<Shown>),
     #[error(transparent)]
     Desk(#[from] NotDecided),
 }
@@ -235,7 +238,20 @@ impl Office {
         let Some(view) = self.desk.view(id) else { return Ok(None) };
         self.journal.record(HoldRead { hold: id.number(), by: visitor.name.clone(), through: through.word().into() })?;
         let may = may_decide(&decider(visitor), &view.about.owner, &view.about.groups, self.single_person);
-        Ok(Some((Shown::of(&view), may)))
+        Ok(Some((Shown::of(&view, &self.desk.masking()), may)))
+    }
+
+    /// A hold as it was sent, for who may decide it. That they had it revealed is on disk before they see it.
+    pub async fn reveal(&self, id: HoldId, visitor: &Visitor, through: Through) -> Result<(Shown, May), NotDecided> {
+        let view = self.desk.view(id).ok_or(NotDecided::Unknown)?;
+        let may = may_decide(&decider(visitor), &view.about.owner, &view.about.groups, self.single_person)?;
+        self.journal.record(HoldRead { hold: id.number(), by: visitor.name.clone(), through: through.word().into() })?;
+        // What is erased cannot be revealed.
+        if view.matter.is_some() {
+            let behind = self.journal.record(Revealed { hold: id.number(), by: visitor.name.clone(), body: None })?;
+            self.journal.durable(behind).await?;
+        }
+        Ok((Shown::revealed(&view, &self.desk.masking()), Ok(may)))
     }
 
     /// Decides what was shown: `digest` is the one that was shown with it.
@@ -252,17 +268,18 @@ impl Office {
         if verdict == Verdict::Deny && reason.is_none() {
             return Err(Undecided::NoReason);
         }
-        let shown = Shown::of(&self.desk.view(id).ok_or(NotDecided::Unknown)?);
+        let masking = self.desk.masking();
+        let shown = Shown::of(&self.desk.view(id).ok_or(NotDecided::Unknown)?, &masking);
         if shown.is_waiting() && shown.digest != digest {
             return Err(Undecided::Changed);
         }
         match self.desk.decide(id, &decider(visitor), verdict, reason, through.word()).await {
-            Ok(view) => Ok(Shown::of(&view)),
-            // The same person pressed twice: it is as they wanted it.
-            Err(NotDecided::Already(view))
-                if view.decided.as_ref().is_some_and(|ruled| *ruled.by == *visitor.name && ruled.verdict == verdict) =>
-            {
-                Ok(Shown::of(&view))
+            Ok(view) => Ok(Shown::of(&view, &masking)),
+            Err(NotDecided::Already(view)) => {
+                let shown = Shown::of(&view, &masking);
+                // The same person pressed twice: it is as they wanted it.
+                let again = view.decided.as_ref().is_some_and(|ruled| *ruled.by == *visitor.name && ruled.verdict == verdict);
+                if again { Ok(shown) } else { Err(Undecided::Already(Box::new(shown))) }
             }
             Err(error) => Err(error.into()),
         }

@@ -1,5 +1,5 @@
 //! A hold as it is shown to people and to their commands: one form for pages, for JSON, and for the digest by which a decision says what it was
-//! about. Text is as the agent sent it; whoever draws it makes it harmless.
+//! about. What is sensitive in a text is masked unless somebody had it revealed; whoever draws it makes the rest harmless.
 
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::gate::hold::{Quantity, State, Verdict};
 use crate::host::desk::{Ruled, Sight, View, Written};
 use crate::host::when;
+use crate::mask::Masking;
 use crate::sql::effect::{Effect, EffectSet};
 use crate::sql::shape;
 
@@ -19,7 +20,7 @@ pub struct Shown {
     /// RFC 3339. When it ends by itself.
     pub until: String,
     pub decided: Option<Decided>,
-    /// Of all that is under `about`: a decision gives it back.
+    /// Of all that is under `about`, masked, and of what was sent: a decision gives it back.
     pub digest: String,
 }
 
@@ -114,6 +115,9 @@ pub struct Statement {
     pub findings: Vec<String>,
     pub relations: Vec<Relation>,
     pub estimate: Option<Estimate>,
+    /// Places of the text, the parameters and the claims where something sensitive is masked.
+    #[serde(default)]
+    pub masked: usize,
 }
 
 /// What was sent, without loss: as text, or in hexadecimal digits where it is none.
@@ -169,10 +173,16 @@ pub struct Decided {
 }
 
 impl Shown {
-    pub fn of(view: &View) -> Self {
-        let about = About::of(view);
-        // Everything in it is plain data: it always has a form in JSON, and none would match nothing.
-        let bytes = serde_json::to_vec(&(view.id.number(), &about)).unwrap_or_default();
+    /// With what is sensitive in it masked.
+    pub fn of(view: &View, masking: &Masking) -> Self {
+        let statement = view.matter.as_ref().map(|sight| {
+            let (sight, masked) = sight.masked(masking);
+            Statement { masked, ..Statement::of(&sight) }
+        });
+        let about = About::of(view, statement);
+        // Everything in it is plain data: it always has a form in JSON, and none would match nothing. What is masked is in it by a digest that
+        // nobody can try values against.
+        let bytes = serde_json::to_vec(&(view.id.number(), &about, view.bound.0)).unwrap_or_default();
         let hash = digest(&SHA256, &bytes);
         Self {
             id: view.id.to_string(),
@@ -182,6 +192,12 @@ impl Shown {
             digest: hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect(),
             about,
         }
+    }
+
+    /// As it was sent. A decision about it is one about what is shown masked.
+    pub fn revealed(view: &View, masking: &Masking) -> Self {
+        let masked = Self::of(view, masking);
+        Self { about: About::of(view, view.matter.as_ref().map(Statement::of)), ..masked }
     }
 
     pub fn is_waiting(&self) -> bool {
@@ -203,7 +219,7 @@ impl Decided {
 }
 
 impl About {
-    fn of(view: &View) -> Self {
+    fn of(view: &View, statement: Option<Statement>) -> Self {
         let about = &view.about;
         Self {
             agent: about.agent.to_string(),
@@ -226,7 +242,7 @@ impl About {
                 }
             }),
             asks_unmasked: about.asks_unmasked,
-            statement: view.matter.as_ref().map(Statement::of),
+            statement,
         }
     }
 }
@@ -255,6 +271,7 @@ impl Statement {
             findings: sight.findings.iter().map(ToString::to_string).collect(),
             relations: sight.relations.iter().map(relation).collect(),
             estimate: sight.estimate.map(|estimate| Estimate { rows: estimate.rows, widest: estimate.widest, cost: estimate.cost }),
+            masked: 0,
         }
     }
 }
@@ -266,6 +283,15 @@ impl Text {
             Written::Text(text) => Self::Text(text.to_string()),
             Written::Bytes(bytes) => Self::Hex(bytes.iter().map(|byte| format!("{byte:02x}")).collect()),
         }
+    }
+}
+
+/// That something is masked, in words.
+pub fn masked_places(places: usize) -> String {
+    if places == 1 {
+        "Something sensitive in it is masked.".to_owned()
+    } else {
+        format!("Sensitive values in it are masked in {places} places.")
     }
 }
 

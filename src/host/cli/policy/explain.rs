@@ -17,6 +17,7 @@ use crate::host::config::Loaded;
 use crate::host::when;
 use crate::mask::foreseen::{Foreseen, foreseen};
 use crate::mask::profile::Profile;
+use crate::session::Scribe;
 use crate::sql::facts::{Facts, How};
 
 #[derive(Debug, Args)]
@@ -70,6 +71,7 @@ pub fn run(command: Explain, environment: BTreeMap<String, String>) -> Result<()
     let tried = trial.run(&policy, &facts, &resolved, estimate.as_ref());
     let mut lines = told(&facts);
     lines.insert(0, ("effects", tried.effects.to_string()));
+    lines.insert(0, ("statement", Scribe::default().seen(&trial.sql, &profiles.for_people()).text));
     lines.extend(decided(&tried.choice));
     lines.push(("policy", format!("{source}, hash {}", super::hash(&policy))));
     lines.push(("masked", masked(&facts, profiles.of(&trial.subject))));

@@ -15,7 +15,7 @@ use crate::gate::hold::{Barred, HoldId, Verdict};
 use crate::host::desk::{LONGEST_REASON, NotDecided};
 use crate::host::visible::deceives;
 use crate::host::web::office::{May, Office, Through, Undecided};
-use crate::host::web::shown::{Shown, Statement, Text, number, size};
+use crate::host::web::shown::{Shown, Statement, Text, masked_places, number, size};
 
 fn unknown() -> Response {
     plain(
@@ -33,6 +33,10 @@ fn purpose(id: HoldId) -> String {
     format!("decide {id}")
 }
 
+fn to_reveal(id: HoldId) -> String {
+    format!("reveal {id}")
+}
+
 pub(super) async fn page(State(office): State<Arc<Office>>, guest: Guest, Path(id): Path<String>) -> Response {
     let Some(id) = hold_id(&id) else { return unknown() };
     show(&office, &guest, id, StatusCode::OK, None, "")
@@ -45,9 +49,47 @@ fn show(office: &Office, guest: &Guest, id: HoldId, status: StatusCode, said: Op
         Err(_) => return unrecordable(),
     };
     let Some((hold, may)) = read else { return unknown() };
-    let token = guest.token(&purpose(id));
+    drawn(guest, id, status, (&hold, may), said, reason)
+}
+
+fn drawn(guest: &Guest, id: HoldId, status: StatusCode, (hold, may): (&Shown, May), said: Option<&str>, reason: &str) -> Response {
+    let tokens = Tokens { decide: guest.token(&purpose(id)), reveal: guest.token(&to_reveal(id)) };
     let title = format!("Hold {}", hold.id);
-    answer(status, &layout(&title, Some(guest), &draw(&hold, may, &token, said, reason)))
+    answer(status, &layout(&title, Some(guest), &draw(hold, may, &tokens, said, reason)))
+}
+
+/// For the forms of a page.
+struct Tokens {
+    decide: String,
+    reveal: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Revealing {
+    token: String,
+}
+
+/// The page with everything as it was sent.
+pub(super) async fn reveal(
+    State(office): State<Arc<Office>>,
+    guest: Guest,
+    Path(id): Path<String>,
+    form: Result<axum::Form<Revealing>, FormRejection>,
+) -> Response {
+    let axum::Form(revealing) = match form {
+        Ok(form) => form,
+        Err(error) => return malformed(&error),
+    };
+    let Some(id) = hold_id(&id) else { return unknown() };
+    if !guest.owns(&to_reveal(id), &revealing.token) {
+        return not_ours();
+    }
+    match office.reveal(id, &guest.visitor, Through::Web).await {
+        Ok((hold, may)) => drawn(&guest, id, StatusCode::OK, (&hold, may), None, ""),
+        Err(NotDecided::Unknown) => unknown(),
+        Err(NotDecided::Unrecordable(_)) => unrecordable(),
+        Err(error) => show(&office, &guest, id, StatusCode::FORBIDDEN, Some(&format!("It stays masked: {error}.")), ""),
+    }
 }
 
 #[derive(Deserialize)]
@@ -89,7 +131,7 @@ pub(super) async fn decide(
         Err(Undecided::Desk(NotDecided::Unrecordable(_))) => unrecordable(),
         Err(error) => {
             let status = match &error {
-                Undecided::Changed | Undecided::Desk(NotDecided::Already(_)) => StatusCode::CONFLICT,
+                Undecided::Changed | Undecided::Already(_) | Undecided::Desk(NotDecided::Already(_)) => StatusCode::CONFLICT,
                 Undecided::Desk(NotDecided::Expired) => StatusCode::GONE,
                 Undecided::Desk(NotDecided::Role | NotDecided::OwnAgent | NotDecided::Group) => StatusCode::FORBIDDEN,
                 Undecided::NoReason
@@ -102,7 +144,7 @@ pub(super) async fn decide(
     }
 }
 
-fn draw(hold: &Shown, may: May, token: &str, said: Option<&str>, reason: &str) -> Markup {
+fn draw(hold: &Shown, may: May, tokens: &Tokens, said: Option<&str>, reason: &str) -> Markup {
     let about = &hold.about;
     html! {
         p.top { span class={ "state " (hold.state) } { (hold.state) } " " span.soft { "hold " code { (hold.id) } } }
@@ -110,7 +152,7 @@ fn draw(hold: &Shown, may: May, token: &str, said: Option<&str>, reason: &str) -
         @if let Some(said) = said { p.bad role="alert" { (said) } }
         (standing(hold))
         @match &about.statement {
-            Some(statement) => (matter(statement)),
+            Some(statement) => { (matter(statement)) (masks(hold, statement, may, &tokens.reveal)) }
             None => p.soft { "The statement was erased when the hold closed. What may be kept of it is on the record." },
         }
         h2 { "Why it is held" }
@@ -136,7 +178,7 @@ fn draw(hold: &Shown, may: May, token: &str, said: Option<&str>, reason: &str) -
             dt { "Session" } dd { (about.session) }
             dt { "Opened" } dd { (moment(&about.opened)) }
         }
-        @if hold.is_waiting() { (form(hold, may, token, reason)) }
+        @if hold.is_waiting() { (form(hold, may, &tokens.decide, reason)) }
     }
 }
 
@@ -195,6 +237,22 @@ fn matter(statement: &Statement) -> Markup {
                 h2 { "What the agent says" }
                 p.soft { "Its own claims: nobody has checked them." }
                 dl { @for claim in &statement.claims { dt { (words(&claim.name)) } dd { (words(&claim.value)) } } }
+            }
+        }
+    }
+}
+
+/// What is masked, and the way to see it.
+fn masks(hold: &Shown, statement: &Statement, may: May, token: &str) -> Markup {
+    html! {
+        @if statement.masked > 0 {
+            p.warn { (masked_places(statement.masked)) " It runs as it was sent." }
+            @if may.is_ok() {
+                form method="post" action=(format!("/holds/{}/reveal", hold.id)) {
+                    input type="hidden" name="token" value=(token);
+                    button.quiet type="submit" { "Show as sent" }
+                    " " span.soft { "The record says that you did." }
+                }
             }
         }
     }

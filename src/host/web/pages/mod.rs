@@ -35,6 +35,7 @@ pub fn routes() -> Router<Arc<Office>> {
         .route("/", get(inbox::page))
         .route("/holds", get(inbox::page))
         .route("/holds/{id}", get(hold::page).post(hold::decide))
+        .route("/holds/{id}/reveal", get(hold::page).post(hold::reveal))
         .route("/sign-in", get(sign_in::page).post(sign_in::enter))
         .route("/sign-out", post(sign_out))
         .route("/style.css", get(async || ([(CONTENT_TYPE, "text/css; charset=utf-8")], STYLE)))
