@@ -300,11 +300,15 @@ fn a_policy_is_checked_tried_and_tested() {
         "effects    write unbounded-write",
         "decision   hold",
         "rule       unbounded-write",
-        "masked     nothing: values are not masked yet",
+        "masked     nothing by name; every value is searched besides",
     ] {
         assert!(explained.out.lines().any(|told| told == line), "{line}\n{}", explained.out);
     }
     assert!(explained.out.contains("by the text alone"), "{}", explained.out);
+
+    let explained = house.run(&["policy", "explain", "DELETE FROM orders WHERE email = 'bob@example.com'"]);
+    assert!(explained.out.starts_with("statement  DELETE FROM orders WHERE email = '[EMAIL]'\n"), "{}", explained.out);
+    assert!(!explained.out.contains("bob@"), "{}", explained.out);
 
     assert_eq!(last_line(&house.run(&["policy", "test", "strict"])), "8 cases as expected");
     house.write("policy.toml", "[[rule]]\nname = \"reads\"\naction = \"allow\"\neffects = [\"read\"]\n");
