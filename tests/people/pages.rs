@@ -54,7 +54,7 @@ fn what_is_sensitive_is_masked_until_somebody_has_it_shown_on_the_record() {
     const KEY: &str = "-----BEGIN PRIVATE KEY-----";
     let house = House::new();
     let sql =
-        format!("DELETE FROM t WHERE email = 'bob@example.com' AND password = $1; DROP TABLE \u{202e}o /* {KEY} */; SELECT 2 -- </end>");
+        format!("DELETE FROM t WHERE email = 'bob@example.com' AND password = $1; DROP TABLE \u{202e}o /* {KEY} */; SELECT two -- </end>");
     let hold = house.hold_with(&sql, &[Some(b"hunter2")]);
     let path = format!("/holds/{hold}");
     let reveal = format!("{path}/reveal");
@@ -63,7 +63,7 @@ fn what_is_sensitive_is_masked_until_somebody_has_it_shown_on_the_record() {
     for hidden in ["bob@", "hunter2"] {
         assert!(!page.body.contains(hidden), "{hidden}: {}", page.body);
     }
-    for shown in ["[EMAIL]", "[PASSWORD]", "Show as sent", ">U+202E</span>", "It runs as it was sent.", "SELECT 2"] {
+    for shown in ["[EMAIL]", "[PASSWORD]", "Show as sent", ">U+202E</span>", "It runs as it was sent.", "SELECT two"] {
         assert!(page.body.contains(shown), "{shown} is not in {}", page.body);
     }
     assert!(!house.kinds().contains(&"revealed".to_owned()));
