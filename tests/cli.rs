@@ -306,6 +306,10 @@ fn a_policy_is_checked_tried_and_tested() {
     }
     assert!(explained.out.contains("by the text alone"), "{}", explained.out);
 
+    let explained = house.run(&["policy", "explain", "DELETE FROM orders WHERE email = 'bob@example.com'"]);
+    assert!(explained.out.starts_with("statement  DELETE FROM orders WHERE email = '[EMAIL]'\n"), "{}", explained.out);
+    assert!(!explained.out.contains("bob@"), "{}", explained.out);
+
     assert_eq!(last_line(&house.run(&["policy", "test", "strict"])), "8 cases as expected");
     house.write("policy.toml", "[[rule]]\nname = \"reads\"\naction = \"allow\"\neffects = [\"read\"]\n");
     assert!(house.run(&["policy", "test", "policy.toml"]).err.contains("has no cases"));

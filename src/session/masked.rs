@@ -61,6 +61,8 @@ impl fmt::Debug for Seen {
 enum Reader {
     Record,
     People,
+    /// Code in a literal, for people.
+    Body,
 }
 
 /// What was found in a text.
@@ -70,10 +72,10 @@ struct Reading {
     columns: Vec<Box<str>>,
     /// Its shape does not tell it all.
     says_more: bool,
-    /// Up to its end it was read with certainty.
-    certain: bool,
-    /// Where literals and comments are, in order.
+    /// What literals and comments hold, in order.
     values: Vec<Range<usize>>,
+    /// Where nobody knows what is a literal, in order.
+    doubtful: Vec<Range<usize>>,
 }
 
 /// What masks texts. One for each thread.
@@ -90,7 +92,7 @@ impl Scribe {
     pub fn text(&mut self, sql: &[u8], masking: &Masking) -> Option<Masked> {
         let text = std::str::from_utf8(sql).ok().filter(|text| text.len() <= READ)?;
         let mut reading = self.read(text, masking, Reader::Record);
-        if !reading.certain || !reading.says_more {
+        if !reading.doubtful.is_empty() || !reading.says_more {
             return None;
         }
         self.search(text, masking, &mut reading.found);
@@ -98,17 +100,17 @@ impl Scribe {
         Some(Masked { text: text.into(), columns: reading.columns.into() })
     }
 
-    /// A text for people who decide about it. Nothing but literals and comments is masked: whoever writes what looks like the two ends of a
-    /// key must not have all that stands between them out of sight. Where it cannot be read with certainty nobody knows what they are, and
-    /// all that is found is masked.
+    /// A text for people who decide about it. Nothing but what literals and comments hold is masked: whoever writes what looks like the two
+    /// ends of a key must not have all that stands between them out of sight. Where nobody knows what is a literal, what is found is masked if it
+    /// cannot be code.
     pub fn seen(&mut self, text: &str, masking: &Masking) -> Seen {
         let mut reading = self.read(text, masking, Reader::People);
         let mut anywhere = Vec::new();
         self.search(text, masking, &mut anywhere);
-        if reading.certain {
-            anywhere = within(&anywhere, &reading.values);
-        }
-        reading.found.append(&mut anywhere);
+        reading.found.append(&mut within(&anywhere, &reading.values));
+        let mut doubtful = within(&anywhere, &reading.doubtful);
+        doubtful.retain(|one| text.get(one.start..one.end).is_some_and(is_no_code));
+        reading.found.append(&mut doubtful);
         let (text, masked) = replaced(text, &mut reading.found, masking, usize::MAX);
         Seen { text, masked, columns: reading.columns }
     }
@@ -138,7 +140,11 @@ impl Scribe {
             let (token, range) = match scanner.step() {
                 Ok(Some(step)) => step,
                 Ok(None) => break,
-                Err(_) => return reading,
+                Err(_) if reader != Reader::Record && scanner.pass_misleading() => continue,
+                Err(_) => {
+                    reading.doubtful.push(scanner.place()..text.len());
+                    break;
+                }
             };
             let word = scanner.text(range.clone());
             match token {
@@ -149,12 +155,13 @@ impl Scribe {
                 }
                 Token::Text if reader == Reader::People && body.is_next() => {
                     reading.says_more = true;
-                    self.body(word, range, masking, &mut reading);
+                    self.body(word, range.start, masking, &mut reading);
                 }
                 Token::Text | Token::Number => {
                     reading.says_more = true;
                     self.literal(word, range.start, place.column(), masking, &mut reading.found);
-                    reading.values.push(range);
+                    let inside = content(word);
+                    reading.values.push(range.start + inside.start..range.start + inside.end);
                 }
                 Token::Parameter => {
                     reading.says_more = true;
@@ -176,27 +183,28 @@ impl Scribe {
                 Token::Cast => place.cast = true,
                 Token::Block | Token::Line => {
                     reading.says_more = true;
-                    reading.values.push(range);
+                    let ends = if token == Token::Block { 2 } else { 0 };
+                    reading.values.push(range.start + 2..range.end.saturating_sub(ends).max(range.start + 2));
                 }
                 Token::Operator | Token::Dots => {}
             }
         }
-        reading.certain = true;
         reading
     }
 
     /// A literal that is code is read as such.
-    fn body(&mut self, written: &str, at: Range<usize>, masking: &Masking, reading: &mut Reading) {
+    fn body(&mut self, written: &str, at: usize, masking: &Masking, reading: &mut Reading) {
         let inside = content(written);
-        let start = at.start + inside.start;
-        let inner = self.read(written.get(inside).unwrap_or_default(), masking, Reader::Record);
-        if !inner.certain || is_escaped(written) {
-            self.literal(written, at.start, "", masking, &mut reading.found);
-            reading.values.push(at);
+        let start = at + inside.start;
+        if is_escaped(written) {
+            reading.doubtful.push(start..at + inside.end);
             return;
         }
+        let inner = self.read(written.get(inside).unwrap_or_default(), masking, Reader::Body);
+        let moved = |place: &Range<usize>| start + place.start..start + place.end;
         reading.found.extend(inner.found.iter().map(|one| Finding { start: start + one.start, end: start + one.end, ..*one }));
-        reading.values.extend(inner.values.iter().map(|one| start + one.start..start + one.end));
+        reading.values.extend(inner.values.iter().map(moved));
+        reading.doubtful.extend(inner.doubtful.iter().map(moved));
     }
 
     /// The values of a Bind; one that nobody can read is told by its length.
@@ -286,6 +294,12 @@ fn is_escaped(written: &str) -> bool {
         Some(b'x' | b'b') => written.len() > 12,
         Some(_) | None => false,
     }
+}
+
+/// Whether it is one word, as an address or a token is, or a number in groups: nothing can be done by that.
+fn is_no_code(text: &str) -> bool {
+    let word = |letter: char| letter.is_alphanumeric() || matches!(letter, '.' | '_' | '-' | '+' | '@' | '=' | ':' | '%' | '/');
+    text.chars().all(word) || text.chars().all(|letter| letter.is_ascii_digit() || matches!(letter, ' ' | '-' | '.' | '+'))
 }
 
 /// What of these findings lies in these places; both are in order.
@@ -568,6 +582,7 @@ mod tests {
                 0,
             ),
             ("update t set a = 'x' where password = 'y z'", "update t set a = 'x' where password = '[PASSWORD]'".to_owned(), 1),
+            ("select 1 as \u{202e}a where password = 'y z'", "select 1 as \u{202e}a where password = '[PASSWORD]'".to_owned(), 1),
             // Who knows where its literals are?
             ("select 'bob@example.com', 'not closed", "select '[EMAIL]', 'not closed".to_owned(), 1),
         ] {
@@ -577,6 +592,11 @@ mod tests {
             format!("select '{KEY}'; drop table orders; select '{END}'"),
             format!("select 1 /* {KEY} */; drop table orders; -- {END}"),
             format!("do $$ begin /* {KEY} */ drop table orders; /* {END} */ end $$"),
+            format!("select 1 as \u{202e}a /* {KEY} */; drop table orders; -- {END}"),
+            format!("do $$ begin perform \u{202e}a(); /* {KEY} */ drop table orders; /* {END} */ end $$"),
+            format!("do E'\\x20 /* {KEY} */ drop table orders; /* {END} */'"),
+            format!("select '{KEY} \\'; drop table orders; -- {END}'"),
+            format!("select \0 '{KEY}'; drop table orders; select '{END}'"),
         ] {
             assert!(seen(&sql).0.contains(" drop table orders; "), "{}", seen(&sql).0);
         }

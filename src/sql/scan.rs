@@ -147,6 +147,23 @@ impl<'a> Scanner<'a> {
         at
     }
 
+    /// Passes over a word that was not read because it misleads; false where something else was not read. For who shows a text: who judges it
+    /// does not go on.
+    pub fn pass_misleading(&mut self) -> bool {
+        let start = self.skip(self.at, is_space);
+        let end = self.skip(start, in_word);
+        let misleads = self.byte(start).is_some_and(starts_word) && !self.text(start..end).is_ascii();
+        if misleads {
+            (self.at, self.behind_escape) = (end, false);
+        }
+        misleads
+    }
+
+    /// Where the next token is looked for.
+    pub fn place(&self) -> usize {
+        self.at
+    }
+
     /// The next token and its place; `None` at the end.
     #[inline]
     pub fn step(&mut self) -> Result<Option<(Token, Range<usize>)>, Unreadable> {

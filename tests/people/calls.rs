@@ -73,6 +73,45 @@ fn a_call_lets_values_be_seen_where_they_were_asked_for() {
 }
 
 #[test]
+fn a_call_has_what_is_masked_revealed() {
+    let house = House::new();
+    let sql = "DELETE FROM t WHERE ssn = $1 AND note = 'for bob@example.com'";
+    let hold = house.hold_with(sql, &[Some(b"078-05-1120")]);
+    let rita = Caller::new(&house.server, "rita", RITA);
+    let path = format!("/api/holds/{hold}/reveal");
+    let shown = rita.hold(&hold);
+    let statement = &shown["about"]["statement"];
+    assert_eq!(statement["sql"]["text"], "DELETE FROM t WHERE ssn = $1 AND note = 'for [EMAIL]'");
+    assert!(!shown.to_string().contains("078-05") && statement["masked"] == 2, "{shown}");
+    assert_eq!(rita.ask("GET", &path, &Value::Null).status, 405, "whoever only looks reveals nothing");
+    let ann = Caller::new(&house.server, "ann", ANN);
+    let refused = ann.ask("POST", &path, &Value::Null);
+    assert_eq!((refused.status, &refused.json()["error"]), (403, &json!("own-agent")));
+    assert!(!house.kinds().contains(&"revealed".to_owned()));
+    let revealed = rita.ask("POST", &path, &Value::Null).json();
+    let statement = &revealed["about"]["statement"];
+    assert_eq!((&statement["sql"]["text"], &statement["masked"]), (&json!(sql), &json!(0)));
+    assert_eq!(statement["parameters"][0]["value"]["text"], "078-05-1120");
+    assert_eq!(revealed["digest"], shown["digest"]);
+    assert_eq!(house.kinds().iter().filter(|kind| *kind == "revealed").count(), 1);
+    assert_eq!(rita.ask("POST", "/api/holds/00000000/reveal", &Value::Null).status, 404);
+}
+
+#[test]
+fn what_is_decided_is_what_was_sent_not_its_mask() {
+    let house = House::new();
+    let [one, other] = ["bob", "eve"].map(|name| format!("DELETE FROM t WHERE email = '{name}@example.com'"));
+    let (hold, unlike) = (house.hold(&one), house.hold(&other));
+    let rita = Caller::new(&house.server, "rita", RITA);
+    let (shown, masked) = (rita.hold(&hold), rita.hold(&unlike));
+    assert_eq!(shown["about"]["statement"]["sql"], masked["about"]["statement"]["sql"]);
+    assert_ne!(shown["digest"], masked["digest"]);
+    let approved = rita.ask("POST", &format!("/api/holds/{hold}/approve"), &json!({ "digest": shown["digest"] }));
+    assert_eq!(approved.status, 200);
+    assert!(house.runs(&one) && !house.runs(&other));
+}
+
+#[test]
 fn only_a_token_of_its_own_kind_calls() {
     let house = House::new();
     let hold = house.hold("DROP TABLE orders");

@@ -93,6 +93,23 @@ fn a_command_lets_values_be_seen_or_keeps_them_masked() {
 }
 
 #[test]
+fn a_command_shows_what_is_masked_where_it_is_told_to() {
+    let house = House::new();
+    let terminal = Terminal::at(&house);
+    let hold = house.hold_with("UPDATE t SET password = $1 WHERE email = 'bob@example.com' -- \u{1b}[2J", &[Some(b"hunter2")]);
+    let shown = terminal.done("rita", RITA, &["show", &hold]);
+    assert!(shown.contains("email = '[EMAIL]' -- \\u{1b}[2J") && shown.contains("[PASSWORD]") && shown.contains("--reveal"), "{shown}");
+    assert!(!shown.contains("bob@") && !shown.contains("hunter2"), "{shown}");
+    terminal.fails("ann", ANN, &["show", &hold, "--reveal"], "nobody decides for an agent of their own");
+    assert!(!house.kinds().contains(&"revealed".to_owned()));
+    let revealed = terminal.done("rita", RITA, &["show", &hold, "--reveal"]);
+    assert!(revealed.contains("email = 'bob@example.com' -- \\u{1b}[2J") && revealed.contains("hunter2"), "{revealed}");
+    assert_eq!(house.kinds().iter().filter(|kind| *kind == "revealed").count(), 1);
+    let approved = terminal.done("rita", RITA, &["approve", &hold, "--yes"]);
+    assert!(approved.contains("[EMAIL]") && !approved.contains("bob@"), "{approved}");
+}
+
+#[test]
 fn the_owner_is_refused_in_a_terminal_too() {
     let house = House::new();
     let hold = house.hold("DROP TABLE orders");

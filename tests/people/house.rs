@@ -150,6 +150,11 @@ impl House {
         found
     }
 
+    /// From here on nothing can be recorded.
+    pub fn close_the_record(&self) {
+        self.journal.close().unwrap();
+    }
+
     pub fn kinds(&self) -> Vec<String> {
         self.record().iter().map(|event| event["kind"].as_str().unwrap().to_owned()).collect()
     }

@@ -50,6 +50,74 @@ fn parameters_are_shown_without_loss() {
 }
 
 #[test]
+fn what_is_sensitive_is_masked_until_somebody_has_it_shown_on_the_record() {
+    const KEY: &str = "-----BEGIN PRIVATE KEY-----";
+    let house = House::new();
+    let sql =
+        format!("DELETE FROM t WHERE email = 'bob@example.com' AND password = $1; DROP TABLE \u{202e}o /* {KEY} */; SELECT two -- </end>");
+    let hold = house.hold_with(&sql, &[Some(b"hunter2")]);
+    let path = format!("/holds/{hold}");
+    let reveal = format!("{path}/reveal");
+    let mut rita = house.rita();
+    let page = rita.get(&path);
+    for hidden in ["bob@", "hunter2"] {
+        assert!(!page.body.contains(hidden), "{hidden}: {}", page.body);
+    }
+    for shown in ["[EMAIL]", "[PASSWORD]", "Show as sent", ">U+202E</span>", "It runs as it was sent.", "SELECT two"] {
+        assert!(page.body.contains(shown), "{shown} is not in {}", page.body);
+    }
+    assert!(!house.kinds().contains(&"revealed".to_owned()));
+    // Not by a link, and not by a form of somebody else's.
+    assert!(!rita.get(&reveal).body.contains("hunter2"));
+    assert_eq!(rita.post(&reveal, &[("token", "x")]).status, 403);
+    let decides = page.field(&path, "token");
+    assert_eq!(rita.post(&reveal, &[("token", &decides)]).status, 403);
+    assert!(!house.kinds().contains(&"revealed".to_owned()));
+    let token = page.field(&reveal, "token");
+    let revealed = rita.post(&reveal, &[("token", &token)]);
+    assert_eq!(revealed.status, 200);
+    for shown in ["bob@example.com", "hunter2", ">U+202E</span>", "&lt;/end&gt;"] {
+        assert!(revealed.body.contains(shown), "{shown} is not in {}", revealed.body);
+    }
+    assert!(!revealed.body.contains(['\u{202e}']) && !revealed.body.contains("Show as sent"), "{}", revealed.body);
+    let record = house.record();
+    let event = record.iter().find(|event| event["kind"] == "revealed").unwrap();
+    assert_eq!((&event["hold"], &event["by"]), (&hold.as_str().into(), &"rita".into()), "{event}");
+    // Once is not for ever; and what was decided is the same, however it was shown.
+    assert!(!rita.get(&path).body.contains("hunter2"));
+    assert_eq!(rita.decide_from(&revealed, &hold, "approve", "").status, 303);
+    assert_eq!(house.kinds().iter().filter(|kind| *kind == "revealed").count(), 1);
+}
+
+#[test]
+fn who_may_not_decide_has_nothing_revealed() {
+    let house = House::new();
+    let hold = house.hold("DELETE FROM t WHERE email = 'bob@example.com'");
+    let (path, reveal) = (format!("/holds/{hold}"), format!("/holds/{hold}/reveal"));
+    let mut ann = house.browser();
+    ann.sign_in("ann", ANN);
+    let page = ann.get(&path);
+    assert!(page.body.contains("[EMAIL]") && !page.body.contains("Show as sent"), "{}", page.body);
+    let token = form_token(&Secret::new(ann.cookies["pgsluice"].clone()), &format!("reveal {hold}"));
+    let refused = ann.post(&reveal, &[("token", &token)]);
+    assert_eq!(refused.status, 403);
+    assert!(refused.body.contains("It stays masked") && !refused.body.contains("bob@"), "{}", refused.body);
+    assert!(!house.kinds().contains(&"revealed".to_owned()));
+}
+
+#[test]
+fn what_the_record_does_not_take_is_not_revealed() {
+    let house = House::new();
+    let hold = house.hold("DELETE FROM t WHERE email = 'bob@example.com'");
+    let mut rita = house.rita();
+    let token = rita.get(&format!("/holds/{hold}")).field(&format!("/holds/{hold}/reveal"), "token");
+    house.close_the_record();
+    let answer = rita.post(&format!("/holds/{hold}/reveal"), &[("token", &token)]);
+    assert_eq!(answer.status, 503);
+    assert!(!answer.body.contains("bob@"), "{}", answer.body);
+}
+
+#[test]
 fn a_list_shows_shapes_and_no_values() {
     let house = House::new();
     house.hold("DELETE FROM people WHERE ssn = '078-05-1120'");

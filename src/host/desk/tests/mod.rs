@@ -322,6 +322,39 @@ async fn an_approval_is_for_what_it_was_given_for() {
 }
 
 #[tokio::test]
+async fn what_people_see_is_masked_after_a_restart_too() {
+    let place = Place::new(options());
+    let bind = Parameters {
+        formats: [0].into(),
+        values: [&b"hunter2"[..], b"\xffbob@example.com"].map(|value| Some(Zeroizing::new(value.to_vec()))).into(),
+    };
+    let sql = "UPDATE t SET password = $1, note = $2 WHERE email = 'bob@example.com'";
+    let message = Message::Extended { sql: Zeroizing::new(sql.as_bytes().to_vec()), types: [25, 25].into(), bind };
+    let claims = Petition {
+        tags: vec![Tag { name: "for".into(), value: "bob@example.com".into() }],
+        task: Some("card 4111111111111111".into()),
+        ..asking(message)
+    };
+    let hold = waiting(place.desk.petition(&subject(1), claims, None).await);
+    let seen = |place: &Place| place.desk.view(hold).unwrap().matter.unwrap();
+    let before = seen(&place).masked(&place.desk.masking());
+    let place = place.again();
+    let (sight, places) = seen(&place).masked(&place.desk.masking());
+    assert_eq!((&sight.sql, places), (&before.0.sql, before.1));
+    assert_eq!(places, 5);
+    let text = |written: &Written| match written {
+        Written::Text(text) => text.to_string(),
+        Written::Bytes(_) | Written::Null => panic!("no text"),
+    };
+    assert_eq!(text(&sight.sql), "UPDATE t SET password = $1, note = $2 WHERE email = '[EMAIL]'");
+    let values: Vec<_> = sight.parameters.iter().map(|one| text(&one.value)).collect();
+    assert_eq!(values, ["[PASSWORD]", "[DERIVED] (16 bytes)"]);
+    assert_eq!((&*sight.tags[0].value, sight.task.as_deref()), ("[EMAIL]", Some("card [CREDIT_CARD]")));
+    // What it stands for is still there.
+    assert_eq!(text(&seen(&place).sql), sql);
+}
+
+#[tokio::test]
 async fn nobody_decides_who_may_not_and_nothing_is_decided_twice() {
     let place = Place::new(options());
     let hold = place.hold("DROP TABLE t").await;
