@@ -197,14 +197,6 @@ fn silent_connections(login: &Login) {
     drop(silent);
 }
 
-/// A proxy that asks the server nothing of its own, so that what it holds is what clients made it hold.
-fn plain(upstream: &str, config: &str) -> Proxy {
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    std::io::Write::write_all(&mut file, config.as_bytes()).unwrap();
-    let policy = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/policy/good/transparent.toml");
-    Proxy::start_with(upstream, &["--config", file.path().to_str().unwrap(), "--policy", policy], &["agent", "--owner", "tester"])
-}
-
 #[test]
 fn hostile_clients_harm_nobody_else() {
     let cluster = Cluster::get(15);
@@ -215,7 +207,7 @@ fn hostile_clients_harm_nobody_else() {
          CREATE TRIGGER wait BEFORE INSERT ON slow FOR EACH ROW EXECUTE FUNCTION wait();",
     );
     // What lies idle is let go of before anybody counts.
-    let proxy = plain(&database.url(), "server_idle_timeout = '100ms'\n");
+    let proxy = Proxy::plain(&database.url(), "server_idle_timeout = '100ms'\n");
     let login = Login::new(&proxy, &database.name);
     let nobody = holding(proxy.process());
     let hostile: [(&str, &dyn Fn()); 8] = [
@@ -319,7 +311,7 @@ fn hostile_servers_harm_nobody_else() {
         }
     });
     let upstream = format!("postgres://anybody@127.0.0.1:{port}/shop?sslmode=disable");
-    let proxy = plain(&upstream, "server_connect_timeout = 1\nserver_idle_timeout = '100ms'\n");
+    let proxy = Proxy::plain(&upstream, "server_connect_timeout = 1\nserver_idle_timeout = '100ms'\n");
     let login = Login::new(&proxy, "shop");
     let nobody = holding(proxy.process());
     login.assert_served();

@@ -77,7 +77,7 @@ fn ten_thousand_mutations_of_recorded_sessions_leave_the_proxy_serving() {
     let role = format!("mutant_{}", std::process::id());
     // Whatever the text turns into, it may do little and not for long.
     database.sql(&format!("CREATE ROLE {role} LOGIN PASSWORD 'mutant'; ALTER ROLE {role} SET statement_timeout = '5s'"));
-    let mut proxy = Proxy::configured(&cluster.url_as(&role, "mutant", &database.name), "server_idle_timeout = '100ms'\n");
+    let mut proxy = Proxy::plain(&cluster.url_as(&role, "mutant", &database.name), "server_idle_timeout = '100ms'\n");
     let login = Login::new(&proxy, &database.name);
     let recordings = Recordings::load(&login);
     let nobody = holding(proxy.process());

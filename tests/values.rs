@@ -408,8 +408,9 @@ fn check(client: &mut Client, types: &Types, scratch: &mut Scratch, sql: &str, l
             };
             assert_eq!(ty.check(format, &new, scratch), Ok(()), "{sql}: {mode:?} {}", String::from_utf8_lossy(&new));
             let (_, after) = rewrite(ty, format, &new, Mode::Keep, scratch).unwrap();
-            assert_eq!(after.len(), before.len());
-            if mode == Mode::Same && !lacks.stable {
+            // A range whose bounds are replaced is NULL in what it stands in.
+            assert!(after.len() == before.len() || sql.contains("range") && after.is_empty(), "{sql}: {mode:?}");
+            if mode == Mode::Same && !lacks.stable && !after.is_empty() {
                 assert_eq!(after, before);
             }
             // Servers do not take back their own empty tsquery, int2vector and oidvector.

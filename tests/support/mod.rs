@@ -190,6 +190,15 @@ impl Proxy {
         Self::start_with(upstream, &["--policy", policy], agent)
     }
 
+    /// The same with a configuration file of this text. It asks the server nothing of its own, so that what it holds is what clients and
+    /// servers made it hold.
+    pub fn plain(upstream: &str, config: &str) -> Self {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(config.as_bytes()).unwrap();
+        let policy = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/policy/good/transparent.toml");
+        Self::start_with(upstream, &["--config", file.path().to_str().unwrap(), "--policy", policy], &["agent", "--owner", "tester"])
+    }
+
     /// With a configuration file of this text.
     pub fn configured(upstream: &str, config: &str) -> Self {
         let mut file = tempfile::NamedTempFile::new().unwrap();

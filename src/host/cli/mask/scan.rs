@@ -15,7 +15,7 @@ use crate::host::secret::Secret;
 use crate::host::stream::Keepalive;
 use crate::host::verdicts::{Known, Means, scan};
 use crate::mask::verdict::{Basis, Verdict};
-use crate::mask::{Holding, KindSet};
+use crate::mask::{Holding, Kind, KindSet};
 
 #[derive(Debug, Args)]
 pub(super) struct Scan {
@@ -79,8 +79,11 @@ fn proposal(database: &str, found: &[Known]) -> String {
             let kinds = match holding {
                 Holding::Whole(kind) => format!("\"{}\"", kind.name()),
                 Holding::Mixed(kinds) if !kinds.is_empty() && kinds != KindSet::ALL => {
-                    let kinds: Vec<String> =
-                        kinds.iter().filter(|kind| kind.custom_place().is_none()).map(|kind| format!("\"{}\"", kind.name())).collect();
+                    let kinds: Vec<String> = kinds
+                        .iter()
+                        .filter(|kind| kind.custom_place().is_none() && *kind != Kind::CHANCE)
+                        .map(|kind| format!("\"{}\"", kind.name()))
+                        .collect();
                     if kinds.is_empty() {
                         continue;
                     }
