@@ -356,6 +356,12 @@ impl Evidence {
                 Holding::Harmless => return Holding::Harmless,
             }
         }
+        // Of a handful of values each counts that tells by itself.
+        if self.filled < ENOUGH {
+            let few = KindSet::ALL.without(KindSet::BY_CHANCE).with(Kind::CREDIT_CARD).without(WEAK_DIGITS);
+            let told = Kind::ALL.iter().copied().filter(|kind| few.has(*kind) && kind.need() == Need::Value && self.tally(*kind).whole > 0);
+            expected = told.fold(expected, KindSet::with);
+        }
         // What the name said and the values did not bear out counts no more, where there were enough of them.
         if self.filled >= ENOUGH && self.is_enumeration() {
             expected = expected.without(WORDY);
