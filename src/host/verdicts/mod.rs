@@ -11,7 +11,7 @@ pub mod store;
 mod surveyor;
 mod types;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -60,6 +60,8 @@ static NOTHING: LazyLock<Arc<Verdicts>> = LazyLock::new(|| Arc::new(Verdicts { a
 #[derive(Debug)]
 pub struct Book {
     databases: Mutex<HashMap<Box<str>, Arc<Database>>>,
+    /// How many of them were met: who found none looks again only when this has changed.
+    met: AtomicU64,
     /// What people said by command.
     overrules: Latest<Vec<Overrule>>,
 }
@@ -96,7 +98,11 @@ struct Shown {
 
 /// Where one session keeps the way to what it goes by.
 #[derive(Debug, Clone, Default)]
-pub struct Seat(RefCell<Option<Arc<Shown>>>);
+pub struct Seat {
+    shown: RefCell<Option<Arc<Shown>>>,
+    /// How many databases had been met when nothing was found here.
+    looked: Cell<u64>,
+}
 
 /// One session's sight of the book.
 #[derive(Debug)]
@@ -157,7 +163,9 @@ impl Book {
             let inner = Mutex::new(Inner { facts, ..Inner::default() });
             (name.clone(), Arc::new(Database { name, inner }))
         };
-        Self { databases: Mutex::new(kept.into_iter().map(database).collect()), overrules: Latest::new(Arc::new(overrules)) }
+        let databases: HashMap<_, _> = kept.into_iter().map(database).collect();
+        let met = AtomicU64::new(u64::try_from(databases.len()).unwrap_or(u64::MAX));
+        Self { databases: Mutex::new(databases), met, overrules: Latest::new(Arc::new(overrules)) }
     }
 
     fn database(&self, name: &str) -> Arc<Database> {
@@ -167,7 +175,13 @@ impl Book {
         }
         let made = Arc::new(Database { name: name.into(), inner: Mutex::default() });
         databases.insert(name.into(), Arc::clone(&made));
+        self.met.fetch_add(1, Ordering::Release);
         made
+    }
+
+    /// One that was met before: a name that an agent made up is not.
+    fn met(&self, name: &str) -> Option<Arc<Database>> {
+        locked(&self.databases).get(name).cloned()
     }
 
     fn all(&self) -> Vec<Arc<Database>> {
@@ -291,7 +305,12 @@ impl Database {
 impl View<'_> {
     /// Gives masking the newest of what is known, if it has something else.
     pub fn inform(&self, masking: &mut Masking) {
-        let seat = self.seat.0.borrow();
+        // What others found out is known from the first statement on: tokens are compared and texts are recorded by it.
+        let met = self.book.met.load(Ordering::Acquire);
+        if self.seat.looked.replace(met) != met && self.seat.shown.borrow().is_none() && self.book.met(self.database).is_some() {
+            self.shown();
+        }
+        let seat = self.seat.shown.borrow();
         let Some(shown) = &*seat else {
             if !masking.verdicts.asks {
                 masking.verdicts = Arc::clone(&NOTHING);
@@ -307,17 +326,17 @@ impl View<'_> {
     }
 
     fn shown(&self) -> Arc<Shown> {
-        let known = self.seat.0.borrow().clone();
+        let known = self.seat.shown.borrow().clone();
         known.unwrap_or_else(|| {
             let shown = self.book.database(self.database).shown(self.book, &self.credential.user);
-            self.seat.0.replace(Some(Arc::clone(&shown)));
+            self.seat.shown.replace(Some(Arc::clone(&shown)));
             shown
         })
     }
 
     /// Looks through what is old, now and then, without anybody waiting for it.
     pub fn refresh(&self, means: impl FnOnce() -> Means, catalog: &catalog::View<'_>) {
-        let seat = self.seat.0.borrow();
+        let seat = self.seat.shown.borrow();
         let Some(shown) = &*seat else { return };
         let (now, due) = (seconds(), shown.due.load(Ordering::Relaxed));
         let next = now.saturating_add(EVERY);
