@@ -123,7 +123,7 @@ impl Ground {
     }
 
     async fn go_to(&self, side: usize) {
-        assert!(self.run(&format!("set search_path = {}", SIDES[side])).await);
+        assert!(self.run(&format!("set search_path = {}; set jit = off", SIDES[side])).await);
     }
 }
 

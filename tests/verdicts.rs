@@ -205,7 +205,8 @@ fn a_table_that_was_empty_is_looked_at_again_when_rows_come() {
     loop {
         let row = sql(&url, "SELECT zq FROM notes WHERE id = 1");
         assert!(!row.contains("p1@example.org"), "{row}");
-        if thoughts(&proxy, "notes", "zq")[0].why.contains("sampled") {
+        // Values of this one did not pass: what is known of it comes from a sample.
+        if thoughts(&proxy, "notes", "id")[0].why.contains("sampled") {
             break;
         }
         assert!(Instant::now() < deadline, "it was never looked at again");

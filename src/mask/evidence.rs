@@ -366,6 +366,9 @@ impl Evidence {
         if self.filled >= ENOUGH && self.is_enumeration() {
             expected = expected.without(WORDY);
         }
+        if matches!(self.sort, Sort::Integer | Sort::Numeric) {
+            expected = expected.without(LETTERED);
+        }
         expected = expected.or(self.numbered());
         if self.is_chance() {
             expected = expected.with(Kind::CHANCE);
@@ -582,6 +585,10 @@ const WORDY: KindSet = KindSet::of(&[
     Kind::AWS_SECRET,
     Kind::MEDICATION,
 ]);
+
+/// Kinds that no number is, whatever its column is called.
+const LETTERED: KindSet =
+    KindSet::of(&[Kind::PERSON, Kind::ADDRESS, Kind::EMAIL, Kind::IBAN, Kind::SWIFT, Kind::MAC, Kind::MEDICATION, Kind::ICD10]);
 
 /// Kinds whose need is context and whose checksum is as good as one over many values.
 const CHECKED: KindSet = KindSet::of(&[Kind::US_NPI, Kind::IMEI, Kind::PL_PESEL, Kind::TR_TCKN, Kind::ZA_ID, Kind::NL_BSN, Kind::US_ABA]);

@@ -18,7 +18,9 @@ impl Watched {
     fn new() -> Self {
         let stage = Stage::new();
         stage.database.sql("create table t(x int primary key)");
-        let client = stage.linked();
+        let mut client = stage.linked();
+        // What the proxy asks of a database when it meets its tables first would part a pipeline.
+        client.ask("select x::text from t");
         let seen = recorded::all(&stage.proxy.state()).last().unwrap().0.seq;
         Self { stage, client, seen }
     }
