@@ -20,7 +20,7 @@ impl Watched {
         stage.database.sql("create table t(x int primary key)");
         let mut client = stage.linked();
         // What the proxy asks of a database when it meets its tables first would part a pipeline.
-        client.ask("select x::text from t");
+        client.ask("insert into t select 1 where false");
         let seen = recorded::all(&stage.proxy.state()).last().unwrap().0.seq;
         Self { stage, client, seen }
     }
