@@ -9,6 +9,7 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use tokio::sync::Semaphore;
 
+use super::archive::Archive;
 use super::cookie::{Jar, Kept};
 use super::entry::Peer;
 use super::shown::{Listed, Shown};
@@ -17,6 +18,8 @@ use crate::audit::event::{HoldRead, PersonDenied, PersonSignedIn, PersonSignedOu
 use crate::gate::hold::{Barred, Decider, HoldId, State as Stands, Verdict, may_decide};
 use crate::host::config::Web as Settings;
 use crate::host::desk::{Desk, NotDecided, Which};
+use crate::host::health::Ask;
+use crate::host::in_force::InForce;
 use crate::host::journal::{Journal, Unwritable};
 use crate::host::people::{Account, AccountStore, Capability, Lifetime, PeopleError, Visitor, password};
 use crate::host::secret::Secret;
@@ -34,17 +37,25 @@ const COMMAND: Lifetime = Lifetime { idle: Duration::from_secs(300), longest: Du
 pub const MOST_LISTED: usize = 200;
 
 /// What the office needs of the house.
-#[derive(Debug)]
 pub struct Parts {
     pub desk: Arc<Desk>,
     pub journal: Arc<Journal>,
     pub state: State,
     pub single_person: bool,
+    pub policy: Arc<InForce>,
+    pub vitals: Ask,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Parts").field("single_person", &self.single_person).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
 pub struct Office {
     desk: Arc<Desk>,
+    pub archive: Archive,
     journal: Arc<Journal>,
     accounts: Mutex<AccountStore>,
     throttle: Mutex<Throttle>,
@@ -116,10 +127,11 @@ pub enum Undecided {
 
 impl Office {
     pub fn open(place: &Place, settings: &Settings, parts: Parts) -> Result<Self, WebError> {
-        let Parts { desk, journal, state, single_person } = parts;
+        let Parts { desk, journal, state, single_person, policy, vitals } = parts;
         let encrypted = settings.public_url.as_ref().map_or_else(|| place.is_encrypted(), |url| url.is_encrypted());
         Ok(Self {
             desk,
+            archive: Archive { state: state.clone(), journal: Arc::clone(&journal), policy, vitals },
             journal,
             accounts: Mutex::new(AccountStore::open(&state)?),
             throttle: Mutex::default(),

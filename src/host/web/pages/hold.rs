@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::text::{lines, moment, sent, value, words};
-use super::{Guest, answer, go, hold_id, layout, malformed, not_ours, plain};
+use super::{Guest, Place, answer, go, hold_id, layout, malformed, not_ours, plain};
 use crate::gate::hold::{Barred, HoldId, Verdict};
 use crate::host::desk::{LONGEST_REASON, NotDecided};
 use crate::host::visible::deceives;
@@ -55,7 +55,7 @@ fn show(office: &Office, guest: &Guest, id: HoldId, status: StatusCode, said: Op
 fn drawn(guest: &Guest, id: HoldId, status: StatusCode, (hold, may): (&Shown, May), said: Option<&str>, reason: &str) -> Response {
     let tokens = Tokens { decide: guest.token(&purpose(id)), reveal: guest.token(&to_reveal(id)) };
     let title = format!("Hold {}", hold.id);
-    answer(status, &layout(&title, Some(guest), &draw(hold, may, &tokens, said, reason)))
+    answer(status, &layout(&title, Some((guest, Place::Holds)), &draw(hold, may, &tokens, said, reason)))
 }
 
 /// For the forms of a page.

@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::text::{moment, words};
-use super::{Guest, answer, layout};
+use super::{Guest, Place, answer, layout};
 use crate::host::desk::Which;
 use crate::host::web::office::Office;
 use crate::host::web::shown::{Listed, number};
@@ -38,7 +38,7 @@ pub(super) async fn page(State(office): State<Arc<Office>>, guest: Guest, asked:
         @if more > 0 { p { "And " (more) " more: " code { "pgsluice holds --all" } " has them." } }
         p { @if all { a href="/" { "Only those that are open" } } @else { a href="/?all=yes" { "Those that are closed, too" } } }
     };
-    answer(StatusCode::OK, &layout(&title, Some(&guest), &body))
+    answer(StatusCode::OK, &layout(&title, Some((&guest, Place::Holds)), &body))
 }
 
 fn row(hold: &Listed) -> Markup {

@@ -1,8 +1,14 @@
 //! Pages for browsers: no scripts, nothing loaded but one style sheet, fit for a phone and for dark rooms. Whatever an agent or a person wrote is
 //! text, and what would act on the reader's eye is shown as its code point.
 
+mod agents;
+mod audit;
+mod health;
 mod hold;
 mod inbox;
+mod policy;
+mod record;
+mod shapes;
 mod sign_in;
 mod text;
 
@@ -19,6 +25,7 @@ use axum::routing::{get, post};
 use maud::{DOCTYPE, Markup, html};
 use serde::Deserialize;
 
+use super::archive::NotShown;
 use super::cookie::{form_token, is_form_token};
 use super::office::{NoEntry, Office, Through};
 use crate::gate::hold::HoldId;
@@ -36,6 +43,12 @@ pub fn routes() -> Router<Arc<Office>> {
         .route("/holds", get(inbox::page))
         .route("/holds/{id}", get(hold::page).post(hold::decide))
         .route("/holds/{id}/reveal", get(hold::page).post(hold::reveal))
+        .route("/audit", get(audit::page))
+        .route("/audit/shapes", get(shapes::page))
+        .route("/audit/{seq}", get(record::page))
+        .route("/agents", get(agents::page))
+        .route("/policy", get(policy::page).post(policy::explain))
+        .route("/health", get(health::page))
         .route("/sign-in", get(sign_in::page).post(sign_in::enter))
         .route("/sign-out", post(sign_out))
         .route("/style.css", get(async || ([(CONTENT_TYPE, "text/css; charset=utf-8")], STYLE)))
@@ -68,7 +81,36 @@ fn go(to: &str) -> Response {
     }
 }
 
-fn layout(title: &str, guest: Option<&Guest>, body: &Markup) -> Markup {
+/// Where in the pages one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Holds,
+    Record,
+    Shapes,
+    Agents,
+    Policy,
+    Health,
+}
+
+const PLACES: [(Place, &str, &str); 6] = [
+    (Place::Holds, "/", "Holds"),
+    (Place::Record, "/audit", "Record"),
+    (Place::Shapes, "/audit/shapes", "Shapes"),
+    (Place::Agents, "/agents", "Agents"),
+    (Place::Policy, "/policy", "Policy"),
+    (Place::Health, "/health", "Health"),
+];
+
+/// What was asked for cannot be shown now.
+fn not_shown(guest: &Guest, error: &NotShown) -> Response {
+    let body = html! {
+        h1 { "Not now" }
+        p { (words(&error.to_string())) "." }
+    };
+    answer(StatusCode::SERVICE_UNAVAILABLE, &layout("Not now", Some((guest, Place::Record)), &body))
+}
+
+fn layout(title: &str, guest: Option<(&Guest, Place)>, body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -84,7 +126,10 @@ fn layout(title: &str, guest: Option<&Guest>, body: &Markup) -> Markup {
                 a.skip href="#main" { "Skip to the content" }
                 header {
                     a.home href="/" { "pgsluice" }
-                    @if let Some(guest) = guest {
+                    @if let Some((guest, place)) = guest {
+                        nav aria-label="Pages" { @for (other, path, name) in PLACES {
+                            a href=(path) aria-current=[(other == place).then_some("page")] { (name) }
+                        } }
                         form.out method="post" action="/sign-out" {
                             span { (words(&guest.visitor.name)) }
                             input type="hidden" name="token" value=(guest.token(SIGN_OUT));
