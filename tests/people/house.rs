@@ -167,16 +167,27 @@ impl House {
         self.view(hold).state.word()
     }
 
-    /// The records about people and holds, in order, as JSON without what goes with each record.
+    /// The records about people, what they read, and holds, in order, as JSON without what goes with each record.
     pub fn record(&self) -> Vec<serde_json::Value> {
         let mut reader = Reader::open(&self.state(), 1);
         let mut found = Vec::new();
         while let Some(entry) = reader.next().unwrap() {
-            if (50..60).contains(&entry.kind.0) || (70..80).contains(&entry.kind.0) {
+            if (40..60).contains(&entry.kind.0) || (70..80).contains(&entry.kind.0) {
                 found.push(serde_json::to_value(entry.event().unwrap()).unwrap());
             }
         }
         found
+    }
+
+    /// The number of the first record of this kind.
+    pub fn first(&self, kind: &str) -> u64 {
+        let mut reader = Reader::open(&self.state(), 1);
+        loop {
+            let entry = reader.next().unwrap().unwrap();
+            if entry.kind.to_string() == kind {
+                return entry.seq;
+            }
+        }
     }
 
     /// From here on nothing can be recorded.
