@@ -16,9 +16,8 @@ use crate::routes::Address;
 
 /// pgbench's scale: the tables fit in the server's memory.
 const SCALE: &str = "10";
-/// Rows of the wide table, and the query that streams them.
+/// Rows of the wide table, and of the table of people.
 pub const ROWS: usize = 500_000;
-pub const STREAM: &[u8] = b"SELECT * FROM wide";
 const READY: Duration = Duration::from_secs(30);
 
 pub struct Cluster {
@@ -52,6 +51,7 @@ impl Cluster {
         server.wait_until(READY, || sql(&address, "SELECT 1").is_ok())?;
         output(address.pgbench()?.args(["-i", "-q", "-s", SCALE]))?;
         sql(&address, WIDE)?;
+        sql(&address, PEOPLE)?;
         sql(&address, "VACUUM (ANALYZE)")?;
         sql(&address, "CHECKPOINT")?;
         let verifier = sql(&address, "SELECT rolpassword FROM pg_authid WHERE rolname = 'bench'")?.trim().to_owned();
@@ -70,6 +70,20 @@ const WIDE: &str = "CREATE TABLE wide AS
            md5(i::text) || md5((i + 1)::text) || md5((i + 2)::text) AS note, md5(i::text)::uuid AS reference,
            timestamptz '2024-01-01' + i * interval '1 minute' AS created, (i * 1.25)::numeric(12, 2) AS amount,
            i % 2 = 0 AS active, repeat('lorem ipsum ', 8) AS address
+    FROM generate_series(1, 500000) i";
+
+/// About 430 bytes a row in text, most of them sensitive; one note in fifty has an address in it.
+const PEOPLE: &str = "CREATE TABLE people AS
+    SELECT 100000 + i * 7::bigint AS id, 'Margarethe Hollenbach-' || i AS name,
+           'margarethe.hollenbach' || i || '@mail.example.com' AS email, '+1 202 555 ' || to_char(i % 10000, 'FM0000') AS phone,
+           '219-09-' || to_char(i % 10000, 'FM0000') AS ssn, '5105 1051 0510 ' || to_char(i % 10000, 'FM0000') AS card,
+           'Called about the invoice of last month; wants it sent again by post, and asks for a callback on Tuesday afternoon.'
+               || CASE WHEN i % 50 = 0 THEN ' Now at m.hollenbach' || i || '@example.org.' ELSE '' END AS note,
+           jsonb_build_object('theme', 'dark', 'newsletter', i % 2 = 0, 'language', 'en', 'page', i % 90) AS preferences,
+           timestamptz '2024-05-17 09:12:44.123456+00' + i * interval '1 minute' AS created,
+           timestamptz '2024-05-18 10:00:00+00' + i * interval '1 minute' AS seen,
+           (i % 99999 + 0.01 * (i % 100))::numeric(12, 2) AS balance,
+           ARRAY['customer', 'gold member', 'berlin'] AS tags
     FROM generate_series(1, 500000) i";
 
 fn settings(port: u16) -> String {

@@ -16,7 +16,7 @@ use super::profile::Lists;
 use super::style::{self, Style};
 use super::token::Mint;
 use super::verdict::Holding;
-use super::{Counts, Masking, Workspace};
+use super::{Counts, Masking, Shown, Workspace};
 
 /// Looks at the leaves of one value.
 #[derive(Debug)]
@@ -32,6 +32,8 @@ pub struct Masker<'a> {
     room: &'a mut Room,
     findings: &'a mut Vec<Finding>,
     counts: &'a mut Counts,
+    /// Of which something stays in sight.
+    shown: &'a mut Shown,
     /// For documents inside texts.
     inner: &'a mut [Scratch],
 }
@@ -39,8 +41,8 @@ pub struct Masker<'a> {
 impl<'a> Masker<'a> {
     /// And what its walk over a value borrows from.
     pub fn new(masking: &'a Masking, holding: Holding, lists: Lists, workspace: &'a mut Workspace) -> (Self, &'a mut Scratch) {
-        let Workspace { scratch, inner, findings, detect, counts, .. } = workspace;
-        let masker = Self { masking, holding, lists, tokens: None, around: b"", room: detect, findings, counts, inner };
+        let Workspace { scratch, inner, findings, detect, counts, shown, .. } = workspace;
+        let masker = Self { masking, holding, lists, tokens: None, around: b"", room: detect, findings, counts, shown, inner };
         (masker, scratch)
     }
 
@@ -90,7 +92,9 @@ impl<'a> Masker<'a> {
         if self.masking.profile.style_of(kind) == Style::Null {
             return Choice::Null;
         }
-        style::replace(kind, &self.masking.profile, self.tokens, text, out);
+        if style::replace(kind, &self.masking.profile, self.tokens, text, out) {
+            self.shown.note(text);
+        }
         Choice::Replace
     }
 
@@ -107,7 +111,9 @@ impl<'a> Masker<'a> {
             out.extend_from_slice(text.get(copied..finding.start).unwrap_or_default());
             self.counts.add(finding.kind);
             let part = text.get(finding.start..finding.end).unwrap_or_default();
-            style::replace(finding.kind, &self.masking.profile, self.tokens, part, out);
+            if style::replace(finding.kind, &self.masking.profile, self.tokens, part, out) {
+                self.shown.note(part);
+            }
             copied = finding.end;
         }
         if copied == 0 {
@@ -130,6 +136,7 @@ impl<'a> Masker<'a> {
             room: self.room,
             findings: self.findings,
             counts: self.counts,
+            shown: self.shown,
             inner,
         };
         match document.rewrite(Format::Text, text, &mut masker, scratch, out) {
@@ -174,6 +181,7 @@ impl<'a> Masker<'a> {
             Style::Token => is_json && self.tokens.is_some_and(|mint| mint.mint(self.masking.profile.name_of(kind), leaf.bytes, out)),
         };
         if replaced {
+            self.shown.note(leaf.bytes);
             return Choice::Replace;
         }
         if is_json && style != Style::Null {

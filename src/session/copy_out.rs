@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::gate::budget::Bounds;
 use crate::mask::copy::{CopyMasker, CopyShape, OtherShape};
-use crate::mask::message;
+use crate::mask::{Workspace, message};
 use crate::sql::copied;
 use crate::sql::facts::{Copy as Told, CopyFormat, CopyTarget, Direction, Encoding, Facts};
 use crate::wire::ProtocolError;
@@ -214,39 +214,58 @@ impl Linked {
         *taken = taken.saturating_add(head.total());
         if self.row_may_pass(terms, bounds, (head.body, cap), false, out) {
             self.tally.bytes = self.tally.bytes.saturating_add(u64::try_from(head.body).unwrap_or(u64::MAX));
-            let (copying, workspace) = (&mut self.copying, &mut self.workspace);
-            if let Copying::Masked(masker) = copying {
-                copy_data(out, |bytes| masker.feed(body, workspace, bytes))?;
-            }
+            self.copy_masked(terms, bounds, |masker, workspace, bytes| masker.feed(body, workspace, bytes), out)?;
         }
         Ok(Turn::Done)
     }
 
-    /// The server has sent all of it.
-    pub(super) fn copy_out_ends(&mut self, out: &mut Output) -> Result<(), ProtocolError> {
-        let workspace = &mut self.workspace;
-        if let Copying::Masked(mut masker) = std::mem::take(&mut self.copying)
-            && self.halt.is_none()
-        {
-            copy_data(out, |bytes| masker.finish(workspace, bytes))?;
+    /// Sends on what was masked, where the agent may see so many values in part or as tokens.
+    fn copy_masked(
+        &mut self,
+        terms: &Terms,
+        bounds: &Bounds,
+        mask: impl FnOnce(&mut CopyMasker, &mut Workspace, &mut Vec<u8>) -> Result<(), OtherShape>,
+        out: &mut Output,
+    ) -> Result<(), ProtocolError> {
+        let Copying::Masked(mut masker) = std::mem::take(&mut self.copying) else { return Ok(()) };
+        let (mut over, mut masked) = (None, Ok(()));
+        out.to_client.make(|bytes| {
+            let before = bytes.len();
+            self.workspace.shown.begin(bounds.allowance.sensitive_values.is_some());
+            masked = copy_data(bytes, |bytes| mask(&mut masker, &mut self.workspace, bytes));
+            over = self.values_may_pass(terms, bounds).err();
+            if over.is_some() {
+                bytes.truncate(before);
+            }
+        });
+        self.copying = Copying::Masked(masker);
+        if let Some(over) = over {
+            self.stop(terms, Ok(over), out);
         }
+        masked
+    }
+
+    /// The server has sent all of it.
+    pub(super) fn copy_out_ends(&mut self, terms: &Terms, out: &mut Output) -> Result<(), ProtocolError> {
+        if self.halt.is_none() {
+            self.copy_masked(terms, &terms.bounds(), CopyMasker::finish, out)?;
+        }
+        self.copying = Copying::Nothing;
         self.rows.ended();
         Ok(())
     }
 }
 
 /// Adds a message of what was masked, unless nothing came of it yet.
-fn copy_data(out: &mut Output, mask: impl FnOnce(&mut Vec<u8>) -> Result<(), OtherShape>) -> Result<(), ProtocolError> {
+fn copy_data(bytes: &mut Vec<u8>, mask: impl FnOnce(&mut Vec<u8>) -> Result<(), OtherShape>) -> Result<(), ProtocolError> {
     let mut masked = Ok(());
-    out.to_client.make(|bytes| {
-        let start = bytes.len();
-        write::message(bytes, backend::COPY_DATA, |body| {
-            body.append(|bytes| masked = mask(bytes));
-        });
-        if bytes.len() == start + frame::HEAD {
-            bytes.truncate(start);
-        }
+    let start = bytes.len();
+    write::message(bytes, backend::COPY_DATA, |body| {
+        body.append(|bytes| masked = mask(bytes));
     });
+    if bytes.len() == start + frame::HEAD {
+        bytes.truncate(start);
+    }
     masked.map_err(|OtherShape| ProtocolError("data of a COPY that is not what was announced"))
 }
 

@@ -6,13 +6,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::audit::event::{Outcome, Way, Word};
-use crate::gate::budget::{Amount, Bounds, Cells, Copied, Exceeded, Meter, Till};
+use crate::gate::budget::{self, Amount, Bounds, Cells, Copied, Exceeded, Meter, Till};
 use crate::gate::hold::{Over, Quantity, words};
 use crate::gate::{Grant, Grounds};
 use crate::mask::Masking;
 use crate::mask::verdict::Relation;
 use crate::sql::effect::{Effect, EffectSet};
 use crate::sql::facts::{self, Clause, CopyFormat, CopyTarget, Direction, Facts, Named};
+use crate::sql::scan;
 use crate::wire::ProtocolError;
 use crate::wire::report::Report;
 
@@ -232,6 +233,20 @@ fn is_probe(masking: &Masking, facts: &Facts, grounds: &Grounds) -> bool {
     unknown && !selects && compared().next().is_some()
 }
 
+/// As how many questions a statement counts that compares sensitive columns: any of its values may be a guess.
+fn questions(message: &Message) -> u64 {
+    let parameters = match message {
+        Message::Query(_) => &[][..],
+        Message::Extended { bind, .. } => bind.values.as_slice(),
+    };
+    let parameters = parameters.iter().flatten().map(|value| value.len());
+    // What cannot be read is one long text.
+    match scan::literals(message.sql()) {
+        Ok(literals) => budget::compared(parameters.chain(literals.iter().map(ExactSizeIterator::len))),
+        Err(_) => budget::compared(parameters.chain([message.sql().len()])),
+    }
+}
+
 /// Whether rows of what it reads may carry sensitive values, as far as columns are known.
 fn may_carry(masking: &Masking, grounds: &Grounds) -> bool {
     let relations = &grounds.resolved.relations;
@@ -275,7 +290,7 @@ impl Linked {
         terms: &Terms,
         subject: &Subject<'_>,
         course: Course,
-        message: impl FnOnce() -> Message,
+        message: impl Fn() -> Message,
         out: &mut Output,
     ) -> Course {
         let Subject { text, given, whole, .. } = subject;
@@ -286,7 +301,7 @@ impl Linked {
         let raised = terms.purse.raised_for(text.shape().digest.0).filter(|_| !refused);
         let (over, purpose) = match raised {
             Some(over) => (over, Purpose::Redeem),
-            None => match self.used_up(terms, facts, grounds, given) {
+            None => match self.used_up(terms, facts, grounds, given, &message) {
                 Some(Exceeded { quantity, limit }) => (Over::asking(quantity, limit), Purpose::Run),
                 None => return course,
             },
@@ -306,7 +321,7 @@ impl Linked {
     }
 
     /// What the agent has no more of, and would take of.
-    fn used_up(&self, terms: &Terms, facts: &Facts, grounds: &Grounds, given: &Given) -> Option<Exceeded> {
+    fn used_up(&self, terms: &Terms, facts: &Facts, grounds: &Grounds, given: &Given, message: impl Fn() -> Message) -> Option<Exceeded> {
         const READS: EffectSet = EffectSet::of(&[Effect::Read, Effect::Export, Effect::Code, Effect::Opaque]);
         if grounds.effects.and(READS).is_empty() || !is_sensitive(facts, Some(grounds)) {
             return None;
@@ -314,8 +329,10 @@ impl Linked {
         let allowance = terms.bounds().allowance;
         let sensitive = u64::from(may_carry(&terms.masking, grounds));
         let row = Amount { rows: 1, sensitive, bytes: 1, ..Amount::default() };
-        let probe =
-            || if is_probe(&terms.masking, facts, grounds) { terms.purse.probe(self.now, &allowance, given.digest.0).err() } else { None };
+        let probe = || {
+            let asks = allowance.probes.is_some() && is_probe(&terms.masking, facts, grounds);
+            if asks { terms.purse.probe(self.now, &allowance, given.digest.0, questions(&message())).err() } else { None }
+        };
         terms.purse.spent(self.now, &allowance, row).or_else(probe)
     }
 
@@ -327,7 +344,7 @@ impl Linked {
             && let Some(matter) = &run.matter
         {
             // Nothing of this one can be taken back; the next one is asked about.
-            terms.purse.probe(self.now, &terms.bounds().allowance, matter.given.digest.0).ok();
+            terms.purse.probe(self.now, &terms.bounds().allowance, matter.given.digest.0, questions(&matter.message)).ok();
         }
     }
 
@@ -378,7 +395,19 @@ impl Linked {
         let cells = self.counting.cells.unwrap_or(Cells::Computed);
         let mut till = Till { purse: &terms.purse, lease: &mut self.lease, now: self.now, bounds };
         let length = u64::try_from(length).unwrap_or(u64::MAX);
-        run.count(&mut till, |meter, till| meter.found(till, length, cells))
+        let shown = &self.workspace.shown;
+        run.count(&mut till, |meter, till| {
+            meter.shown(till, shown.values())?;
+            meter.found(till, length, cells)
+        })
+    }
+
+    /// Whether something of the values may be shown that were met in what is about to pass.
+    pub(super) fn values_may_pass(&mut self, terms: &Terms, bounds: &Bounds) -> Result<(), Over> {
+        let Some(run) = self.expected.head().and_then(Expected::run) else { return Ok(()) };
+        let mut till = Till { purse: &terms.purse, lease: &mut self.lease, now: self.now, bounds };
+        let shown = &self.workspace.shown;
+        run.count(&mut till, |meter, till| meter.shown(till, shown.values()))
     }
 
     /// Where the cells of the rows that come now are from. A COPY names no columns.
@@ -567,6 +596,7 @@ fn without_ticket(over: Over) -> Report {
         | Quantity::CopyInRows
         | Quantity::CopyInBytes
         | Quantity::SensitiveRows
+        | Quantity::SensitiveValues
         | Quantity::Probes => report.with_hint(
             "Ask for less: aggregates, a narrower WHERE, fewer columns. Sent again as it is while the limit is reached, the statement awaits \
              the approval of a reviewer.",

@@ -214,6 +214,7 @@ impl Linked {
         let (mut changed, mut over) = (Ok(false), None);
         out.to_client.make(|bytes| {
             let before = bytes.len();
+            self.workspace.shown.begin(bounds.allowance.sensitive_values.is_some());
             changed = plan.row(&row, &mut self.workspace, bytes);
             if changed == Ok(true) {
                 over = self.sensitive_row_may_pass(terms, bounds, body.len()).err();
