@@ -6,6 +6,7 @@ mod archive;
 mod cookie;
 mod entry;
 mod guard;
+mod live;
 mod office;
 mod pages;
 mod shown;

@@ -1,4 +1,5 @@
-//! Pages for browsers: no scripts, nothing loaded but one style sheet, fit for a phone and for dark rooms. Whatever an agent or a person wrote is
+//! Pages for browsers: they work without scripts, load nothing but a style sheet and the script by which they follow what happens, and are fit for a
+//! phone and for dark rooms. Whatever an agent or a person wrote is
 //! text, and what would act on the reader's eye is shown as its code point.
 
 mod agents;
@@ -19,7 +20,7 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{FromRequestParts, State};
 use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use maud::{DOCTYPE, Markup, html};
@@ -27,6 +28,7 @@ use serde::Deserialize;
 
 use super::archive::NotShown;
 use super::cookie::{form_token, is_form_token};
+use super::live::stream;
 use super::office::{NoEntry, Office, Through};
 use crate::gate::hold::HoldId;
 use crate::host::people::Visitor;
@@ -35,6 +37,7 @@ use crate::host::secret::Secret;
 use text::words;
 
 const STYLE: &str = include_str!("style.css");
+const LIVE: &str = include_str!("live.js");
 const SIGN_OUT: &str = "sign out";
 
 pub fn routes() -> Router<Arc<Office>> {
@@ -51,6 +54,8 @@ pub fn routes() -> Router<Arc<Office>> {
         .route("/health", get(health::page))
         .route("/sign-in", get(sign_in::page).post(sign_in::enter))
         .route("/sign-out", post(sign_out))
+        .route("/live", get(live))
+        .route("/live.js", get(async || ([(CONTENT_TYPE, "text/javascript; charset=utf-8")], LIVE)))
         .route("/style.css", get(async || ([(CONTENT_TYPE, "text/css; charset=utf-8")], STYLE)))
 }
 
@@ -110,7 +115,22 @@ fn not_shown(guest: &Guest, error: &NotShown) -> Response {
     answer(StatusCode::SERVICE_UNAVAILABLE, &layout("Not now", Some((guest, Place::Record)), &body))
 }
 
+/// What happens, as it happens.
+async fn live(State(office): State<Arc<Office>>, headers: HeaderMap) -> Response {
+    match office.visitor(&headers) {
+        Ok(Some((_, secret))) => stream(office, secret),
+        // A browser that is told so does not ask again.
+        Ok(None) => StatusCode::NO_CONTENT.into_response(),
+        Err(error) => trouble(&error),
+    }
+}
+
 fn layout(title: &str, guest: Option<(&Guest, Place)>, body: &Markup) -> Markup {
+    followed(title, guest, None, body)
+}
+
+/// A page that follows the holds: all of them, as a list does, or one.
+fn followed(title: &str, guest: Option<(&Guest, Place)>, follows: Option<&str>, body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -121,8 +141,9 @@ fn layout(title: &str, guest: Option<(&Guest, Place)>, body: &Markup) -> Markup 
                 meta name="robots" content="noindex";
                 title { (words(title)) " · pgsluice" }
                 link rel="stylesheet" href="/style.css";
+                @if guest.is_some() { script src="/live.js" defer {} }
             }
-            body {
+            body data-live=[follows] {
                 a.skip href="#main" { "Skip to the content" }
                 header {
                     a.home href="/" { "pgsluice" }
@@ -137,6 +158,7 @@ fn layout(title: &str, guest: Option<(&Guest, Place)>, body: &Markup) -> Markup 
                         }
                     }
                 }
+                p.warn id="notice" role="status" {}
                 main id="main" { (body) }
             }
         }
