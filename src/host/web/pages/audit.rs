@@ -167,6 +167,7 @@ fn row(found: &Found) -> Markup {
             a.hold href=(format!("/audit/{}", found.seq)) {
                 span.top {
                     strong { @match &found.agent { Some(agent) => (words(agent)), None => (words(&found.kind)) } }
+                    @if found.agent.is_some() && said.is_none() { span.soft { (words(&found.kind)) } }
                     @if let Some(said) = said {
                         span class={ "state " (verdict(said.verdict)) } {
                             @if said.verdict != Verdict::Allowed { (verdict(said.verdict)) ", " } (outcome(said))

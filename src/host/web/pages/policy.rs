@@ -74,15 +74,11 @@ fn drawn(office: &Office, guest: &Guest, asked: &Asked, told: Option<&[(&'static
         }
         @if let Some(told) = told { (explained(told)) }
         h2 { "Rules" }
-        table {
-            thead { tr { th scope="col" { "Rule" } th scope="col" { "Does" } th scope="col" { "Why" } th scope="col" { "Who decides" } } }
-            tbody { @for rule in &policy.rules { tr {
-                td { code { (words(&rule.name)) } }
-                td { (rule.action.word()) }
-                td { (words(&rule.reason)) }
-                td { @if rule.groups.is_empty() { "–" } @else { (words(&rule.groups.join(", "))) } }
-            } } }
-        }
+        ol.records { @for rule in &policy.rules { li.hold {
+            span.top { code { (words(&rule.name)) } span class={ "state " (rule.action.word()) } { (rule.action.word()) } }
+            span { (words(&rule.reason)) }
+            @if !rule.groups.is_empty() { span.soft { "For " (words(&rule.groups.join(", "))) } }
+        } } }
     };
     answer(StatusCode::OK, &layout("Policy", Some((guest, Place::Policy)), &body))
 }
