@@ -17,7 +17,7 @@ use support::{Cluster, Database, Proxy};
 
 /// Nothing moves any more: every buffer on the way is full.
 const STILL: Duration = Duration::from_millis(500);
-/// MiB at the most, over all that clients try here. The largest message tried is 64 MiB long, and a buffer doubles.
+/// MiB at the most, over all that clients try here. The largest message tried is 64 MiB long, and its buffer a quarter longer.
 const MEMORY: usize = 192;
 
 fn say(tag: u8, body: &[u8]) -> Vec<u8> {
