@@ -41,7 +41,8 @@ pub(super) fn is_text(leaf: &Leaf<'_>) -> bool {
 pub(super) fn is_cheap(leaf: &Leaf<'_>, context: &Context<'_>) -> bool {
     match leaf.class {
         Class::Text | Class::Network | Class::Label => false,
-        Class::Number => !is_told(context) && leaf.bytes.len() < DIGITS_LEAST,
+        // In a column of them one is seldom like another.
+        Class::Number => context.name.is_empty(),
         Class::Time | Class::Uuid => !is_told(context),
         // Long, or looked at by few.
         Class::Bytes | Class::Boolean | Class::Geometry | Class::Vector | Class::Bits | Class::System => true,

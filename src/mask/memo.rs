@@ -104,10 +104,13 @@ impl Memo {
             self.places = vec![Place::NONE; PLACES];
         }
         let Some(place) = self.places.get_mut(sought.at) else { return };
-        for (slot, byte) in place.bytes.iter_mut().zip(context.name.iter().chain(text)) {
-            *slot = *byte;
+        if let Some((name, rest)) = place.bytes.split_at_mut_checked(context.name.len())
+            && let Some(kept) = rest.get_mut(..text.len())
+        {
+            name.copy_from_slice(context.name);
+            kept.copy_from_slice(text);
+            (place.class, place.expected, place.name, place.text) = (class, context.expected, sought.name, sought.text);
         }
-        *place = Place { class, expected: context.expected, name: sought.name, text: sought.text, bytes: place.bytes };
     }
 }
 
