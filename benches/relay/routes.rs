@@ -153,7 +153,7 @@ fn policy(unmasked: bool) -> Outcome<String> {
         text = text.replace(from, to);
     }
     if unmasked {
-        text.push_str("\n[[mask.profile]]\nname = \"as they are\"\nagents = [\"*\"]\nunmasked = true\n");
+        text.push_str("\n[[mask.profile]]\nname = \"as they are\"\nagents = [\"bench\"]\nunmasked = true\n");
     }
     Ok(text)
 }

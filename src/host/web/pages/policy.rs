@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::text::{lines, words};
 use super::{Guest, Place, answer, layout, malformed, not_ours};
+use crate::gate::policy::Action;
 use crate::host::web::archive::Question;
 use crate::host::web::office::Office;
 
@@ -75,7 +76,7 @@ fn drawn(office: &Office, guest: &Guest, asked: &Asked, told: Option<&[(&'static
         @if let Some(told) = told { (explained(told)) }
         h2 { "Rules" }
         ol.records { @for rule in &policy.rules { li.hold {
-            span.top { code { (words(&rule.name)) } span class={ "state " (rule.action.word()) } { (rule.action.word()) } }
+            span.top { code { (words(&rule.name)) } span class={ "state " (colour(rule.action)) } { (rule.action.word()) } }
             span { (words(&rule.reason)) }
             @if !rule.groups.is_empty() { span.soft { "For " (words(&rule.groups.join(", "))) } }
         } } }
@@ -88,5 +89,13 @@ fn explained(told: &[(&'static str, String)]) -> Markup {
         section aria-label="The explanation" {
             dl { @for (name, text) in told.iter().filter(|(_, text)| !text.is_empty()) { dt { (name) } dd { (lines(text)) } } }
         }
+    }
+}
+
+fn colour(action: Action) -> &'static str {
+    match action {
+        Action::Allow => "approved",
+        Action::Hold => "waiting",
+        Action::Deny => "denied",
     }
 }
