@@ -97,6 +97,29 @@ fn an_agent_works_with_customers_that_it_cannot_see() {
 }
 
 #[test]
+fn what_an_agent_wrote_is_not_shown_in_tokens_after_the_program_was_killed() {
+    let cluster = Cluster::get(15);
+    let database = cluster.database("rewritten");
+    database.sql(PEOPLE);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), POLICY).unwrap();
+    let mut proxy = Proxy::start_with(&database.url(), &["--policy", file.path().to_str().unwrap()], &["agent", "--owner", "tester"]);
+    let url = proxy.url(&database.name);
+    assert!(sql(&url, "SELECT email FROM orders WHERE id = 7").starts_with("tok_email_1_"));
+    assert!(sql(&url, "SELECT email FROM people WHERE id = 7").starts_with("tok_email_1_"));
+    sql(&url, "INSERT INTO orders (id, email) VALUES (99, 'jane7@example.org')");
+    proxy.kill();
+    proxy.start_again(&database.url(), &["--policy", file.path().to_str().unwrap()]);
+    let url = proxy.url(&database.name);
+    let other = proxy.add_agent(&["second", "--owner", "tester"]);
+    assert_eq!(sql(&url, "SELECT email FROM orders WHERE id = 99"), "[EMAIL]");
+    assert_eq!(sql(&url, "SELECT email FROM orders WHERE id = 7"), "[EMAIL]");
+    // What it did not write goes on, and so does who wrote nothing.
+    assert!(sql(&url, "SELECT email FROM people WHERE id = 7").starts_with("tok_email_1_"));
+    assert!(sql(&other, "SELECT email FROM orders WHERE id = 7").starts_with("tok_email_1_"));
+}
+
+#[test]
 fn different_values_that_are_shown_as_tokens_or_in_part_have_a_budget_of_their_own() {
     let cluster = Cluster::get(15);
     let database = cluster.database("valued");

@@ -145,7 +145,7 @@ impl House {
         Ok(Self {
             desk: Arc::new(Desk::open(state, Arc::clone(&journal), digester.clone(), options, Arc::clone(&purses))?),
             purses,
-            mints: Mints::open(state.folder()).map_err(|reason| StateError::Folder { folder: state.folder().to_owned(), reason })?,
+            mints: Mints::open(state)?,
             verdicts: Arc::new(book(state)?),
             digester,
             journal,
