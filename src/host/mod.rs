@@ -20,6 +20,7 @@ pub mod limits;
 pub mod link;
 pub mod log;
 pub mod mints;
+pub mod oidc;
 pub mod people;
 pub mod pool;
 pub mod purses;

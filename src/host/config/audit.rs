@@ -407,7 +407,7 @@ fn certificate(reader: &mut Reader<'_>, place: &str) -> Option<Option<ClientCert
 }
 
 /// Nothing but these roots is trusted where a file is named.
-fn roots(reader: &mut Reader<'_>, place: &str) -> Roots {
+pub(super) fn roots(reader: &mut Reader<'_>, place: &str) -> Roots {
     let setting = format!("{place}.ca_file");
     let Some(path) = reader.optional_path(&setting) else { return Roots::Platform };
     if let Err(error) = std::fs::File::open(&path) {
@@ -416,7 +416,7 @@ fn roots(reader: &mut Reader<'_>, place: &str) -> Roots {
     Roots::File(path)
 }
 
-fn one_secret(reader: &mut Reader<'_>, name: &str) -> Option<crate::host::secret::Secret> {
+pub(super) fn one_secret(reader: &mut Reader<'_>, name: &str) -> Option<crate::host::secret::Secret> {
     let ways = ["", "_file", "_env"].map(|way| format!("{name}{way}"));
     let ways = ways.into_iter().map(|name| (name.clone(), reader.given(&name))).collect();
     let (name, given) = reader.one_of(ways)?;
@@ -432,7 +432,7 @@ pub fn host(url: &Uri) -> &str {
     host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
 }
 
-fn is_near(url: &Uri) -> bool {
+pub(super) fn is_near(url: &Uri) -> bool {
     let host = host(url);
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
 }

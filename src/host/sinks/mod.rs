@@ -6,7 +6,7 @@ mod anchor;
 mod backoff;
 mod batch;
 mod cursor;
-mod dial;
+pub(in crate::host) mod dial;
 mod line;
 mod runner;
 mod source;
@@ -45,10 +45,10 @@ pub enum SinkError {
 /// Why something did not arrive, this time. It names no secret: no path of a URL, nothing of what was sent.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct Failure(String);
+pub(in crate::host) struct Failure(String);
 
 impl Failure {
-    fn new(text: impl Into<String>) -> Self {
+    pub(in crate::host) fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 }

@@ -7,6 +7,7 @@ mod entry;
 mod guard;
 mod office;
 mod pages;
+mod provided;
 mod shown;
 
 use std::io;

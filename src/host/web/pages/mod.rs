@@ -3,6 +3,7 @@
 
 mod hold;
 mod inbox;
+mod provider;
 mod sign_in;
 mod text;
 
@@ -20,8 +21,9 @@ use maud::{DOCTYPE, Markup, html};
 use serde::Deserialize;
 
 use super::cookie::{form_token, is_form_token};
-use super::office::{NoEntry, Office, Through};
+use super::office::{NoEntry, Office};
 use crate::gate::hold::HoldId;
+use crate::host::oidc::RETURN;
 use crate::host::people::Visitor;
 use crate::host::secret::Secret;
 
@@ -37,6 +39,8 @@ pub fn routes() -> Router<Arc<Office>> {
         .route("/holds/{id}", get(hold::page).post(hold::decide))
         .route("/holds/{id}/reveal", get(hold::page).post(hold::reveal))
         .route("/sign-in", get(sign_in::page).post(sign_in::enter))
+        .route("/sign-in/provider", get(provider::there))
+        .route(RETURN, get(provider::back))
         .route("/sign-out", post(sign_out))
         .route("/style.css", get(async || ([(CONTENT_TYPE, "text/css; charset=utf-8")], STYLE)))
 }
@@ -156,10 +160,10 @@ async fn sign_out(State(office): State<Arc<Office>>, guest: Guest, form: Result<
     if !guest.owns(SIGN_OUT, &leaving.token) {
         return not_ours();
     }
-    if let Err(error) = office.sign_out(&guest.visitor, &guest.secret, Through::Web) {
-        return trouble(&error);
+    match office.leave(&guest.visitor, &guest.secret).await {
+        Ok(exit) => sign_in::left(&office, exit.as_deref()),
+        Err(error) => trouble(&error),
     }
-    sign_in::left(&office)
 }
 
 /// A hold's id in an address; what is none leads to no hold.
