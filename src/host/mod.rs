@@ -22,6 +22,7 @@ pub mod limits;
 pub mod link;
 pub mod log;
 pub mod mints;
+pub mod oidc;
 pub mod outgoing;
 pub mod people;
 pub mod pool;

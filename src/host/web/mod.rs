@@ -9,6 +9,7 @@ mod guard;
 mod live;
 mod office;
 mod pages;
+mod provided;
 mod shown;
 
 use std::io;
