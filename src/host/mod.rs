@@ -20,6 +20,7 @@ pub mod limits;
 pub mod link;
 pub mod log;
 pub mod mints;
+pub mod notify;
 pub mod outgoing;
 pub mod people;
 pub mod pool;

@@ -6,6 +6,7 @@
 
 mod accounts;
 pub mod password;
+mod slack;
 mod store;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use super::agents::is_name;
 use super::state::{State, StateError};
 
 pub use accounts::{Account, AccountStore, Lifetime, ListedAccount, NewAccount, Visitor};
+pub use slack::SlackPeople;
 pub use store::{Listed, NewPerson, PeopleStore};
 
 /// What marks whoever owns the state folder and is nobody on the list. No person's name ends with it.
@@ -51,6 +53,10 @@ pub enum PeopleError {
     HasAccount(String),
     #[error("{0:?} has no account; `pgsluice reviewer list` shows who has one")]
     NoAccount(String),
+    #[error("{0:?} is no member of Slack: the id is meant, such as U0123456789 (in Slack: the profile, \"Copy member ID\")")]
+    NoMember(String),
+    #[error("{0} is somebody else here already")]
+    MemberTaken(String),
     #[error("nobody is in more than 32 groups")]
     Groups,
     #[error("the password {0}")]

@@ -27,6 +27,7 @@ use super::index;
 use super::journal::{Journal, JournalError, Unwritable};
 use super::ledger::{Keeper, Ledger, LedgerError};
 use super::log::LogHandle;
+use super::notify::{self, Notifier, NotifyError};
 use super::sinks::{SinkError, Sinks, Standing};
 use super::state::{ListenerRecord, State, StateError};
 use super::tls::TlsError;
@@ -67,6 +68,8 @@ pub enum ServeError {
     #[error(transparent)]
     Sinks(#[from] SinkError),
     #[error(transparent)]
+    Notify(#[from] NotifyError),
+    #[error(transparent)]
     Web(#[from] WebError),
     #[error("the system gave no thread, event loop or signal handler: {0}")]
     System(#[from] io::Error),
@@ -93,6 +96,8 @@ pub fn run(config: Config, sources: Sources, state: State, log: LogHandle, ready
     let verdicts = verdicts::store::Keeper::start(&state, Arc::clone(&house.verdicts))?;
     let sinks = Sinks::start(&house.running().config.audit, &state, house.journal.on_disk())?;
     let index = index::keep::follow(state.folder(), house.journal.on_disk())?;
+    let parts = notify::Parts { desk: Arc::clone(&house.desk), journal: Arc::clone(&house.journal), state: state.clone() };
+    let (notifier, slack) = Notifier::start(&house.running().config.notify, parts)?;
     let web = place.map(|place| {
         let parts = Parts {
             desk: Arc::clone(&house.desk),
@@ -100,7 +105,7 @@ pub fn run(config: Config, sources: Sources, state: State, log: LogHandle, ready
             state: state.clone(),
             single_person: people.single_person,
         };
-        let office = Office::open(&place, &settings, parts)?;
+        let office = Office::open(&place, &settings, parts)?.with_slack(slack);
         Web::start(place, office)
     });
     let web = web.transpose()?;
@@ -119,6 +124,7 @@ pub fn run(config: Config, sources: Sources, state: State, log: LogHandle, ready
         Ok::<_, ServeError>(())
     })?;
     drop(web);
+    drop(notifier);
     // What commands did until now is to be recorded before the journal closes, and all of it is to be found and sent elsewhere.
     drop(keeper);
     drop(verdicts);
