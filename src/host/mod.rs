@@ -19,6 +19,7 @@ pub mod ledger;
 pub mod limits;
 pub mod link;
 pub mod log;
+pub mod metrics;
 pub mod mints;
 pub mod notify;
 pub mod outgoing;

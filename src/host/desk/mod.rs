@@ -13,6 +13,7 @@ mod options;
 mod recover;
 mod seal;
 mod store;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod thread;

@@ -11,6 +11,7 @@ use super::store::{Digest, Due, Notice, Store};
 use super::telling::Telling;
 use super::{Flood, Standings};
 use crate::host::desk::{Desk, State};
+use crate::host::metrics::{NOTICES, NOTICES_DEAD, NOTICES_WAITING};
 use crate::host::outgoing::{Backoff, Failure};
 use crate::host::state::StateError;
 use crate::host::web::Shown;
@@ -170,7 +171,7 @@ impl Runner {
     }
 
     fn count(&self, outcome: &'static str) {
-        metrics::counter!("pgsluice_notices_total", "place" => self.name.clone(), "outcome" => outcome).increment(1);
+        metrics::counter!(NOTICES, "place" => self.name.clone(), "outcome" => outcome).increment(1);
     }
 
     fn trouble(&self, failure: Option<&Failure>) {
@@ -189,8 +190,8 @@ impl Runner {
     /// How much is not told, for those who look.
     fn stand(&self) {
         let Ok(backlog) = self.store.backlog(&self.name) else { return };
-        metrics::gauge!("pgsluice_notices_waiting", "place" => self.name.clone()).set(float(backlog.waiting));
-        metrics::gauge!("pgsluice_notices_dead", "place" => self.name.clone()).set(float(backlog.dead));
+        metrics::gauge!(NOTICES_WAITING, "place" => self.name.clone()).set(float(backlog.waiting));
+        metrics::gauge!(NOTICES_DEAD, "place" => self.name.clone()).set(float(backlog.dead));
         self.standings.send_if_modified(|standings| {
             let Some(standing) = standings.get_mut(self.index) else { return false };
             std::mem::replace(&mut standing.backlog, backlog) != backlog
