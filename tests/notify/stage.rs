@@ -10,9 +10,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use pgsluice::audit::event::{Statement, Tag, Verdict as Noted, Way};
 use pgsluice::audit::{Digest, Digester, Shape};
 use pgsluice::gate::catalog::{Estimate, Relation, Resolved};
-use pgsluice::gate::{Grounds, Subject};
+use pgsluice::gate::policy::BuiltIn;
+use pgsluice::gate::{Grounds, Policy, Subject};
 use pgsluice::host::config::{Config, Flags, Notify, Sources, Web as Settings, WebListen};
 use pgsluice::host::desk::{Decider, Desk, HoldId, Options, Verdict, View};
+use pgsluice::host::health::{JournalVitals, Vitals};
+use pgsluice::host::in_force::InForce;
 use pgsluice::host::journal::reader::Reader;
 use pgsluice::host::journal::{self, Journal};
 use pgsluice::host::notify::{self, Notifier, Standing, Store};
@@ -20,6 +23,7 @@ use pgsluice::host::people::{AccountStore, NewAccount, SlackPeople};
 use pgsluice::host::secret::Secret;
 use pgsluice::host::state::State;
 use pgsluice::host::web::{Office, Parts, Place, Web};
+use pgsluice::mask::profile::Profiles;
 use pgsluice::session::asking::{Message, Parameters, Petition, Purpose, Reply};
 use pgsluice::sql::effect::Effect;
 use ring::hmac;
@@ -94,8 +98,22 @@ impl Stage {
         };
         let place = Place::take(&settings).unwrap().unwrap();
         self.address = Some(place.address);
-        let parts =
-            Parts { desk: Arc::clone(&self.desk), journal: Arc::clone(&self.journal), state: self.state.clone(), single_person: false };
+        let policy = Policy::built_in(BuiltIn::Default);
+        let profiles = Arc::new(Profiles::new(policy.masks()).unwrap());
+        let parts = Parts {
+            desk: Arc::clone(&self.desk),
+            journal: Arc::clone(&self.journal),
+            state: self.state.clone(),
+            single_person: false,
+            policy: Arc::new(InForce::new(policy, profiles)),
+            vitals: Arc::new(|| Vitals {
+                journal: JournalVitals { trouble: None, last: 0, synced: 0 },
+                index_lag: None,
+                sinks: Vec::new(),
+                notices: Vec::new(),
+                upstream: None,
+            }),
+        };
         let office = Office::open(&place, &settings, parts).unwrap().with_slack(door);
         self.web = Some(Web::start(place, office).unwrap());
         self.notifier = Some(notifier);

@@ -6,7 +6,6 @@ mod counsel;
 mod door;
 mod errands;
 mod house;
-mod in_force;
 mod upstreams;
 mod workers;
 
@@ -103,12 +102,15 @@ pub fn run(config: Config, sources: Sources, state: State, log: LogHandle, ready
     let index = index::keep::follow(state.folder(), house.journal.on_disk())?;
     let parts = notify::Parts { desk: Arc::clone(&house.desk), journal: Arc::clone(&house.journal), state: state.clone() };
     let (notifier, slack) = Notifier::start(&house.running().config.notify, parts)?;
+    let vitals = vitals(&house, sinks.standings(), notifier.standings(), index.passed());
     let web = place.map(|place| {
         let parts = Parts {
             desk: Arc::clone(&house.desk),
             journal: Arc::clone(&house.journal),
             state: state.clone(),
             single_person: people.single_person,
+            policy: Arc::clone(&house.policy),
+            vitals: Arc::clone(&vitals),
         };
         let office = Office::open(&place, &settings, parts)?.with_slack(slack);
         Web::start(place, office)
@@ -118,7 +120,7 @@ pub fn run(config: Config, sources: Sources, state: State, log: LogHandle, ready
     runtime.block_on(async {
         if let (Some(address), Some(counted)) = (house.running().config.health_listen, counted) {
             let listener = health::bind(address).await.map_err(|error| ServeError::Listen { address, error })?;
-            tokio::spawn(health::serve(listener, vitals(&house, sinks.standings(), notifier.standings(), index.passed()), counted));
+            tokio::spawn(health::serve(listener, vitals, counted));
         }
         let workers = Workers::start(workers, &house)?;
         if let Some(url) = &public_url {
