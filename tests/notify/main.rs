@@ -11,6 +11,7 @@
 )]
 
 mod buttons;
+mod counted;
 mod crowds;
 mod ends;
 mod messages;
