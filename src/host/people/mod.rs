@@ -7,6 +7,7 @@
 mod accounts;
 mod identities;
 pub mod password;
+mod slack;
 mod store;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use super::state::{State, StateError};
 
 pub use accounts::{Account, AccountStore, Lifetime, ListedAccount, NewAccount, Visitor};
 pub use identities::{Admitted, Due, Identity, Tokens};
+pub use slack::SlackPeople;
 pub use store::{Listed, NewPerson, PeopleStore};
 
 /// What marks whoever owns the state folder and is nobody on the list. No person's name ends with it.
@@ -57,6 +59,10 @@ pub enum PeopleError {
     Removed(String),
     #[error("{0:?} has no account; `pgsluice reviewer list` shows who has one")]
     NoAccount(String),
+    #[error("{0:?} is no member of Slack: the id is meant, such as U0123456789 (in Slack: the profile, \"Copy member ID\")")]
+    NoMember(String),
+    #[error("{0} is somebody else here already")]
+    MemberTaken(String),
     #[error("nobody is in more than 32 groups")]
     Groups,
     #[error("the password {0}")]
