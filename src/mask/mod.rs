@@ -16,6 +16,7 @@ pub mod foreseen;
 pub mod leaf;
 pub mod lineage;
 mod look;
+pub mod memo;
 pub mod message;
 pub mod names;
 pub mod plan;
@@ -125,6 +126,8 @@ pub struct Workspace {
     pub findings: Vec<Finding>,
     /// For detectors: text brought into its plain form, decoded text.
     pub detect: detect::Room,
+    /// Texts in which nothing was found.
+    pub memo: memo::Memo,
     /// A replacement, or a cell being rewritten.
     pub cell: Vec<u8>,
     /// A field of a message, before and behind its rewriting.

@@ -1,7 +1,7 @@
 //! What flows is counted before it passes. What goes over a limit is stopped: the server is asked to cancel it or to let go of it, the rest
 //! of its answer is dropped, and the client is told in its place, with a ticket for a higher limit where people can be asked for one.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ const KEPT: usize = 64 << 10;
 /// One run of a query, or of a portal from Bind to its end, as limits see it.
 #[derive(Debug)]
 pub struct Run {
-    meter: Cell<Meter>,
+    meter: RefCell<Meter>,
     facts: Arc<Facts>,
     grounds: Option<Arc<Grounds>>,
     /// People approved it.
@@ -130,7 +130,7 @@ impl Run {
             message: message(),
         });
         Rc::new(Self {
-            meter: Cell::new(meter),
+            meter: RefCell::new(meter),
             facts: Arc::clone(facts),
             grounds: grounds.cloned(),
             granted: grant.is_some(),
@@ -148,7 +148,7 @@ impl Run {
     /// One of which nothing is known.
     pub fn unknown() -> Rc<Self> {
         Rc::new(Self {
-            meter: Cell::new(Meter::new(true)),
+            meter: RefCell::new(Meter::new(true)),
             facts: Arc::default(),
             grounds: None,
             granted: false,
@@ -180,10 +180,7 @@ impl Run {
     }
 
     fn count(&self, till: &mut Till<'_>, count: impl FnOnce(&mut Meter, &mut Till<'_>) -> Result<(), Over>) -> Result<(), Over> {
-        let mut meter = self.meter.get();
-        let counted = count(&mut meter, till);
-        self.meter.set(meter);
-        counted
+        count(&mut self.meter.borrow_mut(), till)
     }
 
     fn copy_format(&self, place: usize, binary: bool) -> CopyFormat {
@@ -340,7 +337,7 @@ impl Linked {
     pub(super) fn failed_over_value(&self, terms: &Terms, code: &[u8]) {
         const DATA_EXCEPTION: &[u8] = b"22";
         if code.starts_with(DATA_EXCEPTION)
-            && let Some(run) = self.expected.head().and_then(Expected::run).filter(|run| run.meter.get().is_sensitive())
+            && let Some(run) = self.expected.head().and_then(Expected::run).filter(|run| run.meter.borrow().is_sensitive())
             && let Some(matter) = &run.matter
         {
             // Nothing of this one can be taken back; the next one is asked about.

@@ -27,7 +27,7 @@ use super::expected::Expected;
 use super::linked::{Linked, Remainder};
 use super::output::{Demand, Output};
 use super::search::{Search, Searched};
-use super::upstream::UNASKED;
+use super::upstream::{RowsOfAnyLength, UNASKED};
 use super::window::{Sight, Window, stricter};
 
 /// A row that is masked is held whole: one that is longer is stopped, as one over the limit for rows is.
@@ -170,14 +170,37 @@ impl Linked {
             self.stream(head, passes);
             return Ok(Turn::Done);
         }
-        let Some(body) = rest.get(frame::HEAD..head.total()) else { return Ok(Turn::Wait) };
-        let range = *taken..taken.saturating_add(head.total());
-        *taken = range.end;
-        if self.row_may_pass(terms, bounds, (head.body, cap), true, out) && self.masked_row(terms, bounds, &plan, body, range, out)? {
+        self.masked_rows(terms, bounds, &plan, cap, (head, rest), taken, out)
+    }
+
+    /// The row that `rest` begins with, and those behind it, as far as they are whole and the same is done with them.
+    #[expect(clippy::too_many_arguments, reason = "what a step of the machine has at hand, and what was decided for its rows")]
+    fn masked_rows(
+        &mut self,
+        terms: &Terms,
+        bounds: &Bounds,
+        plan: &Arc<Plan>,
+        cap: usize,
+        (mut head, mut rest): (Head, &[u8]),
+        taken: &mut usize,
+        out: &mut Output,
+    ) -> Result<Turn, ProtocolError> {
+        loop {
+            let Some((message, behind)) = rest.split_at_checked(head.total()) else { return Ok(Turn::Wait) };
+            let body = message.get(frame::HEAD..).unwrap_or_default();
+            let range = *taken..taken.saturating_add(head.total());
+            *taken = range.end;
+            if !self.row_may_pass(terms, bounds, (head.body, cap), true, out) || !self.masked_row(terms, bounds, plan, body, range, out)? {
+                return Ok(Turn::Done);
+            }
             self.tally.rows = self.tally.rows.saturating_add(1);
             self.tally.bytes = self.tally.bytes.saturating_add(long(head.body));
+            let same = self.rows.course.as_ref().is_some_and(|course| Arc::ptr_eq(&course.plan, plan));
+            match frame::head(behind, &RowsOfAnyLength(&terms.backend))? {
+                Some(next) if next.tag == tag::DATA_ROW && next.body <= cap && same => (head, rest) = (next, behind),
+                Some(_) | None => return Ok(Turn::Done),
+            }
         }
-        Ok(Turn::Done)
     }
 
     /// Whether the rows that `rest` begins with are some with which a result must not begin.

@@ -284,6 +284,7 @@ impl Linked {
             _ => return Err(UNASKED),
         };
         self.rows.ended();
+        self.workspace.memo.forget();
         self.status = status;
         self.copy = Copy::None;
         self.halt = None;

@@ -109,8 +109,7 @@ impl Meter {
 impl Till<'_> {
     fn charge(&mut self, amount: Amount) -> Result<(), Exceeded> {
         if !self.lease.use_up(amount) {
-            self.purse.give_back(std::mem::replace(self.lease, Lease::NONE));
-            *self.lease = self.purse.lease(self.now, &self.bounds.allowance, amount)?;
+            self.purse.renew(self.lease, self.now, &self.bounds.allowance, amount)?;
         }
         Ok(())
     }

@@ -108,14 +108,17 @@ impl Purse {
         self.window().charge(now, allowance, amount, Amount::default()).map(|_| ())
     }
 
-    /// Charges an amount and, while the limit is far, as much again as saves asking for each row. What of it is not used is to be given
-    /// back before the time moves on: nothing may be released by a charge that was made long ago.
-    pub fn lease(&self, now: Instant, allowance: &Allowance, amount: Amount) -> Result<Lease, Exceeded> {
+    /// Charges an amount that a lease has not enough for and, while the limit is far, as much again as saves asking for each row: of what the amount
+    /// takes any of, and of what the lease still had any of. What of it is not used is to be given back before the time moves on: nothing may
+    /// be released by a charge that was made long ago.
+    pub fn renew(&self, lease: &mut Lease, now: Instant, allowance: &Allowance, amount: Amount) -> Result<(), Exceeded> {
+        let before = std::mem::replace(lease, Lease::NONE);
         let mut window = self.window();
+        window.give_back(before);
         window.pass(now, allowance.window);
-        let spare = window.spare(allowance, amount);
-        let part = window.charge(now, allowance, amount, spare)?;
-        Ok(Lease { part, left: spare })
+        let left = window.spare(allowance, amount, before.left);
+        *lease = Lease { part: window.charge(now, allowance, amount, left)?, left };
+        Ok(())
     }
 
     pub fn give_back(&self, lease: Lease) {
@@ -238,19 +241,20 @@ impl Window {
         self.shown.retain(|_, shown| shown.checked_add(allowance.window).is_none_or(|over| over > now));
     }
 
-    /// What may be leased beyond an amount: of what that takes any of, where much is left of it.
-    fn spare(&self, allowance: &Allowance, amount: Amount) -> Amount {
+    /// What may be leased beyond an amount: of what that takes any of, or a lease before had any of, where much is left of it.
+    fn spare(&self, allowance: &Allowance, amount: Amount, before: Amount) -> Amount {
+        let asked = amount.plus(before);
         let taken = self.total.plus(amount);
         let spare = |bound: Option<u64>, taken: u64, chunk: u64, asked: u64| {
             let far = bound.is_none_or(|bound| bound.saturating_sub(taken) >= chunk.saturating_mul(FAR));
             if far && asked > 0 { chunk } else { 0 }
         };
         Amount {
-            rows: spare(allowance.rows, taken.rows, CHUNK.rows, amount.rows),
-            sensitive: spare(allowance.sensitive_rows, taken.sensitive, CHUNK.sensitive, amount.sensitive),
+            rows: spare(allowance.rows, taken.rows, CHUNK.rows, asked.rows),
+            sensitive: spare(allowance.sensitive_rows, taken.sensitive, CHUNK.sensitive, asked.sensitive),
             values: 0,
-            bytes: spare(allowance.bytes, taken.bytes, CHUNK.bytes, amount.bytes),
-            copied: spare(allowance.copy_in_rows, taken.copied, CHUNK.copied, amount.copied),
+            bytes: spare(allowance.bytes, taken.bytes, CHUNK.bytes, asked.bytes),
+            copied: spare(allowance.copy_in_rows, taken.copied, CHUNK.copied, asked.copied),
             shapes: 0,
         }
     }
@@ -286,6 +290,9 @@ impl Window {
     }
 
     fn give_back(&mut self, lease: Lease) {
+        if lease.left == Amount::default() {
+            return;
+        }
         let place = usize::try_from(lease.part.wrapping_sub(self.first)).unwrap_or(usize::MAX);
         // A part that is gone took its leases with it.
         if let Some(part) = self.parts.get_mut(place) {

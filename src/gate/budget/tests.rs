@@ -155,6 +155,18 @@ fn a_statement_has_limits_of_its_own() {
     assert_eq!(Meter::new(false).copied(&mut till, 4, 1).map_err(|over| over.quantity), Err(Quantity::CopyInRows));
 }
 
+#[test]
+fn what_is_counted_in_two_steps_is_leased_together() {
+    let (purse, bounds) = (Purse::default(), Bounds { limits: Limits::NONE, allowance: Allowance::default() });
+    let (mut lease, mut meter) = (Lease::NONE, Meter::new(true));
+    for _ in 0..2 {
+        let mut till = Till { purse: &purse, lease: &mut lease, now: Instant::now(), bounds: &bounds };
+        meter.plain_row(&mut till, 100, Cells::Plain).unwrap();
+        meter.found(&mut till, 100, Cells::Plain).unwrap();
+    }
+    assert!(lease.left.rows > 0 && lease.left.sensitive > 0 && lease.left.bytes > 0, "the next row asks the purse for nothing");
+}
+
 #[derive(Debug, Clone)]
 enum Act {
     Wait(u64),
@@ -191,9 +203,8 @@ proptest! {
                     let (mut lease, mut used) = (Lease::NONE, 0);
                     while used < count {
                         if !lease.use_up(rows(1)) {
-                            match purse.lease(now, &allowance, rows(1)) {
-                                Ok(more) => lease = more,
-                                Err(_) => break,
+                            if purse.renew(&mut lease, now, &allowance, rows(1)).is_err() {
+                                break;
                             }
                         }
                         used += 1;
