@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::gate::Grounds;
 use crate::mask::lineage::{self, Origin, Reading, Remembered, Surroundings};
-use crate::mask::verdict::{ColumnId, Unknown};
+use crate::mask::verdict::{ColumnId, Relation, Unknown};
 use crate::sql::facts::{Facts, Named, Opaque, Statement as Told};
 use crate::sql::lineage::Lineage;
 
@@ -37,6 +37,22 @@ enum Bringing {
     Another,
 }
 
+/// What a column is that comes from code, or from a relation of which nothing is known. Code that was let run may look up anything by what it is
+/// given, so beside a table that holds something sensitive its values are masked whole; and so are those of a table that somebody else has and
+/// nobody could look at. What trusted functions compute is as sensitive as what they are given, which is told without them; a table that the
+/// catalog does not have is the session's own, and what came into it from sensitive columns is remembered.
+fn untraced(terms: &Terms, lineage: &Lineage, grounds: Option<&Grounds>) -> Origin {
+    let Some(grounds) = grounds else { return Origin::Derived };
+    let (masking, relations) = (&terms.masking, &grounds.resolved.relations);
+    let sensitive = |relation: &Relation| {
+        let mut columns = relation.columns.iter();
+        columns.any(|column| masking.profile.verdict(relation, column).unwrap_or(column.verdict).is_sensitive())
+    };
+    let known = || relations.iter().filter_map(|relation| masking.verdicts.relations.get(&relation.oid));
+    let unknown = masking.verdicts.asks && !lineage::unknown(lineage, relations, &masking.verdicts).is_empty();
+    if unknown || grounds.resolved.reaches_code && known().any(|relation| sensitive(relation)) { Origin::Derived } else { Origin::Unknown }
+}
+
 impl Linked {
     /// What each column of the rows that come in now is.
     pub(super) fn origins(&self, terms: &Terms, columns: &[Column]) -> Box<[Origin]> {
@@ -49,7 +65,11 @@ impl Linked {
             Bringing::Another => each(Origin::Unknown),
             Bringing::Statement(lineage, grounds) => {
                 let reading = lineage::reading(&lineage, self.surroundings(terms, grounds.as_deref()));
-                let origin = |(place, column): (usize, &Column)| self.origin(&reading, place, columns.len(), column);
+                let untraced = untraced(terms, &lineage, grounds.as_deref());
+                let origin = |(place, column): (usize, &Column)| match self.origin(&reading, place, columns.len(), column) {
+                    Origin::Unknown => untraced,
+                    origin @ (Origin::Clear | Origin::Derived) => origin,
+                };
                 columns.iter().enumerate().map(origin).collect()
             }
         }
@@ -108,7 +128,8 @@ impl Linked {
         for name in &told.named {
             match name {
                 Named::Execute(name) => {
-                    let Some(statement) = named(&self.statements, name.as_bytes()) else { return Bringing::Another };
+                    // One that code made: nobody read it.
+                    let Some(statement) = named(&self.statements, name.as_bytes()) else { return Bringing::Unread };
                     if statement.facts.opaque.is_some() {
                         return Bringing::Unread;
                     }
@@ -118,8 +139,8 @@ impl Linked {
                     };
                 }
                 Named::Fetch { cursor, .. } => {
-                    let Some(portal) = named(&self.portals, cursor.as_bytes()) else { return Bringing::Another };
-                    let Some(statement) = &portal.statement else { return Bringing::Another };
+                    let Some(portal) = named(&self.portals, cursor.as_bytes()) else { return Bringing::Unread };
+                    let Some(statement) = &portal.statement else { return Bringing::Unread };
                     if statement.facts.opaque.is_some() {
                         return Bringing::Unread;
                     }
