@@ -57,6 +57,8 @@ pub enum Origin {
 #[derive(Debug)]
 pub struct Reading<'a> {
     rows: Option<Shape<'a>>,
+    /// Which rows there are tells of sensitive values: a truth value beside them is no answer to one question.
+    pub told: bool,
     surroundings: Surroundings<'a>,
 }
 
@@ -130,7 +132,7 @@ impl Classes {
             self.0.push(verdict);
             self.0.len().saturating_sub(1)
         });
-        Taint { level: Level::Sensitive, class: u16::try_from(place.saturating_add(1)).unwrap_or(0) }
+        Taint { class: u16::try_from(place.saturating_add(1)).unwrap_or(0), ..Taint::SENSITIVE }
     }
 
     fn holding(&self, taint: Taint) -> Holding {
@@ -147,7 +149,8 @@ pub fn unknown(lineage: &Lineage, relations: &[Relation], verdicts: &Verdicts) -
 
 /// The columns of the rows that a statement gives back.
 pub fn reading<'a>(lineage: &'a Lineage, surroundings: Surroundings<'a>) -> Reading<'a> {
-    Reading { rows: traced(lineage, &surroundings, &mut Classes::default()).rows, surroundings }
+    let Traced { rows, told, .. } = traced(lineage, &surroundings, &mut Classes::default());
+    Reading { rows, told, surroundings }
 }
 
 /// What a statement writes that came from sensitive columns.

@@ -31,6 +31,8 @@ enum Bringing {
     /// Nothing that computes: words of the server's own.
     Server,
     Statement(Arc<Lineage>, Option<Arc<Grounds>>),
+    /// How many rows each step of a statement had when it ran.
+    Plan(Arc<Lineage>, Option<Arc<Grounds>>),
     /// What was not read, or not in whole.
     Unread,
     /// Another statement, which is not known.
@@ -47,6 +49,10 @@ impl Linked {
             Bringing::Server => each(Origin::Clear),
             Bringing::Unread => each(Origin::Derived),
             Bringing::Another => each(Origin::Unknown),
+            Bringing::Plan(lineage, grounds) => {
+                let told = lineage::reading(&lineage, self.surroundings(terms, grounds.as_deref())).told;
+                each(if told { Origin::Derived } else { Origin::Clear })
+            }
             Bringing::Statement(lineage, grounds) => {
                 let reading = lineage::reading(&lineage, self.surroundings(terms, grounds.as_deref()));
                 let origin = |(place, column): (usize, &Column)| self.origin(&reading, place, columns.len(), column);
@@ -57,8 +63,8 @@ impl Linked {
 
     fn origin(&self, reading: &Reading<'_>, place: usize, width: usize, column: &Column) -> Origin {
         let base = ColumnId { relation: column.relation, attribute: column.attribute };
-        // A truth value is an answer, whatever was asked.
-        if column.type_oid == BOOL && base.relation == 0 { Origin::Clear } else { reading.column(place, width, base) }
+        // A truth value is an answer, whatever was asked: for each row that was not made of what is asked about.
+        if column.type_oid == BOOL && base.relation == 0 && !reading.told { Origin::Clear } else { reading.column(place, width, base) }
     }
 
     fn surroundings<'a>(&'a self, terms: &'a Terms, grounds: Option<&'a Grounds>) -> Surroundings<'a> {
@@ -68,12 +74,14 @@ impl Linked {
 
     /// Relations that have to be known before it can be said what these columns are computed from.
     pub(super) fn reached(&self, terms: &Terms, columns: &[Column]) -> Vec<u32> {
-        if columns.iter().all(|column| column.relation != 0 || column.type_oid == BOOL) {
+        if columns.iter().all(|column| column.relation != 0) {
             return Vec::new();
         }
         match self.bringing() {
-            Bringing::Statement(lineage, Some(grounds)) => lineage::unknown(&lineage, &grounds.resolved.relations, &terms.masking.verdicts),
-            Bringing::Statement(_, None) | Bringing::Server | Bringing::Unread | Bringing::Another => Vec::new(),
+            Bringing::Statement(lineage, Some(grounds)) | Bringing::Plan(lineage, Some(grounds)) => {
+                lineage::unknown(&lineage, &grounds.resolved.relations, &terms.masking.verdicts)
+            }
+            Bringing::Statement(_, None) | Bringing::Plan(_, None) | Bringing::Server | Bringing::Unread | Bringing::Another => Vec::new(),
         }
     }
 
@@ -140,6 +148,7 @@ impl Linked {
             }
         }
         match &told.lineage {
+            Some(lineage) if told.explain.is_some_and(|explain| explain.executes) => Bringing::Plan(Arc::clone(lineage), grounds.cloned()),
             _ if told.explain.is_some() => Bringing::Server,
             Some(lineage) => Bringing::Statement(Arc::clone(lineage), grounds.cloned()),
             // Code gives rows of its own.

@@ -2,6 +2,7 @@
 //! subqueries, set operations, functions and what the statement itself writes. It knows no catalog and no column that is not written down; who
 //! knows the columns of the relations and which of them are sensitive has it worked out by [`Lineage::trace`].
 
+mod ask;
 mod build;
 mod expression;
 mod from;
@@ -9,6 +10,7 @@ mod label;
 mod shape;
 #[cfg(test)]
 mod tests;
+mod told;
 mod trace;
 mod write;
 
@@ -53,6 +55,20 @@ struct Query {
     arms: Vec<Place>,
     /// Where columns of a join stand in `*` is not told by the order of its sources.
     merges: bool,
+    /// Columns of one name are compared with each other.
+    natural: bool,
+    /// What decides which rows there are, and what else is asked about values.
+    asks: Vec<Asked>,
+    /// What tells how many rows there are.
+    sizes: Vec<Steps>,
+}
+
+/// Values that are held against each other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Asked {
+    steps: Steps,
+    /// Whole values are compared, as they are stored: no piece of them.
+    stored: bool,
 }
 
 /// Something in FROM.
@@ -116,6 +132,10 @@ enum Step {
         name: Box<str>,
     },
     Query(Place),
+    /// Whether a query has rows.
+    Exists(Place),
+    /// How many rows there are.
+    Rows,
     Is(Level),
     Fold(Fold, u32),
 }
@@ -187,6 +207,8 @@ impl Lineage {
                 + query.sources.iter().map(sources).sum::<usize>()
                 + query.outputs.iter().map(outputs).sum::<usize>()
                 + size_of_val(&*query.arms)
+                + query.asks.iter().map(|asked| size_of::<Asked>() + steps(&asked.steps)).sum::<usize>()
+                + query.sizes.iter().map(|of| size_of::<Steps>() + steps(of)).sum::<usize>()
         };
         let writes = |write: &Write| {
             size_of::<Write>()

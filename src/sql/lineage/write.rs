@@ -40,6 +40,7 @@ impl<'t> Build<'t> {
         for item in &update.from_clause {
             self.from(item, place);
         }
+        self.condition(update.where_clause.as_deref(), place);
         self.assign(target, &update.target_list, place);
         self.returning(update.returning_clause.as_ref(), target, place);
         place
@@ -52,6 +53,7 @@ impl<'t> Build<'t> {
         for item in &delete.using_clause {
             self.from(item, place);
         }
+        self.condition(delete.where_clause.as_deref(), place);
         self.returning(delete.returning_clause.as_ref(), target, place);
         place
     }
@@ -64,8 +66,10 @@ impl<'t> Build<'t> {
             self.from(source, place);
         }
         let target = self.target(merge.relation.as_ref(), place);
+        self.condition(merge.join_condition.as_deref(), place);
         for clause in &merge.merge_when_clauses {
             let Some(NodeRef::MergeWhenClause(clause)) = clause.node.as_ref().map(|node| node.to_ref()) else { continue };
+            self.condition(clause.condition.as_deref(), place);
             if clause.command_type == CmdType::CmdUpdate as i32 {
                 self.assign(target, &clause.target_list, place);
             } else if clause.command_type == CmdType::CmdInsert as i32 {
