@@ -78,6 +78,8 @@ pub struct Stores {
     pub written: Vec<Written>,
     /// Those of them that every session may read.
     pub promised: Vec<Written>,
+    /// Something of it goes where nobody could mark it.
+    pub given: bool,
 }
 
 impl Remembered {
@@ -161,11 +163,12 @@ pub fn stores(lineage: &Lineage, surroundings: Surroundings<'_>) -> Stores {
     }
     let mut classes = Classes::default();
     let traced = traced(lineage, &surroundings, &mut classes);
+    stores.given = traced.given;
     for stored in traced.stored.iter().filter(|stored| stored.taint.level == Level::Sensitive) {
         let Some(named) = lineage.relations.get(stored.relation) else { continue };
         let holding = classes.holding(stored.taint);
         let mut settled = !stored.defined;
-        let mut targets = 0;
+        let mut targets = 0_usize;
         for oid in called(named, surroundings.relations).filter(|_| !stored.defined) {
             targets += 1;
             let Some(relation) = surroundings.verdicts.relations.get(&oid) else {
@@ -173,6 +176,8 @@ pub fn stores(lineage: &Lineage, surroundings: Surroundings<'_>) -> Stores {
                 continue;
             };
             let columns = relation.columns.iter().filter(|column| stored.column.is_none_or(|name| *name == *column.name));
+            // One that came after anybody looked is known by its name alone.
+            settled &= columns.clone().next().is_some();
             for column in columns.filter(|column| !covers(column.verdict.holding, holding)) {
                 settled = false;
                 stores.marks.push(Mark { relation: oid, column: column.name.clone(), holding });

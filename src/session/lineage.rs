@@ -11,8 +11,10 @@ use crate::mask::verdict::{ColumnId, Unknown};
 use crate::sql::facts::{Facts, Named, Opaque, Statement as Told};
 use crate::sql::lineage::Lineage;
 
+use crate::wire::report::Report;
+
 use super::Terms;
-use super::asking::{Course, Inquiry, Passage};
+use super::asking::{Course, Inquiry, Passage, Refusal};
 use super::columns::Column;
 use super::expected::Expected;
 use super::linked::{Linked, named};
@@ -180,6 +182,9 @@ impl Linked {
         let (mut marks, mut written, mut promised) = (Vec::new(), Vec::new(), Vec::new());
         for lineage in writing {
             let stores = lineage::stores(lineage, self.surroundings(terms, grounds.as_deref()));
+            if stores.given {
+                return Course::Refuse(Refusal::plain(given_away()));
+            }
             marks.extend(stores.marks);
             written.extend(stores.written);
             promised.extend(stores.promised);
@@ -221,6 +226,12 @@ impl Linked {
     pub(super) fn grounds_of_head(&self) -> Option<Arc<Grounds>> {
         self.expected.head().and_then(Expected::run).and_then(|run: &Rc<_>| run.grounds().cloned())
     }
+}
+
+/// Where a setting, a counter, a lock or a message shows a value again, no mark would stand beside it.
+fn given_away() -> Report {
+    Report::error("22023", "a value of a sensitive column would be given to a function that does more than compute")
+        .with_detail("Settings, sequences, locks, notifications and large objects keep no mark of what was put into them. Nothing ran.")
 }
 
 const BOOL: u32 = 16;

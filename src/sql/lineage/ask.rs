@@ -2,9 +2,10 @@
 //! whatever else stands in it. What comes of that is worked out in `told`.
 #![allow(clippy::wildcard_enum_match_arm, reason = "what is of no kind of its own is one thing that is asked")]
 
-use super::super::parser::tree::{AExpr, AExprKind, BoolExprType, FuncCall, Node, NodeRef, SelectStmt, TypeName};
+use super::super::parser::tree::{AExpr, AExprKind, BoolExprType, FuncCall, Node, NodeRef, SelectStmt, TypeName, WindowDef};
 use super::build::Build;
 use super::{Asked, Place, Step};
+use crate::sql::effect::{Effect, EffectSet};
 use crate::sql::functions;
 use crate::sql::walk::names;
 
@@ -48,6 +49,11 @@ impl<'t> Build<'t> {
             self.expression(Some(target(select, key).unwrap_or(key)), query, &mut steps);
             self.ask(query, &steps, false);
         }
+        for window in &select.window_clause {
+            if let Some(NodeRef::WindowDef(window)) = window.node.as_ref().map(|node| node.to_ref()) {
+                self.window(window, query);
+            }
+        }
         for number in [&select.limit_count, &select.limit_offset].into_iter().flatten() {
             let mut steps = Vec::new();
             self.expression(Some(number), query, &mut steps);
@@ -77,6 +83,34 @@ impl<'t> Build<'t> {
                 None => query.asks.push(Asked { steps: steps.into(), stored }),
             }
         }
+    }
+
+    /// What a function is given that acts.
+    pub(super) fn give(&mut self, query: Place, steps: &[Step]) {
+        self.count(1 + steps.len());
+        if !steps.is_empty()
+            && !self.lineage.unbounded
+            && let Some(query) = self.at(query)
+        {
+            query.given.push(steps.into());
+        }
+    }
+
+    /// Expressions of which nothing is shown: what they ask and what they do counts.
+    pub(super) fn aside(&mut self, nodes: impl IntoIterator<Item = &'t Node>, query: Place) {
+        for node in nodes {
+            let node = match node.node.as_ref().map(|node| node.to_ref()) {
+                Some(NodeRef::SortBy(sort)) => sort.node.as_deref(),
+                _ => Some(node),
+            };
+            self.expression(node, query, &mut Vec::new());
+        }
+    }
+
+    /// The order and the groups of a window.
+    pub(super) fn window(&mut self, window: &'t WindowDef, query: Place) {
+        self.aside(window.partition_clause.iter().chain(&window.order_clause), query);
+        self.aside([&window.start_offset, &window.end_offset].into_iter().filter_map(|offset| offset.as_deref()), query);
     }
 
     pub(super) fn size(&mut self, query: Place, steps: &[Step]) {
@@ -146,6 +180,13 @@ pub(super) fn is_whole(node: &Node) -> bool {
 
 fn type_of(name: &TypeName) -> &str {
     name.names.last().and_then(names::text).unwrap_or_default()
+}
+
+/// Whether what a function of initdb is given may come out somewhere else: in a setting, a counter, a lock, a message, a file.
+pub(super) fn gives_away(name: &str, effects: EffectSet) -> bool {
+    const AWAY: EffectSet =
+        EffectSet::of(&[Effect::Write, Effect::UnboundedWrite, Effect::Ddl, Effect::Session, Effect::Guard, Effect::Admin]);
+    name == "pg_notify" || !effects.and(AWAY).is_empty()
 }
 
 /// Functions that give a number of rows.

@@ -3,7 +3,7 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "what is of no kind of its own is made of what is below it")]
 
 use super::super::parser::tree::{AExpr, AExprKind, AIndirection, CaseExpr, ColumnRef, FuncCall, Node, NodeRef, SubLink, SubLinkType};
-use super::ask::{MOST_CHOICES, gathers, is_stored, is_whole, sizes};
+use super::ask::{MOST_CHOICES, gathers, gives_away, is_stored, is_whole, sizes};
 use super::build::Build;
 use super::{Fold, Level, Place, Step};
 use crate::sql::effect::Effect;
@@ -145,6 +145,12 @@ impl<'t> Build<'t> {
         if initdb && counts {
             return if gathers { self.step(steps, Step::Rows) } else { 0 };
         }
+        if let Some(window) = call.over.as_deref() {
+            self.window(window, query);
+        }
+        if !call.agg_within_group {
+            self.aside(&call.agg_order, query);
+        }
         let from = steps.len();
         let beside = if !initdb {
             // It may read what it likes.
@@ -158,6 +164,9 @@ impl<'t> Build<'t> {
         let mut values = beside.map_or(0, |level| self.step(steps, Step::Is(level)));
         for argument in &call.args {
             values += self.expression(Some(argument), query, steps);
+        }
+        if initdb && gives_away(name, effects) {
+            self.give(query, steps.get(from..).unwrap_or_default());
         }
         if initdb && sizes(name, call) {
             self.size(query, steps.get(from..).unwrap_or_default());

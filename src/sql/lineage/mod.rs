@@ -61,6 +61,8 @@ struct Query {
     asks: Vec<Asked>,
     /// What tells how many rows there are.
     sizes: Vec<Steps>,
+    /// What is given to functions that do more than compute: nobody could say where it comes out again.
+    given: Vec<Steps>,
 }
 
 /// Values that are held against each other.
@@ -175,9 +177,9 @@ enum Assigned {
 }
 
 impl Lineage {
-    /// Whether it writes what it read.
+    /// Whether it writes what it read, or gives it away.
     pub fn writes(&self) -> bool {
-        !self.writes.is_empty()
+        !self.writes.is_empty() || self.queries.iter().any(|query| !query.given.is_empty())
     }
 
     /// Whether there is more to it than is kept.
@@ -208,6 +210,7 @@ impl Lineage {
                 + query.outputs.iter().map(outputs).sum::<usize>()
                 + size_of_val(&*query.arms)
                 + query.asks.iter().map(|asked| size_of::<Asked>() + steps(&asked.steps)).sum::<usize>()
+                + query.given.iter().map(|of| size_of::<Steps>() + steps(of)).sum::<usize>()
                 + query.sizes.iter().map(|of| size_of::<Steps>() + steps(of)).sum::<usize>()
         };
         let writes = |write: &Write| {

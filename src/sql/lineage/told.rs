@@ -107,6 +107,19 @@ impl<'a> Tracer<'a> {
         Ok(changed)
     }
 
+    /// Whether anything sensitive is given to what acts.
+    pub(super) fn is_given(&mut self) -> Result<bool, Exhausted> {
+        let lineage = self.lineage;
+        for (at, query) in lineage.queries.iter().enumerate() {
+            for given in &query.given {
+                if matches!(self.value(at, given)?.level, Level::Sensitive | Level::Answer) {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
     fn leaves(&mut self, at: usize, steps: &'a [Step]) -> Result<Vec<Leaf<'a>>, Exhausted> {
         let around = self.told.leaves.replace(Vec::new());
         let value = self.value(at, steps);

@@ -20,6 +20,8 @@ pub struct Traced<'a> {
     pub rows: Option<Shape<'a>>,
     /// Which rows there are, and how many, tells of sensitive values: what they are is no answer to one question.
     pub told: bool,
+    /// A sensitive value, or an answer about one, is given to a function that does more than compute.
+    pub given: bool,
     pub stored: Vec<Stored<'a>>,
 }
 
@@ -77,7 +79,12 @@ impl Lineage {
             column: None,
             taint: Taint::SENSITIVE,
         });
-        Traced { rows: self.rows.map(|_| Shape::unknown([], Taint::SENSITIVE)), told: true, stored: stored.collect() }
+        Traced {
+            rows: self.rows.map(|_| Shape::unknown([], Taint::SENSITIVE)),
+            told: true,
+            given: self.queries.iter().any(|query| !query.given.is_empty()),
+            stored: stored.collect(),
+        }
     }
 }
 
@@ -96,7 +103,8 @@ impl<'a> Tracer<'a> {
             if !self.round()? {
                 let rows = self.lineage.rows.and_then(|rows| self.queries.get(index(rows)).cloned());
                 let (rows, many) = self.gathered(rows);
-                return Ok(Traced { rows, told: many || self.told.is_any_told(), stored: self.stored()? });
+                let given = self.is_given()?;
+                return Ok(Traced { rows, told: many || self.told.is_any_told(), given, stored: self.stored()? });
             }
         }
         Err(Exhausted)

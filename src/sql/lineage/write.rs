@@ -27,6 +27,7 @@ impl<'t> Build<'t> {
                 let of = Of::Relation(target);
                 self.add_source(place, Source { name: "excluded".into(), columns: Box::default(), of, named_only: true });
             }
+            self.condition(conflict.where_clause.as_deref(), place);
             self.assign(target, &conflict.target_list, place);
         }
         self.returning(insert.returning_clause.as_ref(), target, place);
