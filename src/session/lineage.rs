@@ -11,8 +11,10 @@ use crate::mask::verdict::{ColumnId, Relation, Unknown};
 use crate::sql::facts::{Facts, Named, Opaque, Statement as Told};
 use crate::sql::lineage::Lineage;
 
+use crate::wire::report::Report;
+
 use super::Terms;
-use super::asking::{Course, Inquiry, Passage};
+use super::asking::{Course, Inquiry, Passage, Refusal};
 use super::columns::Column;
 use super::expected::Expected;
 use super::linked::{Linked, named};
@@ -31,6 +33,8 @@ enum Bringing {
     /// Nothing that computes: words of the server's own.
     Server,
     Statement(Arc<Lineage>, Option<Arc<Grounds>>),
+    /// How many rows each step of a statement had when it ran.
+    Plan(Arc<Lineage>, Option<Arc<Grounds>>),
     /// What was not read, or not in whole.
     Unread,
     /// Another statement, which is not known.
@@ -63,6 +67,10 @@ impl Linked {
             Bringing::Server => each(Origin::Clear),
             Bringing::Unread => each(Origin::Derived),
             Bringing::Another => each(Origin::Unknown),
+            Bringing::Plan(lineage, grounds) => {
+                let told = lineage::reading(&lineage, self.surroundings(terms, grounds.as_deref())).told;
+                each(if told { Origin::Derived } else { Origin::Clear })
+            }
             Bringing::Statement(lineage, grounds) => {
                 let reading = lineage::reading(&lineage, self.surroundings(terms, grounds.as_deref()));
                 let untraced = untraced(terms, &lineage, grounds.as_deref());
@@ -77,8 +85,8 @@ impl Linked {
 
     fn origin(&self, reading: &Reading<'_>, place: usize, width: usize, column: &Column) -> Origin {
         let base = ColumnId { relation: column.relation, attribute: column.attribute };
-        // A truth value is an answer, whatever was asked.
-        if column.type_oid == BOOL && base.relation == 0 { Origin::Clear } else { reading.column(place, width, base) }
+        // A truth value is an answer, whatever was asked: for each row that was not made of what is asked about.
+        if column.type_oid == BOOL && base.relation == 0 && !reading.told { Origin::Clear } else { reading.column(place, width, base) }
     }
 
     fn surroundings<'a>(&'a self, terms: &'a Terms, grounds: Option<&'a Grounds>) -> Surroundings<'a> {
@@ -88,12 +96,14 @@ impl Linked {
 
     /// Relations that have to be known before it can be said what these columns are computed from.
     pub(super) fn reached(&self, terms: &Terms, columns: &[Column]) -> Vec<u32> {
-        if columns.iter().all(|column| column.relation != 0 || column.type_oid == BOOL) {
+        if columns.iter().all(|column| column.relation != 0) {
             return Vec::new();
         }
         match self.bringing() {
-            Bringing::Statement(lineage, Some(grounds)) => lineage::unknown(&lineage, &grounds.resolved.relations, &terms.masking.verdicts),
-            Bringing::Statement(_, None) | Bringing::Server | Bringing::Unread | Bringing::Another => Vec::new(),
+            Bringing::Statement(lineage, Some(grounds)) | Bringing::Plan(lineage, Some(grounds)) => {
+                lineage::unknown(&lineage, &grounds.resolved.relations, &terms.masking.verdicts)
+            }
+            Bringing::Statement(_, None) | Bringing::Plan(_, None) | Bringing::Server | Bringing::Unread | Bringing::Another => Vec::new(),
         }
     }
 
@@ -161,6 +171,7 @@ impl Linked {
             }
         }
         match &told.lineage {
+            Some(lineage) if told.explain.is_some_and(|explain| explain.executes) => Bringing::Plan(Arc::clone(lineage), grounds.cloned()),
             _ if told.explain.is_some() => Bringing::Server,
             Some(lineage) => Bringing::Statement(Arc::clone(lineage), grounds.cloned()),
             // Code gives rows of its own.
@@ -192,6 +203,9 @@ impl Linked {
         let (mut marks, mut written, mut promised) = (Vec::new(), Vec::new(), Vec::new());
         for lineage in writing {
             let stores = lineage::stores(lineage, self.surroundings(terms, grounds.as_deref()));
+            if stores.given {
+                return Course::Refuse(Refusal::plain(given_away()));
+            }
             marks.extend(stores.marks);
             written.extend(stores.written);
             promised.extend(stores.promised);
@@ -233,6 +247,12 @@ impl Linked {
     pub(super) fn grounds_of_head(&self) -> Option<Arc<Grounds>> {
         self.expected.head().and_then(Expected::run).and_then(|run: &Rc<_>| run.grounds().cloned())
     }
+}
+
+/// Where a setting, a counter, a lock or a message shows a value again, no mark would stand beside it.
+fn given_away() -> Report {
+    Report::error("22023", "a value of a sensitive column would be given to a function that does more than compute")
+        .with_detail("Settings, sequences, locks, notifications and large objects keep no mark of what was put into them. Nothing ran.")
 }
 
 const BOOL: u32 = 16;
