@@ -199,7 +199,7 @@ fn check(oid: u32, text: &str) {
                     assert!(!shown().contains("jo@example"), "{oid} {text} {format:?} {holding:?} {style:?}: {}", shown());
                 }
                 // A whole value leaves nothing of itself but what a partial form is for, and a yes or a no.
-                if matches!(holding, Holding::Whole(_)) && oid != 16 && style != Style::Partial && !matches!(text, "" | "{}") {
+                if matches!(holding, Holding::Whole(_)) && oid != 16 && style != Style::Partial && !is_void(text) {
                     assert_ne!(new, value, "{oid} {text} {format:?} {holding:?} {style:?}");
                 }
                 if oid == 1042 && format == Format::Text {
@@ -279,6 +279,11 @@ fn document() -> impl Strategy<Value = String> {
         ]
     });
     document.prop_map(|document| document.to_string())
+}
+
+/// An empty text, or a list of nothing but such: that nothing is there may show.
+fn is_void(text: &str) -> bool {
+    text.replace("\"\"", "").trim_matches(['{', '}', ',']).is_empty()
 }
 
 proptest! {
