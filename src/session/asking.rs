@@ -60,10 +60,27 @@ pub struct Petition {
     /// It ran, and was stopped at this limit; an approval raises that.
     pub over: Option<Over>,
     pub purpose: Purpose,
+    /// What the agent answers, where it was asked about a hold.
+    pub answer: Option<Said>,
     /// As it goes on the record; its verdict is `Held`.
     pub statement: Statement,
     /// Digest of nothing but the text and the parameters as they were sent.
     pub sent: Digest,
+}
+
+/// What the agent answers to a reviewer's question.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Said {
+    pub text: Box<str>,
+    /// As the record keeps it: with what is sensitive in it masked, if at all.
+    pub kept: Option<Box<str>>,
+}
+
+/// There may be anything in it.
+impl std::fmt::Debug for Said {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Said({} bytes)", self.text.len())
+    }
 }
 
 /// What the desk is asked for.
@@ -99,6 +116,8 @@ pub struct Waiting {
     pub ticket: Report,
     /// How long the connection waits.
     pub patience: Option<Duration>,
+    /// What the agent said was taken for the answer to a question.
+    pub answered: bool,
 }
 
 /// How far the asking about the client's next message has come.

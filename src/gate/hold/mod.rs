@@ -1,6 +1,7 @@
 //! A hold: a statement that awaits a decision, and what may become of it. Pure: the desk in `host` keeps holds, asks what follows, and
 //! puts it on the record.
 
+mod deliberation;
 mod people;
 mod standing;
 pub mod words;
@@ -8,6 +9,10 @@ pub mod words;
 use std::fmt;
 use std::str::FromStr;
 
+pub use deliberation::{
+    Answer, Assent, Deliberation, Exchange, LONGEST_ANSWER, LONGEST_QUESTION, MOST_APPROVALS, MOST_PASSES, MOST_QUESTIONS, Pass, Unsaid,
+    Word, kept,
+};
 pub use people::{Barred, Decider, may_decide};
 pub use standing::{Standing, State, Unfit, Verdict};
 

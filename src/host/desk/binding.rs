@@ -91,6 +91,10 @@ pub fn bytes(subject: &Subject, petition: &Petition) -> Zeroizing<Vec<u8>> {
     for group in groups {
         out.part(group.as_bytes());
     }
+    if petition.grounds.approvals > 1 {
+        out.tag(b'N');
+        out.number(u64::from(petition.grounds.approvals));
+    }
     let mut settings: Vec<_> = petition.settings.iter().collect();
     settings.sort_unstable();
     out.count(settings.len());

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::matter::Matter;
+use super::store::Kept;
 use super::view::{About, Ruled, View, Which};
 use crate::audit::Digest;
-use crate::gate::hold::{HoldId, Standing, State};
+use crate::gate::hold::{Deliberation, HoldId, Standing, State};
 use crate::host::purses::Purses;
 
 /// Holds that wait or are approved, of all agents.
@@ -26,6 +27,7 @@ pub struct Entry {
     /// While it is open.
     pub matter: Option<Arc<Matter>>,
     pub ruled: Option<Ruled>,
+    pub talk: Deliberation,
     /// The last record about it: what follows from it must not be told before that is on disk.
     pub seq: u64,
     /// Where it stands, for those who wait.
@@ -33,14 +35,23 @@ pub struct Entry {
 }
 
 impl Entry {
-    pub fn kept(standing: Standing, bound: Digest, about: About, matter: Option<Matter>, ruled: Option<Ruled>, seq: u64) -> Self {
+    /// One that was just opened.
+    pub fn opened(standing: Standing, bound: Digest, about: About, matter: Matter, seq: u64) -> Self {
+        let changed = watch::Sender::new(standing.state);
+        let (about, matter) = (Arc::new(about), Some(Arc::new(matter)));
+        Self { standing, bound, about, matter, ruled: None, talk: Deliberation::default(), seq, changed }
+    }
+
+    /// One that was kept, with what is known about it.
+    pub fn kept(kept: Kept, about: About) -> Self {
+        let Kept { standing, bound, seq, matter, ruled, talk, .. } = kept;
         let changed = watch::Sender::new(standing.state);
         let matter = matter.filter(|_| standing.state.is_open()).map(Arc::new);
-        Self { standing, bound, about: Arc::new(about), matter, ruled, seq, changed }
+        Self { standing, bound, about: Arc::new(about), matter, ruled, talk, seq, changed }
     }
 
     pub fn view(&self) -> View {
-        View::of(self.standing, self.bound, &self.about, self.matter.as_deref(), self.ruled.as_ref())
+        View::of(self)
     }
 
     pub fn watch(&self) -> watch::Receiver<State> {
@@ -49,7 +60,7 @@ impl Entry {
 
     /// Counts against the bound of its agent.
     fn is_pending(&self) -> bool {
-        matches!(self.standing.state, State::Waiting | State::Approved)
+        self.standing.state.is_pending()
     }
 }
 
@@ -79,7 +90,9 @@ impl Book {
         let purse = purses.of(about.agent_id);
         match entry.standing.state {
             State::Approved => purse.raise(hold, about.shape.0, over),
-            State::Waiting | State::Reserved | State::Spent | State::Denied | State::Expired | State::Withdrawn => purse.lower(hold),
+            State::Waiting | State::Asked | State::Reserved | State::Spent | State::Denied | State::Expired | State::Withdrawn => {
+                purse.lower(hold);
+            }
         }
     }
 
@@ -115,6 +128,9 @@ impl Book {
         {
             self.held = self.held.saturating_sub(matter.size());
         }
+        if !entry.standing.state.is_open() {
+            entry.talk.erase_answers();
+        }
         entry.changed.send_if_modified(|state| std::mem::replace(state, entry.standing.state) != entry.standing.state);
         Some(outcome)
     }
@@ -123,7 +139,7 @@ impl Book {
     pub fn bound(&self, bound: Digest, now: u64) -> Option<&Entry> {
         let rank = |entry: &Entry| match entry.standing.state {
             State::Approved => Some(0),
-            State::Waiting => Some(1),
+            State::Waiting | State::Asked => Some(1),
             State::Denied if now < entry.standing.until => Some(2),
             State::Denied | State::Reserved | State::Spent | State::Expired | State::Withdrawn => None,
         };
@@ -154,7 +170,7 @@ impl Book {
     /// Newest first.
     pub fn list(&self, which: Which) -> Vec<View> {
         let wanted = |entry: &&Entry| match which {
-            Which::Waiting => entry.standing.state == State::Waiting,
+            Which::Waiting => entry.standing.state.is_undecided(),
             Which::Open => entry.standing.state.is_open(),
             Which::All => true,
         };
@@ -168,7 +184,7 @@ impl Book {
         let done = |entry: &&Entry| match entry.standing.state {
             State::Denied => now >= entry.standing.until,
             State::Spent | State::Expired | State::Withdrawn => true,
-            State::Waiting | State::Approved | State::Reserved => false,
+            State::Waiting | State::Asked | State::Approved | State::Reserved => false,
         };
         let mut closed: Vec<_> = self.entries.values().filter(done).map(|entry| (entry.seq, entry.standing.id)).collect();
         closed.sort_unstable();

@@ -17,16 +17,16 @@ use crate::sql::effect::EffectSet;
 #[error("what is kept of a hold cannot be read")]
 pub struct Unreadable;
 
-type Bytes = Zeroizing<Vec<u8>>;
+pub(super) type Bytes = Zeroizing<Vec<u8>>;
 
-fn put<T: Encode<()>>(value: &T) -> Bytes {
+pub(super) fn put<T: Encode<()>>(value: &T) -> Bytes {
     let mut bytes = Bytes::default();
     // Writing to memory does not fail.
     minicbor::encode(value, &mut *bytes).ok();
     bytes
 }
 
-fn take<'b, T: Decode<'b, ()>>(bytes: &'b [u8]) -> Result<T, Unreadable> {
+pub(super) fn take<'b, T: Decode<'b, ()>>(bytes: &'b [u8]) -> Result<T, Unreadable> {
     minicbor::decode(bytes).map_err(|_| Unreadable)
 }
 
@@ -74,6 +74,9 @@ struct KeptAbout {
     shape: Digest,
     #[n(15)]
     asks_unmasked: Option<bool>,
+    /// Where it is more than one.
+    #[n(16)]
+    approvals: Option<u32>,
 }
 
 impl About {
@@ -95,6 +98,7 @@ impl About {
             over: self.over.map(|over| (number(over.quantity), over.limit, over.raised)),
             shape: self.shape,
             asks_unmasked: self.asks_unmasked.then_some(true),
+            approvals: (self.approvals > 1).then_some(self.approvals),
         })
     }
 
@@ -124,6 +128,7 @@ impl About {
             over,
             shape: kept.shape,
             asks_unmasked: kept.asks_unmasked == Some(true),
+            approvals: kept.approvals.unwrap_or(1),
         })
     }
 }

@@ -7,8 +7,8 @@ use std::path::Path;
 use super::store::Kept;
 use super::view::Ruled;
 use crate::audit::Event;
-use crate::audit::event::{Decided, Decision, Held, Returned, Spent};
-use crate::gate::hold::{HoldId, State, Verdict};
+use crate::audit::event::{Answered, Decided, Decision, Held, Returned, Spent};
+use crate::gate::hold::{Decider, HoldId, State, Verdict};
 use crate::host::journal::reader::{ReadError, Reader};
 
 /// Holds as they stand by the record.
@@ -51,11 +51,19 @@ fn read(folder: &Path, cursor: u64, kept: Vec<Kept>) -> Result<Option<Recovered>
 
 impl Recovered {
     fn apply(&mut self, seq: u64, time: u64, event: &Event) {
-        let Some(step) = Step::of(event) else { return };
+        if let Event::DecidedTogether(event) = event {
+            event.each().for_each(|event| self.take(seq, time, &Step::Decided(&event)));
+        } else if let Some(step) = Step::of(event) {
+            self.take(seq, time, &step);
+        }
+    }
+
+    fn take(&mut self, seq: u64, time: u64, step: &Step<'_>) {
         let id = step.hold();
         let Some(kept) = self.kept.get_mut(&id) else {
             match step {
                 Step::Held(_) => self.lost.push(id),
+                Step::Answered(_) => {}
                 Step::Decided(event) if !closes(event.decision) => {}
                 Step::Decided(_) | Step::Spent(_) => self.lost.retain(|lost| *lost != id),
                 Step::Returned(_) => {}
@@ -67,7 +75,8 @@ impl Recovered {
         }
         kept.seq = seq;
         match step {
-            Step::Held(_) => {}
+            // What was said is not there: whoever asks for it is asked again.
+            Step::Held(_) | Step::Answered(_) => {}
             Step::Decided(event) => decided(kept, time, event),
             // Until the record says that it was returned.
             Step::Spent(_) => kept.standing.state = State::Reserved,
@@ -81,6 +90,7 @@ impl Recovered {
 enum Step<'a> {
     Held(&'a Held),
     Decided(&'a Decided),
+    Answered(&'a Answered),
     Spent(&'a Spent),
     Returned(&'a Returned),
 }
@@ -91,6 +101,8 @@ impl<'a> Step<'a> {
             Some(Self::Held(event))
         } else if let Event::Decided(event) = event {
             Some(Self::Decided(event))
+        } else if let Event::Answered(event) = event {
+            Some(Self::Answered(event))
         } else if let Event::Spent(event) = event {
             Some(Self::Spent(event))
         } else if let Event::Returned(event) = event {
@@ -104,6 +116,7 @@ impl<'a> Step<'a> {
         HoldId::of(match self {
             Self::Held(event) => event.hold,
             Self::Decided(event) => event.hold,
+            Self::Answered(event) => event.hold,
             Self::Spent(event) => event.hold,
             Self::Returned(event) => event.hold,
         })
@@ -119,27 +132,48 @@ fn closes(decision: Decision) -> bool {
 
 fn decided(kept: &mut Kept, time: u64, event: &Decided) {
     let standing = &mut kept.standing;
+    let by = event.by.as_deref().unwrap_or_default();
+    let words = event.body.as_ref().map(|words| words.text.as_str());
+    let undecided = standing.state.is_undecided();
     let mut ruled = |verdict| {
         kept.ruled = Some(Ruled {
             verdict,
-            by: event.by.as_deref().unwrap_or_default().into(),
+            by: by.into(),
             at: time,
-            reason: event.body.as_ref().map(|words| words.text.as_str().into()),
+            reason: words.map(Into::into),
             single_person: event.single_person == Some(true),
         });
     };
-    match (event.decision, standing.state) {
-        (Decision::Approved | Decision::ApprovedUnmasked, State::Waiting) => {
+    let verdict = if event.decision == Decision::ApprovedUnmasked { Verdict::ApproveUnmasked } else { Verdict::Approve };
+    match event.decision {
+        Decision::Approved | Decision::ApprovedUnmasked if undecided => {
+            let decider = Decider { name: by.into(), ..Decider::default() };
+            kept.talk.say(&decider, verdict, u32::MAX, time, words).ok();
+            if event.more.is_some() {
+                return;
+            }
             // Without a time it is over already.
             (standing.state, standing.until) = (State::Approved, event.until.unwrap_or(0));
-            ruled(if event.decision == Decision::ApprovedUnmasked { Verdict::ApproveUnmasked } else { Verdict::Approve });
+            ruled(verdict);
         }
-        (Decision::Denied, State::Waiting) => {
+        Decision::Denied if undecided => {
             standing.state = State::Denied;
             ruled(Verdict::Deny);
         }
-        (Decision::Expired, State::Waiting | State::Approved) => standing.state = State::Expired,
-        (Decision::Withdrawn, State::Waiting | State::Approved) => standing.state = State::Withdrawn,
-        (_, _) => {}
+        // A question whose words were erased is still one.
+        Decision::Asked if undecided && kept.talk.ask(by, time, words.unwrap_or("…")).is_ok() => standing.state = State::Asked,
+        Decision::PassedOn if undecided => {
+            let to = event.to.as_deref().unwrap_or_default();
+            kept.talk.pass(by, time, to, words.unwrap_or("…")).ok();
+        }
+        Decision::Expired if standing.state.is_pending() => standing.state = State::Expired,
+        Decision::Withdrawn if standing.state.is_pending() => standing.state = State::Withdrawn,
+        Decision::Approved
+        | Decision::ApprovedUnmasked
+        | Decision::Denied
+        | Decision::Asked
+        | Decision::PassedOn
+        | Decision::Expired
+        | Decision::Withdrawn => {}
     }
 }

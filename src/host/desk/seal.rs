@@ -16,6 +16,7 @@ pub enum Part {
     About = 1,
     Matter = 2,
     Ruled = 3,
+    Talk = 4,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -5,9 +5,10 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 use super::book::Entry;
 use super::matter::Matter;
 use super::seal::{Part, SealError, Sealer};
+use super::talk;
 use super::view::{About, Ruled};
 use crate::audit::Digest;
-use crate::gate::hold::{HoldId, Standing, State as HoldState};
+use crate::gate::hold::{Deliberation, HoldId, Standing, State as HoldState};
 use crate::host::state::{State, StateError};
 
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +37,7 @@ pub struct Kept {
     pub about: Option<About>,
     pub matter: Option<Matter>,
     pub ruled: Option<Ruled>,
+    pub talk: Deliberation,
 }
 
 impl Store {
@@ -56,7 +58,7 @@ impl Store {
     /// All that is kept. Of another epoch only the standing is read, and what cannot be opened is left out: nothing runs by either.
     pub fn load(&self) -> Result<Vec<Kept>, StoreError> {
         let read = || {
-            let mut all = self.connection.prepare("SELECT id, epoch, seq, state, until, bound, about, matter, ruled FROM hold")?;
+            let mut all = self.connection.prepare("SELECT id, epoch, seq, state, until, bound, about, matter, ruled, talk FROM hold")?;
             let rows = all.query_map((), |row| self.kept(row))?;
             rows.collect::<Result<Vec<_>, _>>()
         };
@@ -72,8 +74,9 @@ impl Store {
         let about = open(Part::About, row.get(6)?).and_then(|bytes| About::read(&bytes).ok());
         let matter = open(Part::Matter, row.get(7)?).and_then(|bytes| Matter::read(&bytes).ok());
         let ruled = open(Part::Ruled, row.get(8)?).and_then(|bytes| Ruled::read(&bytes).ok());
+        let talk = open(Part::Talk, row.get(9)?).and_then(|bytes| talk::read(&bytes).ok()).unwrap_or_default();
         let standing = Standing { id, state, until: unsigned(row.get(4)?) };
-        Ok(Kept { standing, bound: Digest(row.get(5)?), seq: unsigned(row.get(2)?), about, matter, ruled })
+        Ok(Kept { standing, bound: Digest(row.get(5)?), seq: unsigned(row.get(2)?), about, matter, ruled, talk })
     }
 
     /// Keeps a hold before it is on the record.
@@ -93,13 +96,17 @@ impl Store {
         for entry in entries {
             let id = entry.standing.id;
             let ruled = entry.ruled.as_ref().map(|ruled| self.sealer.seal(id, Part::Ruled, &ruled.write())).transpose()?;
+            let talk = Some(&entry.talk).filter(|talk| !talk::is_empty(talk));
+            let talk = talk.map(|talk| self.sealer.seal(id, Part::Talk, &talk::write(talk))).transpose()?;
             let closed = !entry.standing.state.is_open();
             erased |= closed;
-            rows.push((signed(id.number()), signed(entry.seq), entry.standing.state.word(), signed(entry.standing.until), ruled, closed));
+            let standing = entry.standing;
+            rows.push((signed(id.number()), signed(entry.seq), standing.state.word(), signed(standing.until), ruled, closed, talk));
         }
         let write = || {
             let transaction = self.connection.transaction()?;
-            let sql = "UPDATE hold SET seq = ?2, state = ?3, until = ?4, ruled = ?5, matter = iif(?6, NULL, matter) WHERE id = ?1";
+            let sql = "UPDATE hold SET seq = ?2, state = ?3, until = ?4, ruled = ?5, matter = iif(?6, NULL, matter), talk = ?7
+                       WHERE id = ?1";
             for row in rows {
                 transaction.execute(sql, row)?;
             }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::{Desk, Place, render};
 use crate::audit::Event;
-use crate::audit::event::{Begun, Decided, Ended, Held, Prepared, Refused, Revealed, Spent, Statement};
+use crate::audit::event::{Answered, Begun, Decided, Ended, Held, Prepared, Refused, Revealed, Spent, Statement};
 use crate::host::cli::{Failure, terminal};
 use crate::host::journal::files;
 use crate::host::journal::reader::{Entry, Reader};
@@ -101,7 +101,8 @@ fn hold(event: &Event) -> Option<u64> {
     if let Event::Held(Held { hold, .. })
     | Event::Decided(Decided { hold, .. })
     | Event::Spent(Spent { hold, .. })
-    | Event::Revealed(Revealed { hold, .. }) = event
+    | Event::Revealed(Revealed { hold, .. })
+    | Event::Answered(Answered { hold, .. }) = event
     {
         return Some(*hold);
     }

@@ -130,15 +130,7 @@ pub(super) async fn decide(
         Err(Undecided::Desk(NotDecided::Unknown)) => unknown(),
         Err(Undecided::Desk(NotDecided::Unrecordable(_))) => unrecordable(),
         Err(error) => {
-            let status = match &error {
-                Undecided::Changed | Undecided::Already(_) | Undecided::Desk(NotDecided::Already(_)) => StatusCode::CONFLICT,
-                Undecided::Desk(NotDecided::Expired) => StatusCode::GONE,
-                Undecided::Desk(NotDecided::Role | NotDecided::OwnAgent | NotDecided::Group) => StatusCode::FORBIDDEN,
-                Undecided::NoReason
-                | Undecided::Desk(NotDecided::TooLong | NotDecided::NotAsked | NotDecided::Unknown | NotDecided::Unrecordable(_)) => {
-                    StatusCode::UNPROCESSABLE_ENTITY
-                }
-            };
+            let status = error.status();
             again(status, &format!("Nothing was decided now: {error}."))
         }
     }
