@@ -13,6 +13,7 @@ use crate::gate::judge::{Grounds, Learned};
 use crate::gate::{Grant, Permit};
 use crate::sql::facts::Facts;
 use crate::wire::report::Report;
+use crate::wire::value::Format;
 
 /// A statement as the client sent it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +33,18 @@ pub struct Parameters {
     /// As in the message: none, one for all, or one for each.
     pub formats: Box<[i16]>,
     pub values: Vec<Option<Zeroizing<Vec<u8>>>>,
+}
+
+impl Parameters {
+    /// How this one is written: the message names one format for all, or one for each, and text where it names none.
+    pub fn format_of(&self, at: usize) -> Option<Format> {
+        let code = match &*self.formats {
+            [] => 0,
+            [all] => *all,
+            each => *each.get(at)?,
+        };
+        Format::from_code(code)
+    }
 }
 
 impl Message {

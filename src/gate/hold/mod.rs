@@ -2,6 +2,7 @@
 //! puts it on the record.
 
 mod deliberation;
+mod lasting;
 mod people;
 mod standing;
 pub mod words;
@@ -13,6 +14,7 @@ pub use deliberation::{
     Answer, Assent, Deliberation, Exchange, LONGEST_ANSWER, LONGEST_QUESTION, MOST_APPROVALS, MOST_PASSES, MOST_QUESTIONS, Pass, Unsaid,
     Word, kept,
 };
+pub use lasting::{LONGEST, Lasting, MOST_ROOMS, MOST_TIMES, Matters, Room, Terms, Unsound, may_stand};
 pub use people::{Barred, Decider, may_decide};
 pub use standing::{Standing, State, Unfit, Verdict};
 

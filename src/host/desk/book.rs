@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::grants::{self, StandingGrant};
 use super::matter::Matter;
 use super::store::Kept;
 use super::view::{About, Ruled, View, Which};
@@ -68,6 +69,8 @@ impl Entry {
 pub struct Book {
     purses: Arc<Purses>,
     entries: HashMap<HoldId, Entry>,
+    /// Standing grants that are not over.
+    grants: HashMap<HoldId, StandingGrant>,
     held: usize,
 }
 
@@ -145,6 +148,40 @@ impl Book {
         };
         let met = self.entries.values().filter(|entry| entry.bound == bound && !entry.standing.has_expired(now));
         met.filter_map(|entry| Some((rank(entry)?, entry))).min_by_key(|(rank, entry)| (*rank, entry.about.opened)).map(|(_, entry)| entry)
+    }
+
+    pub fn grant(&self, id: HoldId) -> Option<&StandingGrant> {
+        self.grants.get(&id)
+    }
+
+    /// Those that an agent can use.
+    pub fn grants_of(&self, agent_id: i64, now: u64) -> impl Iterator<Item = &StandingGrant> {
+        self.grants.values().filter(move |one| one.given.agent_id == agent_id && !one.lasting.is_over(now))
+    }
+
+    /// Newest first.
+    pub fn grants(&self) -> Vec<StandingGrant> {
+        let mut all: Vec<_> = self.grants.values().cloned().collect();
+        all.sort_unstable_by_key(|one| std::cmp::Reverse((one.given.at, one.id)));
+        all
+    }
+
+    pub fn has_room_for_grant(&self, agent_id: i64) -> bool {
+        let of_agent = self.grants.values().filter(|one| one.given.agent_id == agent_id).count();
+        of_agent < grants::MOST_OF_AGENT && self.grants.len() < grants::MOST
+    }
+
+    pub fn put_grant(&mut self, standing: StandingGrant) {
+        self.grants.insert(standing.id, standing);
+    }
+
+    pub fn remove_grant(&mut self, id: HoldId) {
+        self.grants.remove(&id);
+    }
+
+    /// Standing grants that nothing runs by any more.
+    pub fn grants_over(&self, now: u64) -> Vec<HoldId> {
+        self.grants.values().filter(|one| one.lasting.is_over(now)).map(|one| one.id).collect()
     }
 
     /// Those whose time is over, and when the next one's is.

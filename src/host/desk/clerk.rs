@@ -1,6 +1,7 @@
 //! The one who keeps the book: takes one step after the other, each on the record before it counts. It waits for nobody: what must not be told
 //! before it is on disk bears the number of its record.
 
+mod grants;
 mod people;
 
 use std::collections::BTreeSet;
@@ -41,6 +42,7 @@ pub struct Clerk {
     now: u64,
     /// What the database does not have yet.
     unsaved: BTreeSet<HoldId>,
+    unsaved_grants: BTreeSet<HoldId>,
 }
 
 impl Clerk {
@@ -49,19 +51,31 @@ impl Clerk {
         let journal = Arc::clone(&shared.journal);
         let last = journal.health().last_seq;
         let kept = store.load()?;
+        let grants = store.grants()?;
         let cursor = store.cursor(journal.id())?.filter(|cursor| *cursor <= last);
         let followed = match cursor {
-            Some(cursor) => recover::follow(folder, cursor, kept),
+            Some(cursor) => recover::follow(folder, cursor, kept, grants),
             // Nothing was kept, so nothing is to be followed.
-            None if kept.is_empty() => Some(Recovered::default()),
+            None if kept.is_empty() && grants.is_empty() => Some(Recovered::default()),
             None => None,
         };
         let trusted = followed.is_some();
-        let Recovered { kept, lost } = match followed {
+        let Recovered { kept, lost, grants, grants_lost } = match followed {
             Some(recovered) => recovered,
-            None => Recovered { kept: store.load()?.into_iter().map(|kept| (kept.standing.id, kept)).collect(), lost: Vec::new() },
+            None => Recovered {
+                kept: store.load()?.into_iter().map(|kept| (kept.standing.id, kept)).collect(),
+                grants_lost: store.grants()?.into_iter().map(|(id, _)| id).collect(),
+                ..Recovered::default()
+            },
         };
-        let mut clerk = Self { shared, store, random: SystemRandom::new(), now: when::now(), unsaved: BTreeSet::new() };
+        let mut clerk = Self {
+            shared,
+            store,
+            random: SystemRandom::new(),
+            now: when::now(),
+            unsaved: BTreeSet::new(),
+            unsaved_grants: BTreeSet::new(),
+        };
         let mut unrecorded = Vec::new();
         let mut gone = lost;
         for (id, mut kept) in kept {
@@ -88,6 +102,7 @@ impl Clerk {
             clerk.record(ended(id, Decision::Withdrawn))?;
         }
         clerk.store.delete(&unrecorded)?;
+        clerk.take_up_grants(grants, grants_lost, last)?;
         clerk.look_at_the_clock()?;
         clerk.save();
         clerk.move_cursor();
@@ -97,6 +112,7 @@ impl Clerk {
     /// Brings the database up to date with what is on disk of the journal: it must never be ahead. Where that fails it is tried again; what
     /// is lost is made up from the journal.
     pub fn save(&mut self) {
+        self.save_grants();
         if self.unsaved.is_empty() {
             return;
         }
@@ -114,6 +130,7 @@ impl Clerk {
     pub fn move_cursor(&mut self) {
         let synced = self.shared.journal.health().synced_seq;
         if self.unsaved.is_empty()
+            && self.unsaved_grants.is_empty()
             && let Err(error) = self.store.move_cursor(self.shared.journal.id(), synced)
         {
             tracing::error!(%error, "how far the holds have followed the journal could not be kept");
@@ -142,6 +159,8 @@ impl Clerk {
         for id in over {
             self.close(id, Decision::Expired)?;
         }
+        let over = self.shared.book().grants_over(self.now);
+        self.forget_grants(&over);
         let forgotten = self.shared.book().forget(self.now);
         if !forgotten.is_empty()
             && let Err(error) = self.store.delete(&forgotten)
@@ -171,8 +190,16 @@ impl Clerk {
     /// `awaited` is the hold that this session waited for until now.
     pub fn petition(&mut self, subject: &Subject, petition: &Petition, awaited: Option<HoldId>) -> Result<Answer<Reply>, Unwritable> {
         self.look_at_the_clock()?;
-        let bound = self.shared.digester.digest(&binding::bytes(subject, petition));
+        let bound = self.shared.digester.digest(&binding::Of::petition(subject, petition).bytes());
         let met = self.shared.book().bound(bound, self.now).map(|entry| (entry.standing, entry.seq));
+        // An approval of this very statement, and a denial of it, come first.
+        let waits = met.map(|(standing, _)| standing).filter(|standing| standing.state.is_undecided()).map(|standing| standing.id);
+        if petition.purpose == Purpose::Run
+            && (met.is_none() || waits.is_some())
+            && let Some(granted) = self.spend_standing(subject, petition, waits)?
+        {
+            return Ok(granted);
+        }
         match (met, petition.purpose) {
             (Some((standing, _)), Purpose::Run | Purpose::Redeem) if standing.state == State::Approved => self.spend(standing, petition),
             (_, Purpose::Redeem) => Ok(Answer { said: Reply::Nothing, behind: 0 }),
@@ -304,7 +331,8 @@ impl Clerk {
     /// The agent is no more: what it asked for is withdrawn.
     pub fn withdraw(&mut self, agent_id: i64) -> Result<(), Unwritable> {
         let of_agent = self.shared.book().of_agent(agent_id);
-        of_agent.into_iter().try_for_each(|hold| self.close(hold, Decision::Withdrawn))
+        of_agent.into_iter().try_for_each(|hold| self.close(hold, Decision::Withdrawn))?;
+        self.end_grants_of(agent_id)
     }
 
     /// The message that an agent asks for by the id of its hold.

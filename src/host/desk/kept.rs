@@ -164,6 +164,12 @@ struct KeptMatter {
     /// Rows that leave, the most at any step, cost, rows made, rows read.
     #[n(6)]
     estimate: Option<(f64, f64, f64, f64, f64)>,
+    #[n(7)]
+    objects: Option<Vec<u32>>,
+    #[n(8)]
+    settings: Option<Vec<(String, String)>>,
+    #[n(9)]
+    unsteady: Option<String>,
 }
 
 #[derive(Encode, Decode)]
@@ -212,6 +218,9 @@ impl Matter {
             findings: owned(&self.findings),
             relations: self.relations.iter().map(KeptRelation::of).collect(),
             estimate: self.estimate.map(|estimate| (estimate.rows, estimate.widest, estimate.cost, estimate.made, estimate.read)),
+            objects: Some(self.objects.clone()),
+            settings: Some(self.settings.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()),
+            unsteady: self.unsteady.as_deref().map(str::to_owned),
         })
     }
 
@@ -225,6 +234,8 @@ impl Matter {
                 Message::Extended { sql, types: bound.types.into(), bind: Parameters { formats: bound.formats.into(), values } }
             }
         };
+        // An earlier program kept less, and made no standing grants.
+        let unsteady = kept.unsteady.or_else(|| kept.objects.is_none().then(|| "it was held by an earlier program".to_owned()));
         Ok(Self {
             message,
             tags: kept.tags,
@@ -232,6 +243,9 @@ impl Matter {
             findings: boxed(kept.findings),
             relations: kept.relations.into_iter().map(KeptRelation::relation).collect(),
             estimate: kept.estimate.map(|(rows, widest, cost, made, read)| Estimate { rows, widest, cost, made, read }),
+            objects: kept.objects.unwrap_or_default(),
+            settings: kept.settings.unwrap_or_default().into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
+            unsteady: unsteady.map(Into::into),
         })
     }
 }

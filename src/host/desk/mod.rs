@@ -7,6 +7,7 @@
 mod binding;
 mod book;
 mod clerk;
+mod grants;
 mod kept;
 mod matter;
 mod options;
@@ -23,7 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::audit::{Digest, Digester};
 use crate::gate::Subject;
-pub use crate::gate::hold::{Decider, HoldId, State, Verdict};
+pub use crate::gate::hold::{Decider, HoldId, State, Terms, Verdict};
 use crate::host::journal::{Journal, Unwritable};
 use crate::host::purses::Purses;
 use crate::host::state::{self, StateError};
@@ -36,6 +37,7 @@ use clerk::{Answer, Clerk};
 use store::{Store, StoreError};
 use thread::{Delivery, Thread};
 
+pub use grants::{StandingGrant, words as bounds_in_words};
 pub use options::Options;
 pub use view::{About, NotDecided, Parameter, Ruled, Sight, View, Which, Written};
 
@@ -238,6 +240,30 @@ impl Desk {
     ) -> Result<View, NotDecided> {
         let (decider, to, reason) = (decider.clone(), to.to_owned(), reason.to_owned());
         self.step(move |clerk| clerk.pass(hold, &decider, (&to, &reason), seen, through)).await
+    }
+
+    /// A person approves a hold and, with that, statements like it for a while.
+    pub async fn grant(
+        &self,
+        hold: HoldId,
+        decider: &Decider,
+        ruling: Ruling,
+        terms: Terms,
+        seen: Seen,
+    ) -> Result<(View, StandingGrant), NotDecided> {
+        let decider = decider.clone();
+        self.step(move |clerk| clerk.grant(hold, &decider, &ruling, &terms, seen)).await
+    }
+
+    /// A person ends a standing grant.
+    pub async fn revoke(&self, grant: HoldId, decider: &Decider, reason: Option<&str>) -> Result<StandingGrant, NotDecided> {
+        let (decider, reason) = (decider.clone(), reason.map(str::to_owned));
+        self.step(move |clerk| clerk.revoke(grant, &decider, reason.as_deref())).await
+    }
+
+    /// Standing grants that are not over, newest first.
+    pub fn grants(&self) -> Vec<StandingGrant> {
+        self.shared.book().grants()
     }
 
     /// Takes a step of a person, and returns when it is on disk.

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use super::grants::StandingGrant;
 use super::store::Kept;
 use super::view::Ruled;
 use crate::audit::Event;
@@ -17,11 +18,14 @@ pub struct Recovered {
     pub kept: HashMap<HoldId, Kept>,
     /// On the record and not kept, and not closed: nobody can decide them any more.
     pub lost: Vec<HoldId>,
+    pub grants: HashMap<HoldId, StandingGrant>,
+    /// On the record and not kept, and not ended.
+    pub grants_lost: Vec<HoldId>,
 }
 
 /// Follows the record behind `cursor`. `None` where not all of it is there, or not all of it can be read.
-pub fn follow(folder: &Path, cursor: u64, kept: Vec<Kept>) -> Option<Recovered> {
-    match read(folder, cursor, kept) {
+pub fn follow(folder: &Path, cursor: u64, kept: Vec<Kept>, grants: Vec<(HoldId, Option<StandingGrant>)>) -> Option<Recovered> {
+    match read(folder, cursor, kept, grants) {
         Ok(recovered) => recovered,
         Err(error) => {
             tracing::error!(%error, "what became of holds cannot be read from the journal: all of them are over");
@@ -30,8 +34,14 @@ pub fn follow(folder: &Path, cursor: u64, kept: Vec<Kept>) -> Option<Recovered> 
     }
 }
 
-fn read(folder: &Path, cursor: u64, kept: Vec<Kept>) -> Result<Option<Recovered>, ReadError> {
-    let mut recovered = Recovered { kept: kept.into_iter().map(|kept| (kept.standing.id, kept)).collect(), lost: Vec::new() };
+fn read(folder: &Path, cursor: u64, kept: Vec<Kept>, grants: Vec<(HoldId, Option<StandingGrant>)>) -> Result<Option<Recovered>, ReadError> {
+    let mut recovered = Recovered { kept: kept.into_iter().map(|kept| (kept.standing.id, kept)).collect(), ..Recovered::default() };
+    for (id, grant) in grants {
+        match grant {
+            Some(grant) => drop(recovered.grants.insert(id, grant)),
+            None => recovered.grants_lost.push(id),
+        }
+    }
     let mut reader = Reader::open(folder, cursor.saturating_add(1));
     let mut expected = cursor.saturating_add(1);
     while let Some(entry) = reader.next()? {
@@ -53,8 +63,30 @@ impl Recovered {
     fn apply(&mut self, seq: u64, time: u64, event: &Event) {
         if let Event::DecidedTogether(event) = event {
             event.each().for_each(|event| self.take(seq, time, &Step::Decided(&event)));
+        } else if let Some((id, step)) = GrantStep::of(event) {
+            self.take_grant(seq, id, step);
         } else if let Some(step) = Step::of(event) {
             self.take(seq, time, &step);
+        }
+    }
+
+    fn take_grant(&mut self, seq: u64, id: HoldId, step: GrantStep) {
+        let Some(grant) = self.grants.get_mut(&id) else {
+            match step {
+                GrantStep::Made => self.grants_lost.push(id),
+                GrantStep::Used => {}
+                GrantStep::Ended => self.grants_lost.retain(|lost| *lost != id),
+            }
+            return;
+        };
+        if grant.seq >= seq {
+            return;
+        }
+        grant.seq = seq;
+        match step {
+            GrantStep::Made => {}
+            GrantStep::Used => grant.lasting.used = grant.lasting.used.saturating_add(1),
+            GrantStep::Ended => drop(self.grants.remove(&id)),
         }
     }
 
@@ -83,6 +115,29 @@ impl Recovered {
             Step::Returned(_) if kept.standing.state == State::Reserved => kept.standing.state = State::Approved,
             Step::Returned(_) => {}
         }
+    }
+}
+
+/// The events that are steps of standing grants.
+#[derive(Clone, Copy)]
+enum GrantStep {
+    Made,
+    Used,
+    Ended,
+}
+
+impl GrantStep {
+    fn of(event: &Event) -> Option<(HoldId, Self)> {
+        let (id, step) = if let Event::Granted(event) = event {
+            (event.grant, Self::Made)
+        } else if let Event::Spent(Spent { grant: Some(grant), .. }) = event {
+            (*grant, Self::Used)
+        } else if let Event::GrantEnded(event) = event {
+            (event.grant, Self::Ended)
+        } else {
+            return None;
+        };
+        Some((HoldId::of(id), step))
     }
 }
 

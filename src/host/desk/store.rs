@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::book::Entry;
+use super::grants::StandingGrant;
 use super::matter::Matter;
 use super::seal::{Part, SealError, Sealer};
 use super::talk;
@@ -118,6 +119,50 @@ impl Store {
             self.clean();
         }
         Ok(())
+    }
+
+    /// Standing grants that are kept; what cannot be opened, or is of another epoch, is its number alone.
+    pub fn grants(&self) -> Result<Vec<(HoldId, Option<StandingGrant>)>, StoreError> {
+        let read = || {
+            let mut all = self.connection.prepare("SELECT id, epoch, seq, used, terms FROM standing_grant")?;
+            let rows = all.query_map((), |row| {
+                let id = HoldId::of(unsigned(row.get(0)?));
+                let (epoch, seq, used): (u32, i64, u32) = (row.get(1)?, row.get(2)?, row.get(3)?);
+                let sealed: Vec<u8> = row.get(4)?;
+                let terms = Some(sealed).filter(|_| epoch == self.epoch).and_then(|sealed| self.sealer.open(id, Part::Terms, &sealed).ok());
+                Ok((id, terms.and_then(|terms| StandingGrant::read(id, used, unsigned(seq), &terms).ok())))
+            })?;
+            rows.collect::<Result<Vec<_>, _>>()
+        };
+        read().map_err(|error| self.error(error))
+    }
+
+    /// Keeps a standing grant before it is on the record.
+    pub fn insert_grant(&self, standing: &StandingGrant) -> Result<(), StoreError> {
+        let terms = self.sealer.seal(standing.id, Part::Terms, &standing.write())?;
+        let sql = "INSERT INTO standing_grant (id, epoch, seq, used, terms) VALUES (?1, ?2, 0, ?3, ?4)";
+        let row = (signed(standing.id.number()), self.epoch, standing.lasting.used, terms);
+        self.connection.execute(sql, row).map(drop).map_err(|error| self.error(error))
+    }
+
+    /// How often they were used, by which record.
+    pub fn update_grants(&mut self, all: &[&StandingGrant]) -> Result<(), StoreError> {
+        let mut write = || {
+            let transaction = self.connection.transaction()?;
+            for standing in all {
+                let row = (signed(standing.id.number()), signed(standing.seq), standing.lasting.used);
+                transaction.execute("UPDATE standing_grant SET seq = ?2, used = ?3 WHERE id = ?1", row)?;
+            }
+            transaction.commit()
+        };
+        let written = write();
+        written.map_err(|error| self.error(error))
+    }
+
+    pub fn delete_grants(&self, grants: &[HoldId]) -> Result<(), StoreError> {
+        let delete =
+            |grant: &HoldId| self.connection.execute("DELETE FROM standing_grant WHERE id = ?1", [signed(grant.number())]).map(drop);
+        grants.iter().try_for_each(delete).map_err(|error| self.error(error))
     }
 
     pub fn delete(&self, holds: &[HoldId]) -> Result<(), StoreError> {

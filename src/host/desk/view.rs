@@ -1,6 +1,7 @@
 //! What people see of a hold, and what they are told when they decide. What is sensitive in its text is masked before it is shown; control
 //! characters are in it as the agent sent them: whoever shows it makes them harmless.
 
+use super::binding::Place;
 use super::book::Entry;
 use super::matter::Matter;
 use crate::audit::Digest;
@@ -95,12 +96,23 @@ pub struct Sight {
     pub findings: Vec<Box<str>>,
     pub relations: Vec<Relation>,
     pub estimate: Option<Estimate>,
+    /// What a standing grant can give room to, in order.
+    pub numbers: Vec<Numbered>,
+    /// Why there is no standing grant for such a statement.
+    pub unsteady: Option<Box<str>>,
 }
 
 impl std::fmt::Debug for Sight {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.write_str("Sight")
     }
+}
+
+/// A whole number of a statement; none where it is masked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Numbered {
+    pub value: Option<i64>,
+    pub place: Place,
 }
 
 /// A parameter's type, where the client or the server named one, and its value.
@@ -173,10 +185,19 @@ impl Sight {
             Written::Text(_) => Written::Text(seen.text.as_str().into()),
             other @ (Written::Bytes(_) | Written::Null) => mask(other, &seen, usize::MAX),
         };
-        let parameters = self.parameters.iter().enumerate();
+        let parameters: Vec<_> = self.parameters.iter().enumerate().collect();
+        let parameters: Vec<_> =
+            parameters.into_iter().map(|(at, one)| Parameter { oid: one.oid, value: mask(&one.value, &seen, at) }).collect();
+        let is_hidden = |place: &Place| match place {
+            Place::Text(place) => seen.hides(place),
+            Place::Parameter(at) => self.parameters.get(*at) != parameters.get(*at),
+        };
+        let numbers =
+            self.numbers.iter().map(|one| Numbered { value: one.value.filter(|_| !is_hidden(&one.place)), place: one.place.clone() });
         let sight = Self {
+            numbers: numbers.collect(),
             sql,
-            parameters: parameters.map(|(at, one)| Parameter { oid: one.oid, value: mask(&one.value, &seen, at) }).collect(),
+            parameters,
             tags: self.tags.iter().map(|tag| Tag { name: tag.name.clone(), value: claim(&tag.value, &mut mask).into() }).collect(),
             task: self.task.as_deref().map(|task| claim(task, &mut mask)),
             ..self.clone()
@@ -268,6 +289,10 @@ pub enum NotDecided {
     NoGroup,
     #[error("together are decided up to {} holds, and values stay masked", super::MOST_TOGETHER)]
     NotTogether,
+    #[error("there is no standing grant for this: {0}")]
+    NoGrant(Box<str>),
+    #[error("there is no such standing grant, or it is over")]
+    UnknownGrant,
     #[error("{0}, so the decision does not count")]
     Unrecordable(#[from] Unwritable),
 }

@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::Peer;
 use super::office::{NoEntry, Office, Through, Together, Undecided};
-use super::shown::{Listed, Shown};
-use crate::gate::hold::{HoldId, Verdict};
+use super::shown::{Grant, Listed, Shown};
+use crate::gate::hold::{HoldId, Room, Terms, Verdict};
 use crate::host::desk::{NotDecided, Which};
 use crate::host::journal::Unwritable;
 use crate::host::people::Visitor;
@@ -36,6 +36,9 @@ pub fn routes() -> Router<Arc<Office>> {
         .route("/holds/{id}/together", get(together))
         .route("/holds/{id}/together/approve", post(approve_together))
         .route("/holds/{id}/together/deny", post(deny_together))
+        .route("/holds/{id}/grant", post(grant))
+        .route("/grants", get(grants))
+        .route("/grants/{id}/revoke", post(revoke))
         .route("/groups", get(groups))
         .fallback(async || Trouble::new(StatusCode::NOT_FOUND, "unknown-call", "there is no such call"))
 }
@@ -288,4 +291,68 @@ async fn decide_together(
     let Json(Ruling { digest, reason, unmasked }) = ruling?;
     let verdict = if unmasked { Verdict::ApproveUnmasked } else { verdict };
     Ok(Json(office.decide_together(hold(&id)?, &visitor, verdict, &reason, &digest, Through::Api).await?))
+}
+
+/// An approval that lasts.
+#[derive(Deserialize)]
+struct Granting {
+    digest: String,
+    #[serde(default)]
+    reason: String,
+    seconds: u64,
+    times: u32,
+    #[serde(default)]
+    bounds: Vec<Bound>,
+}
+
+/// What one of the statement's whole numbers may be, counted from one.
+#[derive(Deserialize)]
+struct Bound {
+    number: u32,
+    from: i64,
+    to: i64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct GrantMade {
+    pub hold: Shown,
+    pub grant: Grant,
+}
+
+async fn grant(
+    State(office): State<Arc<Office>>,
+    Caller(visitor, _): Caller,
+    Path(id): Path<String>,
+    granting: Result<Json<Granting>, JsonRejection>,
+) -> Result<Json<GrantMade>, Trouble> {
+    let Json(Granting { digest, reason, seconds, times, bounds }) = granting?;
+    let rooms = bounds.into_iter().map(|Bound { number, from, to }| Room { number, from, to }).collect();
+    let terms = Terms { lasts: seconds.saturating_mul(1_000_000), times, rooms };
+    let (hold, grant) = office.grant(hold(&id)?, &visitor, terms, &reason, &digest, Through::Api).await?;
+    Ok(Json(GrantMade { hold, grant }))
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Grants {
+    pub grants: Vec<Grant>,
+}
+
+async fn grants(State(office): State<Arc<Office>>, Caller(..): Caller) -> Json<Grants> {
+    Json(Grants { grants: office.grants() })
+}
+
+#[derive(Deserialize)]
+struct Revoking {
+    #[serde(default)]
+    reason: String,
+}
+
+async fn revoke(
+    State(office): State<Arc<Office>>,
+    Caller(visitor, _): Caller,
+    Path(id): Path<String>,
+    revoking: Result<Json<Revoking>, JsonRejection>,
+) -> Result<Json<Grant>, Trouble> {
+    let Json(Revoking { reason }) = revoking?;
+    Ok(Json(office.revoke(hold(&id)?, &visitor, &reason).await?))
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::Digest;
 use crate::gate::hold::{self, Deliberation, Quantity, State, Verdict};
-use crate::host::desk::{Ruled, Sight, View, Written};
+use crate::host::desk::{Ruled, Sight, StandingGrant, View, Written, bounds_in_words};
 use crate::host::when;
 use crate::mask::Masking;
 use crate::sql::effect::{Effect, EffectSet};
@@ -158,6 +158,12 @@ pub struct Statement {
     /// Places of the text, the parameters and the claims where something sensitive is masked.
     #[serde(default)]
     pub masked: usize,
+    /// Whole numbers that a standing grant can give room to, in order; one that is masked is none.
+    #[serde(default)]
+    pub numbers: Vec<Option<i64>>,
+    /// Why there can be no standing grant for it.
+    #[serde(default)]
+    pub unsteady: Option<String>,
 }
 
 /// What was sent, without loss: as text, or in hexadecimal digits where it is none.
@@ -244,6 +250,47 @@ pub struct Passed {
 
 fn one() -> u32 {
     1
+}
+
+/// A standing grant: nothing that an agent sent as a value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Grant {
+    pub id: String,
+    pub agent: String,
+    pub database: String,
+    pub by: String,
+    /// RFC 3339.
+    pub at: String,
+    pub until: String,
+    pub times: u32,
+    pub used: u32,
+    /// The hold it was made from.
+    pub hold: String,
+    /// The statement without its literals, cut.
+    pub shape: String,
+    /// In words.
+    pub bounds: String,
+    pub reason: Option<String>,
+}
+
+impl Grant {
+    pub fn of(grant: &StandingGrant) -> Self {
+        let (given, lasting) = (&grant.given, &grant.lasting);
+        Self {
+            id: grant.id.to_string(),
+            agent: given.agent.to_string(),
+            database: given.database.to_string(),
+            by: given.by.to_string(),
+            at: when::show(given.at),
+            until: when::show(lasting.until),
+            times: lasting.times,
+            used: lasting.used,
+            hold: given.hold.to_string(),
+            shape: given.shape.to_string(),
+            bounds: bounds_in_words(&lasting.rooms),
+            reason: given.reason.as_deref().map(str::to_owned),
+        }
+    }
 }
 
 /// A digest as it was shown; what is none is that of nothing.
@@ -396,6 +443,8 @@ impl Statement {
             relations: sight.relations.iter().map(relation).collect(),
             estimate: sight.estimate.map(|estimate| Estimate { rows: estimate.rows, widest: estimate.widest, cost: estimate.cost }),
             masked: 0,
+            numbers: sight.numbers.iter().map(|one| one.value).collect(),
+            unsteady: sight.unsteady.as_deref().map(str::to_owned),
         }
     }
 }

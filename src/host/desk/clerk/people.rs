@@ -10,7 +10,7 @@ use crate::audit::event::{Decided, DecidedOne, DecidedTogether, Decision, Words}
 use crate::gate::hold::{Decider, Deliberation, HoldId, Standing, Unfit, Verdict, Word, may_decide};
 
 /// A person's word about one hold, which is on no record yet.
-struct Step {
+pub(super) struct Step {
     hold: HoldId,
     standing: Standing,
     talk: Deliberation,
@@ -74,7 +74,7 @@ impl Clerk {
     }
 
     /// One person's word about one hold, before it is on the record.
-    fn step(&self, hold: HoldId, decider: &Decider, ruling: &Ruling, seen: usize) -> Result<Step, NotDecided> {
+    pub(super) fn step(&self, hold: HoldId, decider: &Decider, ruling: &Ruling, seen: usize) -> Result<Step, NotDecided> {
         let Before { mut standing, about, mut talk, view } = self.entitled(hold, decider, seen)?;
         let (verdict, options) = (ruling.verdict, self.shared.options());
         if verdict == Verdict::ApproveUnmasked && !about.asks_unmasked {
@@ -241,7 +241,7 @@ fn unfitting(unfit: Unfit, view: &View) -> NotDecided {
 }
 
 impl Ruling {
-    fn checked(&self) -> Result<Self, NotDecided> {
+    pub(super) fn checked(&self) -> Result<Self, NotDecided> {
         let reason = self.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
         if reason.is_some_and(|reason| reason.len() > LONGEST_REASON) {
             return Err(NotDecided::TooLong);

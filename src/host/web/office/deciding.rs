@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use super::{May, Office, Through, Undecided, decider};
 use crate::audit::event::HoldRead;
 use crate::gate::hold::{HoldId, State as Stands, Verdict, may_decide};
-use crate::host::desk::{MOST_TOGETHER, NotDecided, Ruling, Seen, View, Which};
+use crate::host::desk::{MOST_TOGETHER, NotDecided, Ruling, Seen, Terms, View, Which};
 use crate::host::journal::Unwritable;
 use crate::host::people::Visitor;
 use crate::host::web::shown::{self, Shown};
@@ -65,6 +65,34 @@ impl Office {
             }
             told => self.told(told),
         }
+    }
+
+    /// Approves what was shown and, with that, statements like it for a while.
+    pub async fn grant(
+        &self,
+        id: HoldId,
+        visitor: &Visitor,
+        terms: Terms,
+        reason: &str,
+        digest: &str,
+        through: Through,
+    ) -> Result<(Shown, shown::Grant), Undecided> {
+        let ruling = ruling(Verdict::Approve, reason, through)?;
+        let seen = self.seen(id, digest)?;
+        match self.desk.grant(id, &decider(visitor), ruling, terms, seen).await {
+            Ok((view, grant)) => Ok((Shown::of(&view, &self.desk.masking()), shown::Grant::of(&grant))),
+            Err(error) => self.told(Err(error)).and(Err(NotDecided::Unknown.into())),
+        }
+    }
+
+    /// Standing grants that are not over, newest first.
+    pub fn grants(&self) -> Vec<shown::Grant> {
+        self.desk.grants().iter().map(shown::Grant::of).collect()
+    }
+
+    /// Ends a standing grant.
+    pub async fn revoke(&self, id: HoldId, visitor: &Visitor, reason: &str) -> Result<shown::Grant, Undecided> {
+        Ok(shown::Grant::of(&self.desk.revoke(id, &decider(visitor), Some(reason)).await?))
     }
 
     /// Asks the agent about what was shown.
@@ -180,6 +208,8 @@ impl Undecided {
             Self::Desk(NotDecided::NoWords) => "no-words",
             Self::Desk(NotDecided::NoGroup) => "no-group",
             Self::Desk(NotDecided::NotTogether) => "not-together",
+            Self::Desk(NotDecided::NoGrant(_)) => "no-grant",
+            Self::Desk(NotDecided::UnknownGrant) => "unknown-grant",
             Self::Desk(NotDecided::Unrecordable(_)) => "unrecordable",
         }
     }
@@ -191,7 +221,7 @@ impl Undecided {
             Self::NoReason => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Desk(error) => match error {
                 NotDecided::Already(_) | NotDecided::Changed | NotDecided::Again | NotDecided::AskedAlready => StatusCode::CONFLICT,
-                NotDecided::Unknown => StatusCode::NOT_FOUND,
+                NotDecided::Unknown | NotDecided::UnknownGrant => StatusCode::NOT_FOUND,
                 NotDecided::Expired => StatusCode::GONE,
                 NotDecided::Role | NotDecided::OwnAgent | NotDecided::Group => StatusCode::FORBIDDEN,
                 NotDecided::Unrecordable(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -200,6 +230,7 @@ impl Undecided {
                 | NotDecided::TooMany
                 | NotDecided::NoWords
                 | NotDecided::NoGroup
+                | NotDecided::NoGrant(_)
                 | NotDecided::NotTogether => StatusCode::UNPROCESSABLE_ENTITY,
             },
         }

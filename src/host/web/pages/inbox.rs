@@ -25,7 +25,7 @@ pub(super) struct Asked {
 pub(super) async fn page(State(office): State<Arc<Office>>, guest: Guest, asked: Result<Query<Asked>, QueryRejection>) -> Response {
     let all = asked.is_ok_and(|Query(asked)| asked.all.is_some());
     let (holds, more) = office.list(if all { Which::All } else { Which::Open });
-    let waiting = holds.iter().filter(|hold| hold.state == "waiting").count();
+    let waiting = holds.iter().filter(|hold| hold.state == "waiting" || hold.state == "asked").count();
     let title =
         if waiting == 0 { "Nothing waits".to_owned() } else { format!("{} waiting", number(u64::try_from(waiting).unwrap_or(u64::MAX))) };
     let body = html! {
@@ -36,6 +36,7 @@ pub(super) async fn page(State(office): State<Arc<Office>>, guest: Guest, asked:
             ul.holds { @for hold in &holds { (row(hold)) } }
         }
         @if more > 0 { p { "And " (more) " more: " code { "pgsluice holds --all" } " has them." } }
+        p { a href="/grants" { "Standing grants" } }
         p { @if all { a href="/" { "Only those that are open" } } @else { a href="/?all=yes" { "Those that are closed, too" } } }
     };
     answer(StatusCode::OK, &layout(&title, Some(&guest), &body))

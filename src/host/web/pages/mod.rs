@@ -4,6 +4,7 @@
 mod hold;
 mod inbox;
 mod sign_in;
+mod steps;
 mod text;
 
 use std::sync::Arc;
@@ -36,6 +37,12 @@ pub fn routes() -> Router<Arc<Office>> {
         .route("/holds", get(inbox::page))
         .route("/holds/{id}", get(hold::page).post(hold::decide))
         .route("/holds/{id}/reveal", get(hold::page).post(hold::reveal))
+        .route("/holds/{id}/ask", get(hold::page).post(steps::ask))
+        .route("/holds/{id}/pass", get(hold::page).post(steps::pass))
+        .route("/holds/{id}/grant", get(hold::page).post(steps::grant))
+        .route("/holds/{id}/together", get(steps::together).post(steps::decide_together))
+        .route("/grants", get(steps::grants))
+        .route("/grants/{id}/revoke", post(steps::revoke))
         .route("/sign-in", get(sign_in::page).post(sign_in::enter))
         .route("/sign-out", post(sign_out))
         .route("/style.css", get(async || ([(CONTENT_TYPE, "text/css; charset=utf-8")], STYLE)))
