@@ -187,3 +187,115 @@ pub fn kept(text: &str) -> Option<Box<str>> {
     let cut = text.get(..text.floor_char_boundary(LONGEST_ANSWER)).unwrap_or_default();
     (!cut.is_empty()).then(|| cut.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::gate::hold::{Barred, may_decide};
+
+    fn decider(name: &str, aliases: &[&str], groups: &[&str]) -> Decider {
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).into()).collect();
+        Decider { name: name.into(), aliases: texts(aliases), groups: texts(groups), reviews: true }
+    }
+
+    #[test]
+    fn one_person_counts_once_whatever_they_are_called_and_wherever_they_belong() {
+        let mut talk = Deliberation::default();
+        let rita = decider("rita", &[], &["dba", "legal"]);
+        assert_eq!(talk.say(&rita, Verdict::Approve, 2, 1, None), Ok(Word::Awaits(1)));
+        for again in [rita.clone(), decider(" RITA", &[], &["legal"]), decider("rita@example.com", &["Rita"], &["dba"])] {
+            assert_eq!(talk.say(&again, Verdict::Approve, 2, 2, None), Err(Unsaid::Again), "{again:?}");
+        }
+        assert_eq!(talk.missing(2), 1);
+        assert_eq!(talk.say(&decider("sam", &[], &["dba"]), Verdict::Approve, 2, 3, None), Ok(Word::Decides(Verdict::Approve)));
+    }
+
+    #[test]
+    fn any_no_denies_and_values_are_seen_only_where_all_say_so() {
+        let (rita, sam) = (decider("rita", &[], &[]), decider("sam", &[], &[]));
+        let mut talk = Deliberation::default();
+        talk.say(&rita, Verdict::ApproveUnmasked, 2, 1, None).unwrap();
+        let mut other = talk.clone();
+        assert_eq!(talk.say(&rita, Verdict::Deny, 2, 2, None), Ok(Word::Decides(Verdict::Deny)));
+        assert_eq!(other.clone().say(&sam, Verdict::Approve, 2, 2, None), Ok(Word::Decides(Verdict::Approve)));
+        assert_eq!(other.say(&sam, Verdict::ApproveUnmasked, 2, 2, None), Ok(Word::Decides(Verdict::ApproveUnmasked)));
+    }
+
+    #[test]
+    fn what_was_said_to_one_question_is_no_answer_to_another() {
+        let mut talk = Deliberation::default();
+        assert_eq!(talk.answer(1, "yes"), Err(Unsaid::TooMany));
+        assert_eq!(talk.ask("rita", 1, "  "), Err(Unsaid::Empty));
+        assert_eq!(talk.ask("rita", 1, &"x".repeat(LONGEST_QUESTION + 1)), Err(Unsaid::TooLong));
+        for number in 0..MOST_QUESTIONS {
+            talk.ask("rita", 1, "Which?").unwrap();
+            assert_eq!(talk.answer(2, "\n"), Err(Unsaid::Empty));
+            assert_eq!(talk.answer(2, &format!(" those \u{1b}of {number}")), Ok(()));
+            if number > 0 {
+                assert_eq!(talk.clone().answer(3, "those  of 0"), Err(Unsaid::Again));
+            }
+        }
+        assert_eq!(talk.exchanges[1].answer.as_ref().map(|answer| &*answer.text), Some("those  of 1"));
+        assert_eq!(talk.ask("rita", 1, "Which?"), Err(Unsaid::TooMany));
+        assert_eq!((talk.turns(), talk.waits_since(1)), (2 * MOST_QUESTIONS, 2));
+        assert_eq!(kept(&"é".repeat(LONGEST_ANSWER)).map(|text| text.len()), Some(LONGEST_ANSWER));
+    }
+
+    #[test]
+    fn whom_it_was_passed_on_to_decides_and_nobody_before_counts() {
+        let rule: [Box<str>; 2] = ["dba".into(), "ops".into()];
+        let (rita, lea) = (decider("rita", &[], &["dba"]), decider("lea", &[], &["legal"]));
+        let mut talk = Deliberation::default();
+        talk.say(&rita, Verdict::Approve, 2, 1, None).unwrap();
+        assert_eq!(talk.pass("rita", 5, "legal", " "), Err(Unsaid::Empty));
+        talk.pass("rita", 5, "legal", "contracts").unwrap();
+        assert_eq!(talk.groups(&rule), ["legal".into()]);
+        assert_eq!(may_decide(&rita, "ann", talk.groups(&rule), false), Err(Barred::Group));
+        assert_eq!(may_decide(&lea, "ann", talk.groups(&rule), false), Ok(false));
+        assert_eq!((talk.missing(2), talk.waits_since(1)), (2, 5));
+        for _ in 1..MOST_PASSES {
+            talk.pass("lea", 6, "legal", "again").unwrap();
+        }
+        assert_eq!(talk.pass("lea", 7, "dba", "again"), Err(Unsaid::TooMany));
+    }
+
+    proptest! {
+        /// Against a set of names and a count: as many different people as it takes, none of whom said no.
+        #[test]
+        fn it_is_approved_when_so_many_different_people_said_so(
+            needed in 1_u32..4, words in prop::collection::vec((0_usize..5, prop::bool::weighted(0.9), prop::bool::weighted(0.1)), 0..20)
+        ) {
+            let mut talk = Deliberation::default();
+            let mut said: BTreeSet<usize> = BTreeSet::new();
+            for (person, yes, passes) in words {
+                if passes {
+                    if talk.pass("x", 1, "legal", "why").is_ok() {
+                        said.clear();
+                    }
+                    continue;
+                }
+                let decider = decider(["ann", "Ann ", "bob", "cyd", "BOB"][person], &[], &[]);
+                let who = [0, 0, 1, 2, 1][person];
+                let verdict = if yes { Verdict::Approve } else { Verdict::Deny };
+                let expected = if !yes {
+                    Ok(Word::Decides(Verdict::Deny))
+                } else if !said.insert(who) {
+                    Err(Unsaid::Again)
+                } else if said.len() >= usize::try_from(needed).unwrap() {
+                    Ok(Word::Decides(Verdict::Approve))
+                } else {
+                    Ok(Word::Awaits(needed - u32::try_from(said.len()).unwrap()))
+                };
+                let word = talk.say(&decider, verdict, needed, 1, None);
+                prop_assert_eq!(word, expected);
+                if matches!(word, Ok(Word::Decides(_))) {
+                    break;
+                }
+            }
+        }
+    }
+}

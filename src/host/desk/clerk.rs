@@ -243,7 +243,7 @@ impl Clerk {
         let (session, number) = (petition.statement.session, petition.statement.number);
         let seq = self.record(Answered { hold: hold.number(), session, number, body })?;
         self.change(hold, |entry| (entry.standing, entry.talk, entry.seq) = (standing, talk, seq));
-        let mut answer = self.waiting(hold);
+        let mut answer = Answer { behind: seq, ..self.waiting(hold) };
         if let Reply::Waiting(waiting) = &mut answer.said {
             waiting.answered = true;
         }

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test says so by failing")]
 
 mod crashes;
+mod grants;
+mod people;
 
 use std::path::Path;
 use std::time::Duration;
