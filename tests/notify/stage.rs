@@ -13,7 +13,7 @@ use pgsluice::gate::catalog::{Estimate, Relation, Resolved};
 use pgsluice::gate::policy::BuiltIn;
 use pgsluice::gate::{Grounds, Policy, Subject};
 use pgsluice::host::config::{Config, Flags, Notify, Sources, Web as Settings, WebListen};
-use pgsluice::host::desk::{Decider, Desk, HoldId, Options, Verdict, View};
+use pgsluice::host::desk::{Decider, Desk, HoldId, Options, Ruling, Seen, Verdict, View};
 use pgsluice::host::health::{JournalVitals, Vitals};
 use pgsluice::host::in_force::InForce;
 use pgsluice::host::journal::reader::Reader;
@@ -152,7 +152,8 @@ impl Stage {
 
     pub fn decide(&self, hold: &str, verdict: Verdict, reason: &str) {
         let rita = Decider { name: "rita".into(), reviews: true, ..Decider::default() };
-        block_on(self.desk.decide(hold.parse().unwrap(), &rita, verdict, Some(reason), "web")).unwrap();
+        let ruling = Ruling { verdict, reason: Some(reason.to_owned()), through: "web" };
+        block_on(self.desk.decide(hold.parse().unwrap(), &rita, ruling, Seen { turns: 0, digest: Digest::default() })).unwrap();
     }
 
     /// Waits until the places stand like that.
@@ -286,6 +287,7 @@ fn petition(message: Message, task: Option<&str>, tags: &[(&str, &str)]) -> Peti
         effects: Effect::Ddl.alone(),
         rule: "hold-ddl".into(),
         groups: Arc::default(),
+        approvals: 1,
         reason: "changes the schema".into(),
         policy: [0; 32],
         resolved,
@@ -322,5 +324,6 @@ fn petition(message: Message, task: Option<&str>, tags: &[(&str, &str)]) -> Peti
         purpose: Purpose::default(),
         statement,
         sent: Digest::default(),
+        answer: None,
     }
 }

@@ -12,6 +12,7 @@ mod provider;
 mod record;
 mod shapes;
 mod sign_in;
+mod steps;
 mod text;
 
 use std::sync::Arc;
@@ -54,6 +55,12 @@ pub fn routes() -> Router<Arc<Office>> {
         .route("/agents", get(agents::page))
         .route("/policy", get(policy::page).post(policy::explain))
         .route("/health", get(health::page))
+        .route("/holds/{id}/ask", get(hold::page).post(steps::ask))
+        .route("/holds/{id}/pass", get(hold::page).post(steps::pass))
+        .route("/holds/{id}/grant", get(hold::page).post(steps::grant))
+        .route("/holds/{id}/together", get(steps::together).post(steps::decide_together))
+        .route("/grants", get(steps::grants))
+        .route("/grants/{id}/revoke", post(steps::revoke))
         .route("/sign-in", get(sign_in::page).post(sign_in::enter))
         .route("/sign-in/provider", get(provider::there))
         .route(RETURN, get(provider::back))
