@@ -8,7 +8,7 @@ mod tests;
 use std::sync::LazyLock;
 
 use super::kind::{Kind, KindSet};
-use super::words::{Fold, Words, letter};
+use super::words::{Ends, Fold, Words, letter};
 use table::Says;
 
 /// What a name speaks for.
@@ -43,13 +43,32 @@ const FILLER: u32 = 1 << 20;
 /// Below: the place of what it says in the table, counted from one.
 const PLACE: u32 = 0xffff;
 
-static KNOWN: LazyLock<Words> = LazyLock::new(|| {
+static KNOWN: LazyLock<Words> = LazyLock::new(|| Words::of(known()));
+/// How the words end that are known.
+static KNOWN_ENDS: LazyLock<(Ends<1>, Ends<2>, Ends<3>)> = LazyLock::new(|| {
+    let words = || known().map(|(word, _)| word);
+    (Ends::of(words()), Ends::of(words()), Ends::of(words()))
+});
+
+fn known() -> impl Iterator<Item = (&'static str, u32)> {
     let marks =
         [(table::ABOUT, ABOUT), (table::ABOUT_BEFORE, BEFORE), (table::THINGS, THING), (table::PERSONS, PERSONS), (table::FILLERS, FILLER)];
     let marks = marks.into_iter().flat_map(|(words, mark)| words.split_ascii_whitespace().map(move |word| (word, mark)));
     let kinds = (1u32..).zip(table::KINDS).flat_map(|(place, (_, _, names))| names.split_ascii_whitespace().map(move |name| (name, place)));
-    Words::of(kinds.chain(marks))
-});
+    kinds.chain(marks)
+}
+
+/// Whether the last word before a value may be one that is known, or the end of several. Most are neither.
+fn may_say(word: &[u8]) -> bool {
+    let (one, two, three) = &*KNOWN_ENDS;
+    let end = match word {
+        [.., a, b, c] => [a, b, c].into_iter().all(u8::is_ascii_alphanumeric).then(|| three.may_be([*a, *b, *c])),
+        [a, b] => [a, b].into_iter().all(u8::is_ascii_alphanumeric).then(|| two.may_be([*a, *b])),
+        [a] => a.is_ascii_alphanumeric().then(|| one.may_be([*a])),
+        [] => None,
+    };
+    end != Some(false) || word.iter().any(|byte| matches!(byte, b'_' | b'-' | b'A'..=b'Z'))
+}
 
 fn says(bits: u32) -> Option<(Says, KindSet)> {
     let place = usize::try_from(bits & PLACE).ok()?.checked_sub(1)?;
@@ -219,6 +238,9 @@ pub fn said_before(text: &[u8], at: usize) -> Spoken {
         let length = before.get(..end).unwrap_or_default().iter().rev().take_while(|byte| is_word(**byte)).count();
         if length == 0 || (length == end && from > 0) {
             break;
+        }
+        if count == 0 && !may_say(before.get(end - length..end).unwrap_or_default()) {
+            return Spoken::NOTHING;
         }
         if let Some(slot) = words.get_mut(count) {
             *slot = (end - length, end);

@@ -260,7 +260,7 @@ fn running(text: &[u8], found: &mut Vec<Finding>) {
             continue;
         }
         let says = lexicon::get(was.bytes(text)) & DWELLS != 0
-            || {
+            || !was.is_number() && {
                 let mut pair = Words::of(text, was.start.saturating_sub(24)).take_while(|earlier| earlier.start < was.start).last();
                 pair.take().is_some_and(|earlier| lexicon::get_folded(was.fold(earlier.fold(Fold::NEW, text), text)) & DWELLS != 0)
             }

@@ -46,7 +46,9 @@ pub fn find(scan: &Scan<'_>, context: &Context<'_>, spoken: Spoken, found: &mut 
         {
             continue;
         }
-        let could = wanted.iter().any(|kind| kind != Kind::USERNAME && (digits >= 3 || kind == Kind::PASSPORT) && fits(kind, token));
+        // A date is none of them, and neither is what has no digit.
+        let could =
+            digits > 0 && wanted.iter().any(|kind| kind != Kind::USERNAME && (digits >= 3 || kind == Kind::PASSPORT) && fits(kind, token));
         let name = wanted.has(Kind::USERNAME)
             && start > 0
             && text.get(..start).is_some_and(|before| {
