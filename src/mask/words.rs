@@ -262,6 +262,32 @@ impl Words {
     }
 }
 
+/// The last letters of words, as many as three: where a word that is asked for ends otherwise, it is none of them, and neither is it together with
+/// words before it.
+#[derive(Debug)]
+pub struct Tails {
+    one: Ends<1>,
+    two: Ends<2>,
+    three: Ends<3>,
+}
+
+impl Tails {
+    pub fn of<'a>(words: impl Iterator<Item = &'a str> + Clone) -> Self {
+        Self { one: Ends::of(words.clone()), two: Ends::of(words.clone()), three: Ends::of(words) }
+    }
+
+    /// Of what is no letter or digit of ASCII nothing is told.
+    pub fn may_be(&self, word: &[u8]) -> bool {
+        let plain = |last: &[u8]| last.iter().all(u8::is_ascii_alphanumeric);
+        match word {
+            [.., a, b, c] => !plain(&[*a, *b, *c]) || self.three.may_be([*a, *b, *c]),
+            [a, b] => !plain(&[*a, *b]) || self.two.may_be([*a, *b]),
+            [a] => !plain(&[*a]) || self.one.may_be([*a]),
+            [] => true,
+        }
+    }
+}
+
 fn bit(key: u64) -> usize {
     usize::try_from(key).unwrap_or_default() & (MET - 1)
 }

@@ -8,7 +8,7 @@ mod tests;
 use std::sync::LazyLock;
 
 use super::kind::{Kind, KindSet};
-use super::words::{Ends, Fold, Words, letter};
+use super::words::{Fold, Tails, Words, letter};
 use table::Says;
 
 /// What a name speaks for.
@@ -45,12 +45,9 @@ const PLACE: u32 = 0xffff;
 
 static KNOWN: LazyLock<Words> = LazyLock::new(|| Words::of(known()));
 /// How the words end that are known.
-static KNOWN_ENDS: LazyLock<(Ends<1>, Ends<2>, Ends<3>)> = LazyLock::new(|| {
-    let words = || known().map(|(word, _)| word);
-    (Ends::of(words()), Ends::of(words()), Ends::of(words()))
-});
+static KNOWN_TAILS: LazyLock<Tails> = LazyLock::new(|| Tails::of(known().map(|(word, _)| word)));
 
-fn known() -> impl Iterator<Item = (&'static str, u32)> {
+fn known() -> impl Iterator<Item = (&'static str, u32)> + Clone {
     let marks =
         [(table::ABOUT, ABOUT), (table::ABOUT_BEFORE, BEFORE), (table::THINGS, THING), (table::PERSONS, PERSONS), (table::FILLERS, FILLER)];
     let marks = marks.into_iter().flat_map(|(words, mark)| words.split_ascii_whitespace().map(move |word| (word, mark)));
@@ -60,14 +57,7 @@ fn known() -> impl Iterator<Item = (&'static str, u32)> {
 
 /// Whether the last word before a value may be one that is known, or the end of several. Most are neither.
 fn may_say(word: &[u8]) -> bool {
-    let (one, two, three) = &*KNOWN_ENDS;
-    let end = match word {
-        [.., a, b, c] => [a, b, c].into_iter().all(u8::is_ascii_alphanumeric).then(|| three.may_be([*a, *b, *c])),
-        [a, b] => [a, b].into_iter().all(u8::is_ascii_alphanumeric).then(|| two.may_be([*a, *b])),
-        [a] => a.is_ascii_alphanumeric().then(|| one.may_be([*a])),
-        [] => None,
-    };
-    end != Some(false) || word.iter().any(|byte| matches!(byte, b'_' | b'-' | b'A'..=b'Z'))
+    KNOWN_TAILS.may_be(word) || word.iter().any(|byte| matches!(byte, b'_' | b'-' | b'A'..=b'Z'))
 }
 
 fn says(bits: u32) -> Option<(Says, KindSet)> {

@@ -246,12 +246,7 @@ fn running(text: &[u8], found: &mut Vec<Finding>) {
     let mut until = 0;
     for word in Words::of(text, 0) {
         let was = before.replace(word);
-        if word.start < until
-            || !(word.is_capital() || word.is_number() || word.case == Case::None || lexicon::get(word.bytes(text)) & STREET != 0)
-        {
-            continue;
-        }
-        let Some(was) = was else { continue };
+        let Some(was) = was.filter(|_| word.start >= until) else { continue };
         let gap = text.get(was.end..word.start).unwrap_or_default();
         if gap.len() > 3
             || !gap.iter().any(|byte| matches!(byte, b' ' | b':' | b'=' | b'\n'))
@@ -259,8 +254,12 @@ fn running(text: &[u8], found: &mut Vec<Finding>) {
         {
             continue;
         }
-        let says = lexicon::get(was.bytes(text)) & DWELLS != 0
-            || !was.is_number() && {
+        if !(word.is_capital() || word.is_number() || word.case == Case::None || lexicon::get(word.bytes(text)) & STREET != 0) {
+            continue;
+        }
+        let dwells = lexicon::may_dwell(was.bytes(text));
+        let says = dwells && lexicon::get(was.bytes(text)) & DWELLS != 0
+            || dwells && {
                 let mut pair = Words::of(text, was.start.saturating_sub(24)).take_while(|earlier| earlier.start < was.start).last();
                 pair.take().is_some_and(|earlier| lexicon::get_folded(was.fold(earlier.fold(Fold::NEW, text), text)) & DWELLS != 0)
             }

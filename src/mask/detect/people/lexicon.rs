@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use crate::mask::words::{Fold, Words};
+use crate::mask::words::{Fold, Tails, Words};
 
 pub type Bits = u32;
 
@@ -67,6 +67,14 @@ static WORDS: LazyLock<Words> = LazyLock::new(|| {
 /// What is known of a word. No word that is known has a digit in front.
 pub fn get(word: &[u8]) -> Bits {
     if word.first().is_some_and(u8::is_ascii_digit) { 0 } else { WORDS.find(word) }
+}
+
+/// How the words end after which an address follows.
+static DWELLING_TAILS: LazyLock<Tails> = LazyLock::new(|| Tails::of(DWELLING.split_whitespace()));
+
+/// Whether a word may say that an address follows, or be the end of several that do.
+pub fn may_dwell(word: &[u8]) -> bool {
+    DWELLING_TAILS.may_be(word)
 }
 
 pub fn get_folded(word: Fold) -> Bits {
