@@ -57,7 +57,10 @@ fn known() -> impl Iterator<Item = (&'static str, u32)> + Clone {
 
 /// Whether the last word before a value may be one that is known, or the end of several. Most are neither.
 fn may_say(word: &[u8]) -> bool {
-    KNOWN_TAILS.may_be(word) || word.iter().any(|byte| matches!(byte, b'_' | b'-' | b'A'..=b'Z'))
+    let several = || word.iter().any(|byte| matches!(byte, b'_' | b'-' | b'A'..=b'Z'));
+    // `2024-05-17` is several words, and none that says anything.
+    let letters = || word.iter().any(|byte| byte.is_ascii_alphabetic() || *byte >= 0x80);
+    KNOWN_TAILS.may_be(word) || several() && letters()
 }
 
 fn says(bits: u32) -> Option<(Says, KindSet)> {

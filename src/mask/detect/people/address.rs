@@ -209,10 +209,11 @@ pub fn find(scan: &Scan<'_>, context: &Context<'_>, spoken: Spoken, found: &mut 
             return;
         }
     }
-    if end - start < 9 || scan.sight.digits == 0 && !scan.sight.upper > 0 {
+    let sight = &scan.sight;
+    if end - start < 9 || sight.digits == 0 || !(sight.lower || sight.upper > 0 || sight.high) {
         return;
     }
-    if likeness(text) == Likeness::Strong && scan.sight.upper > 0 && !starts_with_title(text) {
+    if sight.upper > 0 && likeness(text) == Likeness::Strong && !starts_with_title(text) {
         // Alone it may be one; a column of such is one.
         found.push(Finding { kind: Kind::ADDRESS, start, end, sure: if alone(text) { Sure::Likely } else { Sure::Maybe } });
     }

@@ -307,3 +307,26 @@ pub fn is_drug(word: &[u8]) -> bool {
         && !NO_DRUGS.iter().any(|none| word.eq_ignore_ascii_case(none.as_bytes()))
         && bits == 0
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Looking at the ends of words loses nothing that reading them all would find.
+        #[test]
+        fn no_drug_is_passed_over(pieces in prop::collection::vec(prop_oneof![
+            prop::sample::select(lexicon::DRUGS.split_whitespace().collect::<Vec<_>>()).prop_map(str::to_owned),
+            prop::sample::select(ENDINGS).prop_map(|ending| format!("xi{ending}")),
+            prop::sample::select(ENDINGS).prop_map(|ending| ending.to_uppercase()),
+            "[a-zA-Z]{1,6}", "[-' .,0-9]", "[ -~]{1,3}",
+        ], 0..6)) {
+            let text = pieces.concat();
+            let mut found = Vec::new();
+            drugs(text.as_bytes(), &Context::NONE, &mut found);
+            prop_assert!(found.is_empty() || has_drugs(text.as_bytes(), false), "{text}");
+        }
+    }
+}
