@@ -258,13 +258,14 @@ fn running(text: &[u8], found: &mut Vec<Finding>) {
         if !(word.is_capital() || word.is_number() || word.case == Case::None || lexicon::get(word.bytes(text)) & STREET != 0) {
             continue;
         }
-        let dwells = lexicon::may_dwell(was.bytes(text));
-        let says = dwells && lexicon::get(was.bytes(text)) & DWELLS != 0
-            || dwells && {
-                let mut pair = Words::of(text, was.start.saturating_sub(24)).take_while(|earlier| earlier.start < was.start).last();
-                pair.take().is_some_and(|earlier| lexicon::get_folded(was.fold(earlier.fold(Fold::NEW, text), text)) & DWELLS != 0)
-            }
-            || said_before(text, word.start).strong.has(Kind::ADDRESS);
+        let dwells = || {
+            let of_two = || {
+                let earlier = Words::of(text, was.start.saturating_sub(24)).take_while(|earlier| earlier.start < was.start).last();
+                earlier.is_some_and(|earlier| lexicon::get_folded(was.fold(earlier.fold(Fold::NEW, text), text)) & DWELLS != 0)
+            };
+            lexicon::get(was.bytes(text)) & DWELLS != 0 || of_two()
+        };
+        let says = lexicon::may_dwell(was.bytes(text)) && dwells() || said_before(text, word.start).strong.has(Kind::ADDRESS);
         if !says {
             continue;
         }
