@@ -17,5 +17,7 @@ mod flow;
 mod house;
 mod http;
 mod pages;
+mod provided;
+mod provider;
 #[path = "../support/mod.rs"]
 mod support;
