@@ -6,8 +6,10 @@
 
 mod accounts;
 mod identities;
+pub mod invitations;
 pub mod password;
 mod store;
+mod visits;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,7 +21,9 @@ use super::state::{State, StateError};
 
 pub use accounts::{Account, AccountStore, Lifetime, ListedAccount, NewAccount, Visitor};
 pub use identities::{Admitted, Due, Identity, Tokens};
+pub use invitations::Invitation;
 pub use store::{Listed, NewPerson, PeopleStore};
+pub use visits::Visit;
 
 /// What marks whoever owns the state folder and is nobody on the list. No person's name ends with it.
 pub const OPERATOR: &str = " (operator)";
@@ -57,6 +61,10 @@ pub enum PeopleError {
     Removed(String),
     #[error("{0:?} has no account; `pgsluice reviewer list` shows who has one")]
     NoAccount(String),
+    #[error("this link is over, or was used already")]
+    NoInvitation,
+    #[error("too many links are open: they are over a day after they were made")]
+    Invitations,
     #[error("nobody is in more than 32 groups")]
     Groups,
     #[error("the password {0}")]

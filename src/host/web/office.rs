@@ -237,7 +237,7 @@ impl Office {
 
     pub fn sign_out(&self, visitor: &Visitor, token: &Secret, through: Through) -> Result<(), NoEntry> {
         self.accounts().end(token.expose())?;
-        self.journal.record(PersonSignedOut { person: visitor.name.clone(), through: through.word().into() })?;
+        self.journal.record(PersonSignedOut { person: visitor.name.clone(), through: through.word().into(), by: None })?;
         Ok(())
     }
 

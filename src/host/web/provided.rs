@@ -205,7 +205,7 @@ impl Office {
         if let Err(error) = self.accounts().end(token.expose()) {
             tracing::error!(%error, person = name, "they cannot be signed out; their visit ends with the provider's word");
         }
-        let out = PersonSignedOut { person: name, through: "provider".into() };
+        let out = PersonSignedOut { person: name, through: "provider".into(), by: None };
         if let Err(error) = self.journal.record(out) {
             tracing::error!(%error, "that somebody was signed out is not on the record");
         }
