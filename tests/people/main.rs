@@ -14,10 +14,12 @@ mod calls;
 mod commands;
 mod entry;
 mod flow;
+mod forger;
 mod house;
 mod http;
 mod pages;
 mod provided;
 mod provider;
+mod set_up;
 #[path = "../support/mod.rs"]
 mod support;

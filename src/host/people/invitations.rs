@@ -41,7 +41,14 @@ impl AccountStore {
         self.write_invitation("", &[], FIRST, FIRST_LASTS, now).map(Some)
     }
 
-    fn write_invitation(&mut self, name: &str, groups: &[String], by: &str, lasts: Duration, now: SystemTime) -> Result<Secret, PeopleError> {
+    fn write_invitation(
+        &mut self,
+        name: &str,
+        groups: &[String],
+        by: &str,
+        lasts: Duration,
+        now: SystemTime,
+    ) -> Result<Secret, PeopleError> {
         let token = new_token()?;
         let at = milliseconds(now)?;
         self.write(|transaction| {
@@ -70,7 +77,8 @@ impl AccountStore {
     pub fn invitation(&self, token: &Secret, now: SystemTime) -> Result<Option<Invitation>, PeopleError> {
         let at = milliseconds(now)?;
         let sql = "SELECT name FROM invitations WHERE token = ?1 AND until > ?2";
-        let name: Option<String> = self.read(|connection| connection.query_row(sql, params![hashed(token), at], |row| row.get(0)).optional())?;
+        let name: Option<String> =
+            self.read(|connection| connection.query_row(sql, params![hashed(token), at], |row| row.get(0)).optional())?;
         let Some(name) = name else { return Ok(None) };
         let void = name.is_empty() && !self.is_empty()?;
         Ok((!void).then(|| Invitation { name: Some(name).filter(|name| !name.is_empty()) }))
@@ -165,7 +173,10 @@ mod tests {
         let verifier = Secret::new("$argon2id$x");
         let lost = store.invite_first(at(0)).unwrap().unwrap();
         let link = store.invite_first(at(1)).unwrap().unwrap();
-        assert_eq!((store.invitation(&lost, at(2)).unwrap(), store.invitation(&link, at(2)).unwrap()), (None, Some(Invitation { name: None })));
+        assert_eq!(
+            (store.invitation(&lost, at(2)).unwrap(), store.invitation(&link, at(2)).unwrap()),
+            (None, Some(Invitation { name: None }))
+        );
         assert!(matches!(store.accept(&link, "eve (operator)", &verifier, at(2)), Err(PeopleError::Name(_))));
         store.accept(&link, "ann", &verifier, at(2)).unwrap();
         assert!(store.account("ann").unwrap().is_some() && store.invite_first(at(3)).unwrap().is_none());

@@ -13,7 +13,7 @@ mod workers;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::process::Resource;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -27,6 +27,7 @@ use super::index;
 use super::journal::{Journal, JournalError, Unwritable};
 use super::ledger::{Keeper, Ledger, LedgerError};
 use super::log::LogHandle;
+use super::people::{AccountStore, PeopleError, invitations};
 use super::sinks::{SinkError, Sinks, Standing};
 use super::state::{ListenerRecord, State, StateError};
 use super::tls::TlsError;
@@ -68,6 +69,8 @@ pub enum ServeError {
     Sinks(#[from] SinkError),
     #[error(transparent)]
     Web(#[from] WebError),
+    #[error(transparent)]
+    People(#[from] PeopleError),
     #[error("the system gave no thread, event loop or signal handler: {0}")]
     System(#[from] io::Error),
 }
@@ -77,6 +80,8 @@ pub enum ServeError {
 pub enum Ready<'a> {
     /// What the links of people begin with.
     People(&'a str),
+    /// Where the first person sets a password, for a while.
+    FirstPerson(&'a str),
     /// An address that takes connections of agents.
     Agents(SocketAddr),
 }
@@ -93,6 +98,11 @@ pub fn run(config: Config, sources: Sources, state: State, log: LogHandle, ready
     let verdicts = verdicts::store::Keeper::start(&state, Arc::clone(&house.verdicts))?;
     let sinks = Sinks::start(&house.running().config.audit, &state, house.journal.on_disk())?;
     let index = index::keep::follow(state.folder(), house.journal.on_disk())?;
+    // Where a provider says who people are, the first one needs no password.
+    let first = match &place {
+        Some(_) if settings.oidc.is_none() => AccountStore::open(&state)?.invite_first(SystemTime::now())?,
+        Some(_) | None => None,
+    };
     let web = place.map(|place| {
         let parts = Parts {
             desk: Arc::clone(&house.desk),
@@ -113,6 +123,9 @@ pub fn run(config: Config, sources: Sources, state: State, log: LogHandle, ready
         let workers = Workers::start(workers, &house)?;
         if let Some(url) = &public_url {
             ready(Ready::People(url));
+            if let Some(link) = &first {
+                ready(Ready::FirstPerson(&format!("{url}{}", invitations::path(link))));
+            }
         }
         serve(&house, &state, &workers, public_url.as_deref(), ready).await?;
         workers.finish().await;

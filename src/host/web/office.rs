@@ -20,7 +20,7 @@ use crate::host::config::Web as Settings;
 use crate::host::desk::{Desk, NotDecided, Which};
 use crate::host::journal::{Journal, Unwritable};
 use crate::host::oidc::NoWord;
-use crate::host::people::{Account, AccountStore, Capability, Lifetime, PeopleError, Visitor, password};
+use crate::host::people::{Account, AccountStore, Capability, Invitation, Lifetime, PeopleError, Visitor, password};
 use crate::host::secret::Secret;
 use crate::host::state::State;
 use crate::host::throttle::Throttle;
@@ -101,11 +101,11 @@ pub enum NoEntry {
 
 impl From<PeopleError> for NoEntry {
     fn from(error: PeopleError) -> Self {
-        if matches!(error, PeopleError::Removed(_) | PeopleError::Exists(_) | PeopleError::IsAgent(_) | PeopleError::Name(_)) {
-            return Self::Barred(error);
+        if let PeopleError::State(error) = error {
+            tracing::error!(%error, "a sign-in failed for a reason of ours");
+            return Self::State;
         }
-        tracing::error!(%error, "a sign-in failed for a reason of ours");
-        Self::State
+        Self::Barred(error)
     }
 }
 
@@ -200,6 +200,21 @@ impl Office {
 
     fn begin(&self, account: &Account, through: Through) -> Result<Option<Secret>, PeopleError> {
         self.accounts().begin(account, through.word(), self.lifetime(through), SystemTime::now())
+    }
+
+    /// What a link to set a password by is good for.
+    pub fn invitation(&self, link: &Secret) -> Result<Option<Invitation>, NoEntry> {
+        Ok(self.accounts().invitation(link, SystemTime::now())?)
+    }
+
+    /// Makes the account that the link is for.
+    pub async fn set_up(&self, link: &Secret, name: &str, password: Secret) -> Result<(), NoEntry> {
+        let Ok(_waiting) = self.waiting.try_acquire() else { return Err(NoEntry::Busy) };
+        // It is never closed.
+        let Ok(_turn) = self.hashing.acquire().await else { return Err(NoEntry::Busy) };
+        let named = name.to_owned();
+        let verifier = tokio::task::spawn_blocking(move || password::verifier(&named, &password)).await.map_err(|_| NoEntry::State)??;
+        Ok(self.accounts().accept(link, name, &verifier, SystemTime::now())?)
     }
 
     /// Nobody is let in, so nothing hangs on its being recorded.

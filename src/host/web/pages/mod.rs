@@ -4,6 +4,7 @@
 mod hold;
 mod inbox;
 mod provider;
+mod set_up;
 mod sign_in;
 mod text;
 
@@ -39,6 +40,7 @@ pub fn routes() -> Router<Arc<Office>> {
         .route("/holds/{id}", get(hold::page).post(hold::decide))
         .route("/holds/{id}/reveal", get(hold::page).post(hold::reveal))
         .route("/sign-in", get(sign_in::page).post(sign_in::enter))
+        .route("/set-up/{token}", get(set_up::page).post(set_up::set))
         .route("/sign-in/provider", get(provider::there))
         .route(RETURN, get(provider::back))
         .route("/sign-out", post(sign_out))
