@@ -20,6 +20,7 @@ mod http;
 mod pages;
 mod provided;
 mod provider;
+mod reading;
 mod set_up;
 #[path = "../support/mod.rs"]
 mod support;

@@ -7,7 +7,7 @@ use hyper::Uri;
 
 use super::reader::Reader;
 use super::value::Setting;
-use super::{audit, host};
+use super::{host, webhook};
 use crate::host::people::Role;
 use crate::host::secret::Secret;
 use crate::host::upstream::Roots;
@@ -114,7 +114,7 @@ impl Setting for Issuer {
     fn parse(text: &str) -> Option<Self> {
         let url: Uri = text.parse().ok()?;
         let plain = url.query().is_none() && !url.authority()?.as_str().contains('@') && !host(&url).is_empty() && !text.contains('#');
-        let near = audit::is_near(&url);
+        let near = webhook::is_near(&url);
         let safe = match url.scheme_str()? {
             "https" => true,
             "http" => near,
@@ -132,12 +132,12 @@ impl Setting for Issuer {
 pub(super) fn read(reader: &mut Reader<'_>, can_return: bool) -> Option<Oidc> {
     let issuer = reader.optional::<Issuer>("oidc.issuer");
     let client_id = reader.optional::<String>("oidc.client_id");
-    let client_secret = audit::one_secret(reader, "oidc.client_secret");
+    let client_secret = webhook::one_secret(reader, "oidc.client_secret");
     let scopes = reader.get("oidc.scopes", Words::of(&["openid", "profile", "email", "offline_access"])).0;
     let groups_claim = reader.get("oidc.groups_claim", "groups".to_owned());
     let name_claim = reader.get("oidc.name_claim", "preferred_username".to_owned());
     let hosts = reader.get("oidc.hosts", Words(Vec::new())).0;
-    let roots = audit::roots(reader, "oidc");
+    let roots = webhook::roots(reader, "oidc");
     let refresh = reader.get("oidc.refresh", Duration::from_secs(5 * 60));
     let grace = reader.get("oidc.grace", Duration::from_secs(15 * 60));
     let (groups, parameters) = (memberships(reader), parameters(reader));

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use hyper::Uri;
 
-use super::audit;
 use super::listener::ServerCertificate;
 use super::oidc::{self, Oidc};
 use super::reader::Reader;
 use super::value::Setting;
+use super::webhook;
 
 /// Beside the agents' port.
 pub const DEFAULT_WEB_PORT: u16 = 6433;
@@ -79,7 +79,7 @@ impl PublicUrl {
     }
 
     fn is_near(&self) -> bool {
-        self.0.parse().is_ok_and(|url| audit::is_near(&url))
+        self.0.parse().is_ok_and(|url| webhook::is_near(&url))
     }
 
     /// Host, and port where one is written.

@@ -16,8 +16,8 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use crate::host::config::{Oidc, host};
-use crate::host::sinks::Failure;
-use crate::host::sinks::dial::Target;
+use crate::host::outgoing::Failure;
+use crate::host::outgoing::{Reach, Target};
 use crate::host::tls::{self, TlsError};
 
 /// From the question to its whole answer: somebody waits for their page meanwhile.
@@ -80,7 +80,13 @@ impl Caller {
             )));
         }
         let port = url.port_u16().unwrap_or(if encrypted { 443 } else { 80 });
-        Ok(Target { host: host(url).to_owned(), port, tls: self.tls.clone(), near_only: !encrypted, send_buffer: None })
+        Ok(Target {
+            host: host(url).to_owned(),
+            port,
+            tls: self.tls.clone(),
+            reach: if encrypted { Reach::All } else { Reach::Near },
+            send_buffer: None,
+        })
     }
 
     async fn ask(&self, request: HttpRequest) -> Result<HttpResponse, NoAnswer> {

@@ -156,7 +156,14 @@ impl AccountStore {
     }
 
     /// Who it is that shows this token, if anybody.
-    pub fn visitor(&self, token: &str, through: &str, lifetime: Lifetime, now: SystemTime) -> Result<Option<Visitor>, PeopleError> {
+    pub fn visitor(
+        &self,
+        token: &str,
+        through: &str,
+        lifetime: Lifetime,
+        attended: bool,
+        now: SystemTime,
+    ) -> Result<Option<Visitor>, PeopleError> {
         let (at, token) = (milliseconds(now)?, hashed(&Secret::new(token)));
         let found = self.read(|connection| {
             // What it began by must still be there: the account, or the provider's word.
@@ -171,7 +178,7 @@ impl AccountStore {
             };
             let found = connection.query_row(sql, params![token, through, idle, longest, at.saturating_add(AHEAD), at], read).optional()?;
             let Some((person, name, role, seen, os_user)) = found else { return Ok(None) };
-            if seen.saturating_add(whole(SEEN_EVERY)) <= at {
+            if attended && seen.saturating_add(whole(SEEN_EVERY)) <= at {
                 connection.execute("UPDATE visits SET seen = ?2 WHERE token = ?1", params![token, at])?;
             }
             let (groups, aliases) = (groups(connection, person)?, identities::aliases(connection, person)?);
@@ -334,14 +341,14 @@ mod tests {
         assert_eq!((account.role, account.groups.as_slice()), (Role::Reviewer, ["dba".to_owned()].as_slice()));
         assert!(matches!(store.add(&new("ann"), "eve", at(0)), Err(PeopleError::HasAccount(_))));
         let token = store.begin(&account, "web", LIFETIME, at(0)).unwrap().unwrap();
-        assert!(store.visitor(token.expose(), "web", LIFETIME, at(1)).unwrap().is_some());
+        assert!(store.visitor(token.expose(), "web", LIFETIME, true, at(1)).unwrap().is_some());
         let mut people = PeopleStore::open(&state).unwrap();
         people.remove("ann", "eve", at(2)).unwrap();
-        assert!(store.visitor(token.expose(), "web", LIFETIME, at(2)).unwrap().is_none());
+        assert!(store.visitor(token.expose(), "web", LIFETIME, true, at(2)).unwrap().is_none());
         assert!(store.account("ann").unwrap().is_none() && store.is_empty().unwrap());
         // Whoever is added again is another person, and was never signed in.
         store.add(&new("ann"), "eve", at(3)).unwrap();
-        assert!(store.visitor(token.expose(), "web", LIFETIME, at(3)).unwrap().is_none());
+        assert!(store.visitor(token.expose(), "web", LIFETIME, true, at(3)).unwrap().is_none());
         assert!(store.begin(&account, "web", LIFETIME, at(3)).unwrap().is_none());
     }
 
@@ -362,10 +369,11 @@ mod tests {
         let (_folder, _state, mut store) = store();
         store.add(&new("ann"), "eve", at(0)).unwrap();
         let account = store.account("ann").unwrap().unwrap();
-        let is_in =
-            |store: &AccountStore, token: &Secret, seconds| store.visitor(token.expose(), "web", LIFETIME, at(seconds)).unwrap().is_some();
+        let is_in = |store: &AccountStore, token: &Secret, seconds| {
+            store.visitor(token.expose(), "web", LIFETIME, true, at(seconds)).unwrap().is_some()
+        };
         let token = store.begin(&account, "web", LIFETIME, at(0)).unwrap().unwrap();
-        assert!(store.visitor(token.expose(), "api", LIFETIME, at(0)).unwrap().is_none(), "a browser's is no program's");
+        assert!(store.visitor(token.expose(), "api", LIFETIME, true, at(0)).unwrap().is_none(), "a browser's is no program's");
         assert!(is_in(&store, &token, 600) && is_in(&store, &token, 1200) && !is_in(&store, &token, 1801));
         let token = store.begin(&account, "web", LIFETIME, at(2000)).unwrap().unwrap();
         assert!((1..=6).all(|step| is_in(&store, &token, 2000 + step * 600)) && !is_in(&store, &token, 5601));
@@ -388,9 +396,9 @@ mod tests {
         store.add(&new("ann"), "eve", at(0)).unwrap();
         let account = store.account("ann").unwrap().unwrap();
         let tokens: Vec<_> = (0..40).map(|step| store.begin(&account, "api", LIFETIME, at(step)).unwrap().unwrap()).collect();
-        let left = tokens.iter().filter(|token| store.visitor(token.expose(), "api", LIFETIME, at(41)).unwrap().is_some()).count();
+        let left = tokens.iter().filter(|token| store.visitor(token.expose(), "api", LIFETIME, true, at(41)).unwrap().is_some()).count();
         assert_eq!(left, 32);
-        assert!(store.visitor(tokens[39].expose(), "api", LIFETIME, at(41)).unwrap().is_some());
+        assert!(store.visitor(tokens[39].expose(), "api", LIFETIME, true, at(41)).unwrap().is_some());
     }
 
     #[test]

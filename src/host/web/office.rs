@@ -7,8 +7,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, broadcast};
 
+use super::archive::Archive;
 use super::cookie::{Jar, Kept};
 use super::entry::Peer;
 use super::provided::Provided;
@@ -17,7 +18,9 @@ use super::{Place, WebError};
 use crate::audit::event::{HoldRead, PersonDenied, PersonSignedIn, PersonSignedOut, Revealed, Words};
 use crate::gate::hold::{Barred, Decider, HoldId, State as Stands, Verdict, may_decide};
 use crate::host::config::Web as Settings;
-use crate::host::desk::{Desk, NotDecided, Which};
+use crate::host::desk::{Desk, NotDecided, Step, Which};
+use crate::host::health::Ask;
+use crate::host::in_force::InForce;
 use crate::host::journal::{Journal, Unwritable};
 use crate::host::oidc::NoWord;
 use crate::host::people::{Account, AccountStore, Capability, Invitation, Lifetime, PeopleError, Visitor, password};
@@ -32,21 +35,31 @@ const MOST_WAITING: usize = 64;
 const MOST_HASHED: usize = 2;
 /// How long a command is signed in: it asks, and is done.
 const COMMAND: Lifetime = Lifetime { idle: Duration::from_secs(300), longest: Duration::from_secs(600) };
+/// The header of what a page asks for without anybody having asked it to.
+const BY_ITSELF: &str = "x-pgsluice-live";
 /// Holds on one page, or in one answer.
 pub const MOST_LISTED: usize = 200;
 
 /// What the office needs of the house.
-#[derive(Debug)]
 pub struct Parts {
     pub desk: Arc<Desk>,
     pub journal: Arc<Journal>,
     pub state: State,
     pub single_person: bool,
+    pub policy: Arc<InForce>,
+    pub vitals: Ask,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Parts").field("single_person", &self.single_person).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
 pub struct Office {
     desk: Arc<Desk>,
+    pub archive: Archive,
     pub(super) journal: Arc<Journal>,
     accounts: Mutex<AccountStore>,
     throttle: Mutex<Throttle>,
@@ -59,6 +72,16 @@ pub struct Office {
     pub jar: Jar,
     /// The names that questions are sent to; `None` where any may be.
     hosts: Option<Vec<String>>,
+}
+
+/// Which holds somebody wants to see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Show {
+    Waiting,
+    /// Those of them that they may decide.
+    Mine,
+    Decided,
+    All,
 }
 
 /// By which door somebody came, as the record calls it.
@@ -131,10 +154,11 @@ pub enum Undecided {
 
 impl Office {
     pub fn open(place: &Place, settings: &Settings, parts: Parts) -> Result<Self, WebError> {
-        let Parts { desk, journal, state, single_person } = parts;
+        let Parts { desk, journal, state, single_person, policy, vitals } = parts;
         let encrypted = settings.public_url.as_ref().map_or_else(|| place.is_encrypted(), |url| url.is_encrypted());
         Ok(Self {
             desk,
+            archive: Archive { state: state.clone(), journal: Arc::clone(&journal), policy, vitals },
             journal,
             accounts: Mutex::new(AccountStore::open(&state)?),
             throttle: Mutex::default(),
@@ -236,24 +260,60 @@ impl Office {
     /// Who has this page open, by the cookie.
     pub fn visitor(&self, headers: &HeaderMap) -> Result<Option<(Visitor, Secret)>, NoEntry> {
         let Some(token) = self.jar.get(headers, Kept::Visit) else { return Ok(None) };
-        Ok(self.known(&token, Through::Web)?.map(|visitor| (visitor, token)))
+        // What a page asks for by itself is no sign that somebody sits before it.
+        let attended = !headers.contains_key(BY_ITSELF);
+        Ok(self.known(&token, Through::Web, attended)?.map(|visitor| (visitor, token)))
     }
 
     /// Which command calls, by the token it was given.
     pub fn caller(&self, headers: &HeaderMap) -> Result<Option<(Visitor, Secret)>, NoEntry> {
         let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
         let Some(token) = bearer.map(Secret::new) else { return Ok(None) };
-        Ok(self.known(&token, Through::Api)?.map(|visitor| (visitor, token)))
+        Ok(self.known(&token, Through::Api, true)?.map(|visitor| (visitor, token)))
     }
 
-    fn known(&self, token: &Secret, through: Through) -> Result<Option<Visitor>, PeopleError> {
-        self.accounts().visitor(token.expose(), through.word(), self.lifetime(through), SystemTime::now())
+    fn known(&self, token: &Secret, through: Through, attended: bool) -> Result<Option<Visitor>, PeopleError> {
+        self.accounts().visitor(token.expose(), through.word(), self.lifetime(through), attended, SystemTime::now())
+    }
+
+    /// Whether who came with this cookie is still signed in.
+    pub fn stays(&self, token: &Secret) -> bool {
+        self.known(token, Through::Web, false).is_ok_and(|visitor| visitor.is_some())
+    }
+
+    /// Every step that holds take from here on.
+    pub fn follow(&self) -> broadcast::Receiver<Step> {
+        self.desk.follow()
+    }
+
+    /// How many wait for a decision.
+    pub fn waiting(&self) -> usize {
+        self.desk.standings().iter().filter(|(standing, _)| standing.state == Stands::Waiting).count()
     }
 
     pub fn sign_out(&self, visitor: &Visitor, token: &Secret, through: Through) -> Result<(), NoEntry> {
         self.accounts().end(token.expose())?;
         self.journal.record(PersonSignedOut { person: visitor.name.clone(), through: through.word().into(), by: None })?;
         Ok(())
+    }
+
+    /// What somebody finds in their inbox: those that wait before the others, the newest first, and how many more there are.
+    pub fn inbox(&self, visitor: &Visitor, shown: Show, agent: Option<&str>) -> (Vec<Listed>, usize) {
+        let which = if shown == Show::Waiting || shown == Show::Mine { Which::Waiting } else { Which::All };
+        let mut views = self.desk.list(which);
+        let decider = decider(visitor);
+        views.retain(|view| {
+            let may = || may_decide(&decider, &view.about.owner, &view.about.groups, self.single_person).is_ok();
+            let wanted = match shown {
+                Show::Waiting | Show::All => true,
+                Show::Mine => may(),
+                Show::Decided => view.state != Stands::Waiting,
+            };
+            wanted && agent.is_none_or(|agent| *view.about.agent == *agent)
+        });
+        views.sort_by_key(|view| (view.state != Stands::Waiting, std::cmp::Reverse(view.about.opened)));
+        let more = views.len().saturating_sub(MOST_LISTED);
+        (views.iter().take(MOST_LISTED).map(Listed::of).collect(), more)
     }
 
     /// The newest first, without what was sent, and how many more there are.

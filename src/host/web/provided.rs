@@ -178,9 +178,8 @@ impl Office {
 
     /// Asks the provider again about whoever shows a visit, where it is time to. Who is not vouched for any more is signed out; where the
     /// provider is silent, its last word holds for a while.
-    pub async fn ask_again(&self, headers: &HeaderMap) {
+    pub async fn ask_again(&self, token: &Secret) {
         let Some(provided) = &self.provided else { return };
-        let Some(token) = self.jar.get(headers, Kept::Visit) else { return };
         let due = self.accounts().due(token.expose(), provided.provider.refresh(), SystemTime::now());
         let due = match due {
             Ok(Some(due)) => due,

@@ -9,8 +9,8 @@ use axum::response::Response;
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::text::{lines, moment, sent, value, words};
-use super::{Guest, answer, go, hold_id, layout, malformed, not_ours, plain};
+use super::text::{deadline, lines, moment, sent, value, words};
+use super::{Guest, Place, answer, followed, go, hold_id, malformed, not_ours, plain};
 use crate::gate::hold::{Barred, HoldId, Verdict};
 use crate::host::desk::{LONGEST_REASON, NotDecided};
 use crate::host::visible::deceives;
@@ -55,7 +55,7 @@ fn show(office: &Office, guest: &Guest, id: HoldId, status: StatusCode, said: Op
 fn drawn(guest: &Guest, id: HoldId, status: StatusCode, (hold, may): (&Shown, May), said: Option<&str>, reason: &str) -> Response {
     let tokens = Tokens { decide: guest.token(&purpose(id)), reveal: guest.token(&to_reveal(id)) };
     let title = format!("Hold {}", hold.id);
-    answer(status, &layout(&title, Some(guest), &draw(hold, may, &tokens, said, reason)))
+    answer(status, &followed(&title, Some((guest, Place::Holds)), Some(&hold.id), &draw(hold, may, &tokens, said, reason)))
 }
 
 /// For the forms of a page.
@@ -199,7 +199,7 @@ fn standing(hold: &Shown) -> Markup {
     html! {
         div.standing {
             @match hold.state.as_str() {
-                "waiting" => p { "Nothing of it ran. It waits for a decision until " strong { (moment(&hold.until)) } "." },
+                "waiting" => p { "Nothing of it ran. It waits for a decision until " strong { (deadline(&hold.until)) } "." },
                 "approved" => { (by(if unmasked { "Approved, to see values unmasked," } else { "Approved" })) p { "The agent can run it once, until " strong { (moment(&hold.until)) } "." } },
                 "reserved" => { (by(if unmasked { "Approved, to see values unmasked," } else { "Approved" })) p { "It ran inside a transaction that has not ended." } },
                 "spent" => { (by(if unmasked { "Approved, to see values unmasked," } else { "Approved" })) p { "It was run; the approval is used up." } },

@@ -1,10 +1,17 @@
-//! Pages for browsers: no scripts, nothing loaded but one style sheet, fit for a phone and for dark rooms. Whatever an agent or a person wrote is
+//! Pages for browsers: they work without scripts, load nothing but a style sheet and the script by which they follow what happens, and are fit for a
+//! phone and for dark rooms. Whatever an agent or a person wrote is
 //! text, and what would act on the reader's eye is shown as its code point.
 
+mod agents;
+mod audit;
+mod health;
 mod hold;
 mod inbox;
+mod policy;
 mod provider;
+mod record;
 mod set_up;
+mod shapes;
 mod sign_in;
 mod text;
 
@@ -15,13 +22,15 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{FromRequestParts, State};
 use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use maud::{DOCTYPE, Markup, html};
 use serde::Deserialize;
 
+use super::archive::NotShown;
 use super::cookie::{form_token, is_form_token};
+use super::live::stream;
 use super::office::{NoEntry, Office};
 use crate::gate::hold::HoldId;
 use crate::host::oidc::RETURN;
@@ -31,6 +40,7 @@ use crate::host::secret::Secret;
 use text::words;
 
 const STYLE: &str = include_str!("style.css");
+const LIVE: &str = include_str!("live.js");
 const SIGN_OUT: &str = "sign out";
 
 pub fn routes() -> Router<Arc<Office>> {
@@ -39,11 +49,19 @@ pub fn routes() -> Router<Arc<Office>> {
         .route("/holds", get(inbox::page))
         .route("/holds/{id}", get(hold::page).post(hold::decide))
         .route("/holds/{id}/reveal", get(hold::page).post(hold::reveal))
+        .route("/audit", get(audit::page))
+        .route("/audit/shapes", get(shapes::page))
+        .route("/audit/{seq}", get(record::page))
+        .route("/agents", get(agents::page))
+        .route("/policy", get(policy::page).post(policy::explain))
+        .route("/health", get(health::page))
         .route("/sign-in", get(sign_in::page).post(sign_in::enter))
         .route("/set-up/{token}", get(set_up::page).post(set_up::set))
         .route("/sign-in/provider", get(provider::there))
         .route(RETURN, get(provider::back))
         .route("/sign-out", post(sign_out))
+        .route("/live", get(live))
+        .route("/live.js", get(async || ([(CONTENT_TYPE, "text/javascript; charset=utf-8")], LIVE)))
         .route("/style.css", get(async || ([(CONTENT_TYPE, "text/css; charset=utf-8")], STYLE)))
 }
 
@@ -74,7 +92,51 @@ fn go(to: &str) -> Response {
     }
 }
 
-fn layout(title: &str, guest: Option<&Guest>, body: &Markup) -> Markup {
+/// Where in the pages one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Holds,
+    Record,
+    Shapes,
+    Agents,
+    Policy,
+    Health,
+}
+
+const PLACES: [(Place, &str, &str); 6] = [
+    (Place::Holds, "/", "Holds"),
+    (Place::Record, "/audit", "Record"),
+    (Place::Shapes, "/audit/shapes", "Shapes"),
+    (Place::Agents, "/agents", "Agents"),
+    (Place::Policy, "/policy", "Policy"),
+    (Place::Health, "/health", "Health"),
+];
+
+/// What was asked for cannot be shown now.
+fn not_shown(guest: &Guest, error: &NotShown) -> Response {
+    let body = html! {
+        h1 { "Not now" }
+        p { (words(&error.to_string())) "." }
+    };
+    answer(StatusCode::SERVICE_UNAVAILABLE, &layout("Not now", Some((guest, Place::Record)), &body))
+}
+
+/// What happens, as it happens.
+async fn live(State(office): State<Arc<Office>>, headers: HeaderMap) -> Response {
+    match office.visitor(&headers) {
+        Ok(Some((_, secret))) => stream(office, secret),
+        // A browser that is told so does not ask again.
+        Ok(None) => StatusCode::NO_CONTENT.into_response(),
+        Err(error) => trouble(&error),
+    }
+}
+
+fn layout(title: &str, guest: Option<(&Guest, Place)>, body: &Markup) -> Markup {
+    followed(title, guest, None, body)
+}
+
+/// A page that follows the holds: all of them, as a list does, or one.
+fn followed(title: &str, guest: Option<(&Guest, Place)>, follows: Option<&str>, body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -85,12 +147,16 @@ fn layout(title: &str, guest: Option<&Guest>, body: &Markup) -> Markup {
                 meta name="robots" content="noindex";
                 title { (words(title)) " · pgsluice" }
                 link rel="stylesheet" href="/style.css";
+                @if guest.is_some() { script src="/live.js" defer {} }
             }
-            body {
+            body data-live=[follows] {
                 a.skip href="#main" { "Skip to the content" }
                 header {
                     a.home href="/" { "pgsluice" }
-                    @if let Some(guest) = guest {
+                    @if let Some((guest, place)) = guest {
+                        nav aria-label="Pages" { @for (other, path, name) in PLACES {
+                            a href=(path) aria-current=[(other == place).then_some("page")] { (name) }
+                        } }
                         form.out method="post" action="/sign-out" {
                             span { (words(&guest.visitor.name)) }
                             input type="hidden" name="token" value=(guest.token(SIGN_OUT));
@@ -98,6 +164,7 @@ fn layout(title: &str, guest: Option<&Guest>, body: &Markup) -> Markup {
                         }
                     }
                 }
+                p.warn id="notice" role="status" {}
                 main id="main" { (body) }
             }
         }
