@@ -482,3 +482,46 @@ fn holds_have_their_times() {
     setup.sources.flags.hold_wait = Some("3h".to_owned());
     assert!(setup.refusal().contains("hold.wait_for: nothing waits longer than hold.expires"), "{}", setup.refusal());
 }
+
+#[test]
+fn a_provider_is_named_with_the_groups_that_let_somebody_in() {
+    const SHORT: &str = "[oidc]\nissuer = \"https://login.example.com/realms/main\"\nclient_id = \"pgsluice\"\n";
+    const GROUP: &str = "[oidc.groups.\"Domain Admins\"]\nrole = \"reviewer\"\ngroup = \"dba\"\n";
+    let with = |toml: &str| with_url(toml).file("secret", "hunter2\n");
+    assert!(with_url("").load().unwrap().web.oidc.is_none());
+    let full = with(&format!("{SHORT}client_secret_file = \"secret\"\n{GROUP}[oidc.parameters]\nprompt = \"consent\"\n"));
+    let config = full.load().unwrap();
+    let oidc = config.web.oidc.clone().unwrap();
+    assert_eq!((oidc.issuer.as_str(), oidc.client_id.as_str()), ("https://login.example.com/realms/main", "pgsluice"));
+    assert_eq!((oidc.scopes.join(" ").as_str(), oidc.groups_claim.as_str()), ("openid profile email offline_access", "groups"));
+    assert_eq!((oidc.refresh, oidc.grace), (Duration::from_secs(300), Duration::from_secs(900)));
+    let member = &oidc.groups["Domain Admins"];
+    assert_eq!((member.role.word(), member.group.as_str()), ("reviewer", "dba"));
+    assert_eq!(oidc.parameters["prompt"], "consent");
+    assert!(!format!("{config}{config:?}").contains("hunter2"));
+    for (toml, words) in [
+        (format!("[oidc]\nclient_id = \"a\"\n{GROUP}"), "give oidc.issuer"),
+        (format!("[oidc]\nissuer = \"https://a\"\n{GROUP}"), "give oidc.client_id"),
+        (SHORT.to_owned(), "nobody could sign in"),
+        (format!("{SHORT}[oidc.groups.a]\ngroup = \"b\"\n"), "auditor, reviewer or administrator"),
+        (format!("{SHORT}[oidc.groups.a]\nrole = \"boss\"\n"), "auditor, reviewer or administrator"),
+        (format!("{SHORT}[oidc.groups]\na = \"reviewer\"\n"), "oidc.groups.a is a table"),
+        (format!("{SHORT}[oidc.groups.a]\nrole = \"reviewer\"\ngroup = \" b\"\n"), "no name for a group"),
+        (format!("{SHORT}refresh = \"2h\"\n{GROUP}"), "within an hour"),
+        (format!("{SHORT}grace = \"2h\"\n{GROUP}"), "an hour at most"),
+        (format!("{SHORT}scopes = \"profile\"\n{GROUP}"), "the scope openid"),
+        (format!("{SHORT}{GROUP}[oidc.parameters]\nredirect_uri = \"https://evil.example\"\n"), "pgsluice sets this itself"),
+        (format!("{SHORT}{GROUP}[oidc.parameters]\nstate = \"x\"\n"), "pgsluice sets this itself"),
+        (format!("{SHORT}{GROUP}[web]\npublic_url = \"http://sluice.example\"\n"), "as https unless it is on loopback"),
+        (format!("{SHORT}ca_file = \"none.pem\"\n{GROUP}"), "cannot read"),
+        (format!("{SHORT}isuer = \"x\"\n{GROUP}"), "did you mean issuer?"),
+    ] {
+        let refusal = with(&toml).refusal();
+        assert!(refusal.contains(words), "{toml}: {refusal}");
+    }
+    for issuer in ["http://login.example.com", "https://u:p@a", "https://a/?b", "https://a#b", "login.example.com", "ftp://127.0.0.1"] {
+        let refusal = with(&format!("[oidc]\nissuer = \"{issuer}\"\nclient_id = \"a\"\n{GROUP}")).refusal();
+        assert!(refusal.contains("the provider's https address") && !refusal.contains("u:p"), "{issuer}: {refusal}");
+    }
+    assert!(with(&format!("[oidc]\nissuer = \"http://127.0.0.1:8080\"\nclient_id = \"a\"\n{GROUP}")).load().is_ok());
+}

@@ -15,9 +15,13 @@ mod commands;
 mod deciding;
 mod entry;
 mod flow;
+mod forger;
 mod house;
 mod http;
 mod pages;
+mod provided;
+mod provider;
 mod reading;
+mod set_up;
 #[path = "../support/mod.rs"]
 mod support;

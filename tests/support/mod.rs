@@ -176,6 +176,8 @@ pub struct Proxy {
     pub address: String,
     /// Where people decide.
     pub people: String,
+    /// Where the first person sets a password, where there is nobody yet.
+    pub first_person: Option<String>,
     agent_url: String,
 }
 
@@ -210,13 +212,13 @@ impl Proxy {
     /// tests are about must not be held.
     pub fn start_with(upstream: &str, options: &[&str], agent: &[&str]) -> Self {
         let folder = tempfile::Builder::new().prefix("pgsluice-state-").tempdir().unwrap();
-        let (child, address, people) = Self::launch(folder.path(), upstream, options);
-        let mut proxy = Self { child, folder, address, people, agent_url: String::new() };
+        let (child, address, people, first_person) = Self::launch(folder.path(), upstream, options);
+        let mut proxy = Self { child, folder, address, people, first_person, agent_url: String::new() };
         proxy.agent_url = proxy.add_agent(agent);
         proxy
     }
 
-    fn launch(folder: &Path, upstream: &str, options: &[&str]) -> (Child, String, String) {
+    fn launch(folder: &Path, upstream: &str, options: &[&str]) -> (Child, String, String, Option<String>) {
         let allow_all = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/policy/good/allow-all.toml");
         let policy: &[&str] = if options.contains(&"--policy") { &[] } else { &["--policy", allow_all] };
         let mut child = Command::new(env!("CARGO_BIN_EXE_pgsluice"))
@@ -232,13 +234,16 @@ impl Proxy {
             .spawn()
             .expect("pgsluice starts");
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut people = String::new();
+        let (mut people, mut first_person) = (String::new(), None);
         let address = loop {
             match lines.next() {
                 Some(line) => {
                     let line = line.unwrap();
                     if let Some(url) = line.strip_prefix("people decide at ") {
                         url.clone_into(&mut people);
+                    }
+                    if let Some((_, url)) = line.split_once("set the first password at ") {
+                        first_person = Some(url.to_owned());
                     }
                     if let Some(address) = line.strip_prefix("listening on ") {
                         break address.trim().to_owned();
@@ -249,7 +254,7 @@ impl Proxy {
         };
         // What else it prints must not fill the pipe.
         std::thread::spawn(move || lines.for_each(drop));
-        (child, address, people)
+        (child, address, people, first_person)
     }
 
     /// SIGKILL; returns when it is gone.
@@ -259,7 +264,7 @@ impl Proxy {
 
     /// Another one on the same state, at another address.
     pub fn start_again(&mut self, upstream: &str, options: &[&str]) {
-        (self.child, self.address, self.people) = Self::launch(self.folder.path(), upstream, options);
+        (self.child, self.address, self.people, self.first_person) = Self::launch(self.folder.path(), upstream, options);
     }
 
     /// `arguments` are what follows `agent add`; gives the agent's URL, pointed at this proxy.

@@ -121,6 +121,10 @@ pub struct PersonDenied {
 pub struct PersonSignedOut {
     #[n(0)]
     pub person: String,
+    /// Web, API; the provider, which does not vouch for them any more; a command.
     #[n(1)]
     pub through: Word,
+    /// Who signed them out, where it was somebody else.
+    #[n(2)]
+    pub by: Option<String>,
 }

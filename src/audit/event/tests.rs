@@ -149,7 +149,7 @@ fn samples() -> Vec<Event> {
         SealingKey { to: hash, sealed: vec![1; 48].into() }.into(),
         PersonSignedIn { person: by(), role: "reviewer".to_owned(), address: None, through: "web".into(), tls: true }.into(),
         PersonDenied { address: Some("::1".to_owned()), through: "api".into(), person: None, body: words() }.into(),
-        PersonSignedOut { person: by(), through: "web".into() }.into(),
+        PersonSignedOut { person: by(), through: "web".into(), by: None }.into(),
         HoldRead { hold: 1, by: by(), through: "web".into() }.into(),
     ]
 }

@@ -214,6 +214,8 @@ enum Failure {
     NothingToErase(u64),
     #[error("what was forwarded goes up to record {delivered}, and record {last} would go: wait, or give --force")]
     Undelivered { delivered: u64, last: u64 },
+    #[error("where people's pages are is not known before the server ran once: start it, then invite")]
+    NoPages,
     #[error("a period begins before it ends, and ends before now")]
     NoPeriod,
     #[error("cannot write {file}: {reason}", file = file.display())]
@@ -338,6 +340,7 @@ fn say_listening(ready: Ready<'_>) {
     let mut out = std::io::stdout().lock();
     let said = match ready {
         Ready::People(url) => writeln!(out, "people decide at {url}"),
+        Ready::FirstPerson(url) => writeln!(out, "nobody can decide yet: within an hour, set the first password at {url}"),
         Ready::Agents(address) => writeln!(out, "listening on {address}"),
     };
     // A closed standard output is no reason not to serve.

@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use super::{Failure, Place, agent, prompt};
 use crate::host::ledger::Ledger;
 use crate::host::people::{
-    self, AccountStore, Acting, Capability, ListedAccount, NewAccount, PeopleError, PeopleStore, SlackPeople, password,
+    self, AccountStore, Acting, Capability, ListedAccount, NewAccount, PeopleError, PeopleStore, SlackPeople, Visit, invitations, password,
 };
 use crate::host::secret::Secret;
 use crate::host::state::State;
@@ -26,6 +26,19 @@ pub(super) enum Reviewer {
     /// Give an account another password; whoever is signed in with the old one is signed out
     #[command(after_help = "Example:\n  pgsluice reviewer passwd ann")]
     Passwd(Passwd),
+    /// Give somebody a link by which they set their own password, once, within a day
+    #[command(after_help = "Example:\n  pgsluice reviewer invite ann --group dba\n\n\
+                      The link is printed once, and whoever opens it first decides as this person: give it to nobody else, and to no agent.")]
+    Invite(Invite),
+    /// List who is signed in
+    #[command(after_help = "Example:\n  pgsluice reviewer sessions ann --json")]
+    Sessions(Sessions),
+    /// Sign somebody out everywhere, or out of one session
+    #[command(after_help = "Example:\n  pgsluice reviewer revoke ann --session 1f0c22a9b3d4")]
+    Revoke(Revoke),
+    /// Let somebody in again whom a provider vouches for and who was removed here
+    #[command(after_help = "Example:\n  pgsluice reviewer readmit ann@example.com")]
+    Readmit(Remove),
     /// List the accounts
     #[command(after_help = "Example:\n  pgsluice reviewer list --json")]
     List(List),
@@ -58,6 +71,39 @@ pub(super) struct Add {
     group: Vec<String>,
     #[command(flatten)]
     given: Given,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Invite {
+    /// What the person signs in as, and the record knows them by
+    name: String,
+    /// A group that rules name; can be given several times
+    #[arg(long, value_name = "GROUP")]
+    group: Vec<String>,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Sessions {
+    /// Whose; everybody's if nobody is named
+    name: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Revoke {
+    /// Whose
+    name: String,
+    /// Which, as `pgsluice reviewer sessions` names them; all if none is named
+    #[arg(long, value_name = "ID")]
+    session: Option<String>,
     #[command(flatten)]
     place: Place,
 }
@@ -157,13 +203,34 @@ pub(super) fn run(command: Reviewer, environment: &BTreeMap<String, String>) -> 
         }
         Reviewer::Remove(Remove { name, place }) => {
             let office = Office::open(place, environment)?;
-            if office.accounts.account(&name)?.is_none() {
+            if !office.accounts.list()?.iter().any(|account| account.name == name) {
                 return Err(PeopleError::NoAccount(name).into());
             }
             PeopleStore::open(&office.state)?.remove(&name, &office.acting.by(), SystemTime::now())?;
             let printed = writeln!(std::io::stdout(), "removed {name}: nobody can sign in by that name");
             office.settle().and(printed.map_err(Failure::from))
         }
+        Reviewer::Invite(Invite { name, group, place }) => {
+            let mut office = Office::open(place, environment)?;
+            let web = office.state.listener()?.and_then(|listener| listener.web).ok_or(Failure::NoPages)?;
+            let link = office.accounts.invite(&name, &group, &office.acting.by(), SystemTime::now())?;
+            eprintln!("pgsluice: whoever opens this first, within a day, decides as {name}; it is shown once:");
+            let printed = writeln!(std::io::stdout(), "{web}{}", invitations::path(&link));
+            office.settle().and(printed.map_err(Failure::from))
+        }
+        Reviewer::Revoke(Revoke { name, session, place }) => {
+            let mut office = Office::open(place, environment)?;
+            let ended = office.accounts.revoke(&name, session.as_deref(), &office.acting.by(), SystemTime::now())?;
+            let printed = writeln!(std::io::stdout(), "signed {name} out of {ended} {}", if ended == 1 { "session" } else { "sessions" });
+            office.settle().and(printed.map_err(Failure::from))
+        }
+        Reviewer::Readmit(Remove { name, place }) => {
+            let mut office = Office::open(place, environment)?;
+            office.accounts.readmit(&name, &office.acting.by(), SystemTime::now())?;
+            let printed = writeln!(std::io::stdout(), "{name} can sign in at the provider again, as a new person");
+            office.settle().and(printed.map_err(Failure::from))
+        }
+        Reviewer::Sessions(command) => sessions(command, environment),
         Reviewer::List(command) => list(command, environment),
     }
 }
@@ -186,6 +253,24 @@ impl Given {
         eprintln!("pgsluice: the password is shown once:");
         Ok(writeln!(std::io::stdout(), "{}", password.expose())?)
     }
+}
+
+fn sessions(command: Sessions, environment: &BTreeMap<String, String>) -> Result<(), Failure> {
+    let visits = Office::open(command.place, environment)?.accounts.visits(command.name.as_deref())?;
+    let mut out = std::io::stdout();
+    if command.json {
+        let json = serde_json::to_string(&visits).map_err(std::io::Error::from)?;
+        return Ok(writeln!(out, "{json}")?);
+    }
+    if visits.is_empty() {
+        eprintln!("pgsluice: nobody is signed in");
+        return Ok(());
+    }
+    let mut rows = vec![["SESSION", "PERSON", "THROUGH", "BEGAN", "LAST SEEN"].map(str::to_owned)];
+    rows.extend(visits.into_iter().map(|Visit { id, person, through, began, seen, by_provider }| {
+        [id, person, if by_provider { format!("{through}, provider") } else { through }, began, seen]
+    }));
+    Ok(out.write_all(agent::aligned(&rows).as_bytes())?)
 }
 
 fn list(command: List, environment: &BTreeMap<String, String>) -> Result<(), Failure> {

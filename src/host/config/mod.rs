@@ -185,7 +185,7 @@ impl Config {
             ("state", self.state == new.state),
             ("listen_addr, listen_port", self.listener.addresses == new.listener.addresses),
             ("health_listen", self.health_listen == new.health_listen),
-            ("[web]", self.web == new.web),
+            ("[web], [oidc]", self.web == new.web),
             ("[people]", self.people == new.people),
             ("[notify], [slack], [teams], [[webhook]]", self.notify == new.notify),
             ("workers", self.workers == new.workers),

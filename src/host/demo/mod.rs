@@ -74,7 +74,7 @@ pub fn run(once: bool) -> Result<(), DemoError> {
         thread::spawn(move || {
             serve::run(config, sources, state, log, move |what| match what {
                 Ready::Agents(address) => ready.send(address).unwrap_or(()),
-                Ready::People(_) => {}
+                Ready::People(_) | Ready::FirstPerson(_) => {}
             })
         })
     };

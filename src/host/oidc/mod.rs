@@ -202,7 +202,7 @@ impl Provider {
         let nonce = Nonce::new(errand.nonce.expose().to_owned());
         let token = answer.id_token().ok_or_else(|| NoWord::Invalid("there is no ID token".to_owned()))?;
         let claims = self.verified(&metadata, token, Some(&nonce)).await?;
-        self.identity(&metadata, claims, &answer).await
+        self.identity(&metadata, claims, &answer, None).await
     }
 
     /// What the provider says now of somebody it let in before, by the tokens it gave then.
@@ -224,7 +224,7 @@ impl Provider {
         if claims.get("sub").and_then(|subject| subject.as_str()) != Some(&before.subject) {
             return Err(NoWord::Invalid("it is about somebody else".to_owned()));
         }
-        let (identity, mut new) = self.identity(&metadata, claims, &answer).await?;
+        let (identity, mut new) = self.identity(&metadata, claims, &answer, Some(before)).await?;
         new.refresh = new.refresh.or_else(|| tokens.refresh.clone());
         new.id = new.id.or_else(|| tokens.id.clone());
         Ok((identity, new))
@@ -341,7 +341,14 @@ impl Provider {
         if foreign { Err(ClaimsVerificationError::InvalidAudience(String::new())) } else { Ok(()) }
     }
 
-    async fn identity(&self, metadata: &Metadata, mut claims: Claims, answer: &CoreTokenResponse) -> Result<(Identity, Tokens), NoWord> {
+    /// `before` is who they are here already: then they need no name.
+    async fn identity(
+        &self,
+        metadata: &Metadata,
+        mut claims: Claims,
+        answer: &CoreTokenResponse,
+        before: Option<&Identity>,
+    ) -> Result<(Identity, Tokens), NoWord> {
         let subject = claims.get("sub").and_then(|subject| subject.as_str()).unwrap_or_default().to_owned();
         if subject.is_empty() || subject.len() > LONGEST_SUBJECT {
             return Err(NoWord::Invalid("it says not who it is about".to_owned()));
@@ -358,7 +365,7 @@ impl Provider {
         let identity = Identity {
             issuer: self.settings.issuer.clone(),
             subject,
-            name: claims::name(&self.settings, &claims)?,
+            name: before.map_or_else(|| claims::name(&self.settings, &claims), |before| Ok(before.name.clone()))?,
             aliases: claims::aliases(&claims),
             role,
             groups,

@@ -86,45 +86,7 @@ impl AccountStore {
 
     /// An account for a person who may decide; who is not on the list of people comes there as a reviewer.
     pub fn add(&mut self, account: &NewAccount, by: &str, now: SystemTime) -> Result<(), PeopleError> {
-        check(&account.name)?;
-        account.groups.iter().try_for_each(|group| check(group))?;
-        if account.groups.len() > MOST_GROUPS {
-            return Err(PeopleError::Groups);
-        }
-        let at = milliseconds(now)?;
-        self.write(|transaction| {
-            let agent = "SELECT EXISTS (SELECT 1 FROM agents WHERE lower(name) = lower(?1) AND revoked IS NULL)";
-            if transaction.query_row(agent, [&account.name], |row| row.get(0))? {
-                return Ok(Err(PeopleError::IsAgent(account.name.clone())));
-            }
-            let (person, change) = match find(transaction, &account.name)? {
-                Some(person) => (person, Change::Changed),
-                None => {
-                    let person = NewPerson { name: account.name.clone(), role: Role::Reviewer, os_user: account.name.clone() };
-                    if let Err(error) = super::store::insert(transaction, &person, at)? {
-                        return Ok(Err(error));
-                    }
-                    (person, Change::Added)
-                }
-            };
-            if !person.role.may(super::Capability::Decide) {
-                return Ok(Err(PeopleError::NoReviewer { name: person.name, role: person.role }));
-            }
-            let id = person_id(transaction, &person.name)?;
-            let vouched = "SELECT EXISTS (SELECT 1 FROM identities WHERE person = ?1)";
-            if transaction.query_row(vouched, [id], |row| row.get(0))? {
-                return Ok(Err(PeopleError::Vouched(person.name)));
-            }
-            let sql = "INSERT OR IGNORE INTO accounts (person, hash, changed) VALUES (?1, ?2, ?3)";
-            if transaction.execute(sql, params![id, account.verifier.expose(), at])? == 0 {
-                return Ok(Err(PeopleError::HasAccount(person.name)));
-            }
-            transaction.execute("DELETE FROM person_groups WHERE person = ?1", [id])?;
-            for group in &account.groups {
-                transaction.execute("INSERT OR IGNORE INTO person_groups (person, name) VALUES (?1, ?2)", (id, group))?;
-            }
-            put(transaction, change, &person, by, now)
-        })
+        self.write(|transaction| add(transaction, account, by, now))
     }
 
     /// Another password; whoever is signed in with the old one is not any more.
@@ -168,9 +130,7 @@ impl AccountStore {
 
     /// Whether nobody can sign in yet.
     pub fn is_empty(&self) -> Result<bool, StateError> {
-        let sql = "SELECT NOT EXISTS (SELECT 1 FROM people WHERE removed IS NULL
-                   AND (id IN (SELECT person FROM accounts) OR id IN (SELECT person FROM identities)))";
-        self.read(|connection| connection.query_row(sql, (), |row| row.get(0)))
+        self.read(nobody)
     }
 
     pub fn account(&self, name: &str) -> Result<Option<Account>, StateError> {
@@ -248,6 +208,59 @@ impl AccountStore {
     ) -> Result<(), PeopleError> {
         in_one_step(&self.state, &mut self.connection, work)
     }
+}
+
+pub(super) fn nobody(connection: &Connection) -> rusqlite::Result<bool> {
+    let sql = "SELECT NOT EXISTS (SELECT 1 FROM people WHERE removed IS NULL
+               AND (id IN (SELECT person FROM accounts) OR id IN (SELECT person FROM identities)))";
+    connection.query_row(sql, (), |row| row.get(0))
+}
+
+pub(super) fn add(
+    transaction: &Transaction<'_>,
+    account: &NewAccount,
+    by: &str,
+    now: SystemTime,
+) -> rusqlite::Result<Result<(), PeopleError>> {
+    let checked = check(&account.name).and_then(|()| account.groups.iter().try_for_each(|group| check(group)));
+    let at = match checked.and_then(|()| milliseconds(now)) {
+        Ok(at) => at,
+        Err(error) => return Ok(Err(error)),
+    };
+    if account.groups.len() > MOST_GROUPS {
+        return Ok(Err(PeopleError::Groups));
+    }
+    let agent = "SELECT EXISTS (SELECT 1 FROM agents WHERE lower(name) = lower(?1) AND revoked IS NULL)";
+    if transaction.query_row(agent, [&account.name], |row| row.get(0))? {
+        return Ok(Err(PeopleError::IsAgent(account.name.clone())));
+    }
+    let (person, change) = match find(transaction, &account.name)? {
+        Some(person) => (person, Change::Changed),
+        None => {
+            let person = NewPerson { name: account.name.clone(), role: Role::Reviewer, os_user: account.name.clone() };
+            if let Err(error) = super::store::insert(transaction, &person, at)? {
+                return Ok(Err(error));
+            }
+            (person, Change::Added)
+        }
+    };
+    if !person.role.may(super::Capability::Decide) {
+        return Ok(Err(PeopleError::NoReviewer { name: person.name, role: person.role }));
+    }
+    let id = person_id(transaction, &person.name)?;
+    let vouched = "SELECT EXISTS (SELECT 1 FROM identities WHERE person = ?1)";
+    if transaction.query_row(vouched, [id], |row| row.get(0))? {
+        return Ok(Err(PeopleError::Vouched(person.name)));
+    }
+    let sql = "INSERT OR IGNORE INTO accounts (person, hash, changed) VALUES (?1, ?2, ?3)";
+    if transaction.execute(sql, params![id, account.verifier.expose(), at])? == 0 {
+        return Ok(Err(PeopleError::HasAccount(person.name)));
+    }
+    transaction.execute("DELETE FROM person_groups WHERE person = ?1", [id])?;
+    for group in &account.groups {
+        transaction.execute("INSERT OR IGNORE INTO person_groups (person, name) VALUES (?1, ?2)", (id, group))?;
+    }
+    put(transaction, change, &person, by, now)
 }
 
 /// A clock that was set back leaves visits of the future; those further ahead than this are none.

@@ -6,9 +6,11 @@
 
 mod accounts;
 mod identities;
+pub mod invitations;
 pub mod password;
 mod slack;
 mod store;
+mod visits;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,8 +22,10 @@ use super::state::{State, StateError};
 
 pub use accounts::{Account, AccountStore, Lifetime, ListedAccount, NewAccount, Visitor};
 pub use identities::{Admitted, Due, Identity, Tokens};
+pub use invitations::Invitation;
 pub use slack::SlackPeople;
 pub use store::{Listed, NewPerson, PeopleStore};
+pub use visits::Visit;
 
 /// What marks whoever owns the state folder and is nobody on the list. No person's name ends with it.
 pub const OPERATOR: &str = " (operator)";
@@ -63,6 +67,10 @@ pub enum PeopleError {
     NoMember(String),
     #[error("{0} is somebody else here already")]
     MemberTaken(String),
+    #[error("this link is over, or was used already")]
+    NoInvitation,
+    #[error("too many links are open: they are over a day after they were made")]
+    Invitations,
     #[error("nobody is in more than 32 groups")]
     Groups,
     #[error("the password {0}")]

@@ -275,7 +275,7 @@ fn event(kind: Kind, session: u64, number: u64, dice: &mut Dice) -> Event {
             PersonSignedIn { person: who, role: "reviewer".to_owned(), address: None, through: "web".into(), tls: true }.into()
         }
         Kind::PersonDenied => PersonDenied { address: None, through: "web".into(), person: None, body: words("mallory") }.into(),
-        Kind::PersonSignedOut => PersonSignedOut { person: who, through: "web".into() }.into(),
+        Kind::PersonSignedOut => PersonSignedOut { person: who, through: "web".into(), by: None }.into(),
         Kind::SealingKey => SealingKey { to: hash, sealed: vec![1].into() }.into(),
         Kind::Answered => Answered { hold: 1, session, number, body: words("it is old") }.into(),
         Kind::DecidedTogether => {

@@ -12,7 +12,7 @@ mod workers;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::process::Resource;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -28,6 +28,7 @@ use super::ledger::{Keeper, Ledger, LedgerError};
 use super::log::LogHandle;
 use super::metrics;
 use super::notify::{self, Notifier, NotifyError};
+use super::people::{AccountStore, PeopleError, invitations};
 use super::sinks::{SinkError, Sinks, Standing};
 use super::state::{ListenerRecord, State, StateError};
 use super::tls::TlsError;
@@ -73,6 +74,8 @@ pub enum ServeError {
     Notify(#[from] NotifyError),
     #[error(transparent)]
     Web(#[from] WebError),
+    #[error(transparent)]
+    People(#[from] PeopleError),
     #[error("the system gave no thread, event loop or signal handler: {0}")]
     System(#[from] io::Error),
 }
@@ -82,6 +85,8 @@ pub enum ServeError {
 pub enum Ready<'a> {
     /// What the links of people begin with.
     People(&'a str),
+    /// Where the first person sets a password, for a while.
+    FirstPerson(&'a str),
     /// An address that takes connections of agents.
     Agents(SocketAddr),
 }
@@ -102,6 +107,11 @@ pub fn run(config: Config, sources: Sources, state: State, log: LogHandle, ready
     let index = index::keep::follow(state.folder(), house.journal.on_disk())?;
     let parts = notify::Parts { desk: Arc::clone(&house.desk), journal: Arc::clone(&house.journal), state: state.clone() };
     let (notifier, slack) = Notifier::start(&house.running().config.notify, parts)?;
+    // Where a provider says who people are, the first one needs no password.
+    let first = match &place {
+        Some(_) if settings.oidc.is_none() => AccountStore::open(&state)?.invite_first(SystemTime::now())?,
+        Some(_) | None => None,
+    };
     let vitals = vitals(&house, sinks.standings(), notifier.standings(), index.passed());
     let web = place.map(|place| {
         let parts = Parts {
@@ -125,6 +135,9 @@ pub fn run(config: Config, sources: Sources, state: State, log: LogHandle, ready
         let workers = Workers::start(workers, &house)?;
         if let Some(url) = &public_url {
             ready(Ready::People(url));
+            if let Some(link) = &first {
+                ready(Ready::FirstPerson(&format!("{url}{}", invitations::path(link))));
+            }
         }
         serve(&house, &state, &workers, public_url.as_deref(), ready).await?;
         workers.finish().await;

@@ -14,6 +14,7 @@ use axum::http::{Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 
+use super::cookie::Kept;
 use super::office::Office;
 use super::pages;
 
@@ -60,7 +61,9 @@ async fn guard(State(office): State<Arc<Office>>, request: Request, next: Next) 
 
 /// Whoever is not vouched for any more is nobody before anything is looked at.
 async fn answer(office: &Office, request: Request, next: Next) -> Response {
-    office.ask_again(request.headers()).await;
+    if let Some(token) = office.jar.get(request.headers(), Kept::Visit) {
+        office.ask_again(&token).await;
+    }
     next.run(request).await
 }
 

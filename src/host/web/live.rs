@@ -36,6 +36,7 @@ pub fn stream(office: Arc<Office>, token: Secret) -> Response {
 async fn tell(office: Arc<Office>, token: Secret, mut steps: Receiver<Step>, mut events: Sender<Bytes>) {
     let mut said = event(&office, &[], false);
     loop {
+        office.ask_again(&token).await;
         if !office.stays(&token) {
             events.send_data(Bytes::from_static(b"event: over\ndata: {}\n\n")).await.ok();
             return;

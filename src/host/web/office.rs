@@ -26,7 +26,7 @@ use crate::host::health::Ask;
 use crate::host::in_force::InForce;
 use crate::host::journal::{Journal, Unwritable};
 use crate::host::oidc::NoWord;
-use crate::host::people::{Account, AccountStore, Capability, Lifetime, PeopleError, SlackPeople, Visitor, password};
+use crate::host::people::{Account, AccountStore, Capability, Invitation, Lifetime, PeopleError, SlackPeople, Visitor, password};
 use crate::host::secret::Secret;
 use crate::host::state::State;
 use crate::host::throttle::Throttle;
@@ -135,11 +135,11 @@ pub enum NoEntry {
 
 impl From<PeopleError> for NoEntry {
     fn from(error: PeopleError) -> Self {
-        if matches!(error, PeopleError::Removed(_) | PeopleError::Exists(_) | PeopleError::IsAgent(_) | PeopleError::Name(_)) {
-            return Self::Barred(error);
+        if let PeopleError::State(error) = error {
+            tracing::error!(%error, "a sign-in failed for a reason of ours");
+            return Self::State;
         }
-        tracing::error!(%error, "a sign-in failed for a reason of ours");
-        Self::State
+        Self::Barred(error)
     }
 }
 
@@ -245,6 +245,21 @@ impl Office {
         self.accounts().begin(account, through.word(), self.lifetime(through), SystemTime::now())
     }
 
+    /// What a link to set a password by is good for.
+    pub fn invitation(&self, link: &Secret) -> Result<Option<Invitation>, NoEntry> {
+        Ok(self.accounts().invitation(link, SystemTime::now())?)
+    }
+
+    /// Makes the account that the link is for.
+    pub async fn set_up(&self, link: &Secret, name: &str, password: Secret) -> Result<(), NoEntry> {
+        let Ok(_waiting) = self.waiting.try_acquire() else { return Err(NoEntry::Busy) };
+        // It is never closed.
+        let Ok(_turn) = self.hashing.acquire().await else { return Err(NoEntry::Busy) };
+        let named = name.to_owned();
+        let verifier = tokio::task::spawn_blocking(move || password::verifier(&named, &password)).await.map_err(|_| NoEntry::State)??;
+        Ok(self.accounts().accept(link, name, &verifier, SystemTime::now())?)
+    }
+
     /// Nobody is let in, so nothing hangs on its being recorded.
     fn record_denial(&self, peer: Peer, name: &str, through: Through) {
         let person = self.accounts().account(name).ok().flatten().map(|account| account.name);
@@ -306,7 +321,7 @@ impl Office {
 
     pub fn sign_out(&self, visitor: &Visitor, token: &Secret, through: Through) -> Result<(), NoEntry> {
         self.accounts().end(token.expose())?;
-        self.journal.record(PersonSignedOut { person: visitor.name.clone(), through: through.word().into() })?;
+        self.journal.record(PersonSignedOut { person: visitor.name.clone(), through: through.word().into(), by: None })?;
         Ok(())
     }
 

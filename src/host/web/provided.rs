@@ -178,9 +178,8 @@ impl Office {
 
     /// Asks the provider again about whoever shows a visit, where it is time to. Who is not vouched for any more is signed out; where the
     /// provider is silent, its last word holds for a while.
-    pub async fn ask_again(&self, headers: &HeaderMap) {
+    pub async fn ask_again(&self, token: &Secret) {
         let Some(provided) = &self.provided else { return };
-        let Some(token) = self.jar.get(headers, Kept::Visit) else { return };
         let due = self.accounts().due(token.expose(), provided.provider.refresh(), SystemTime::now());
         let due = match due {
             Ok(Some(due)) => due,
@@ -205,7 +204,7 @@ impl Office {
         if let Err(error) = self.accounts().end(token.expose()) {
             tracing::error!(%error, person = name, "they cannot be signed out; their visit ends with the provider's word");
         }
-        let out = PersonSignedOut { person: name, through: "provider".into() };
+        let out = PersonSignedOut { person: name, through: "provider".into(), by: None };
         if let Err(error) = self.journal.record(out) {
             tracing::error!(%error, "that somebody was signed out is not on the record");
         }

@@ -10,6 +10,7 @@ mod inbox;
 mod policy;
 mod provider;
 mod record;
+mod set_up;
 mod shapes;
 mod sign_in;
 mod steps;
@@ -62,6 +63,7 @@ pub fn routes() -> Router<Arc<Office>> {
         .route("/grants", get(steps::grants))
         .route("/grants/{id}/revoke", post(steps::revoke))
         .route("/sign-in", get(sign_in::page).post(sign_in::enter))
+        .route("/set-up/{token}", get(set_up::page).post(set_up::set))
         .route("/sign-in/provider", get(provider::there))
         .route(RETURN, get(provider::back))
         .route("/sign-out", post(sign_out))

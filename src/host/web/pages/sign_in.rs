@@ -52,16 +52,23 @@ pub(super) async fn page(State(office): State<Arc<Office>>, headers: HeaderMap, 
     }
 }
 
+/// What this browser's forms are made from before anybody is signed in, and whether it has to be told.
+pub(super) fn form_secret(office: &Office, headers: &HeaderMap) -> Option<(Secret, bool)> {
+    if let Some(kept) = office.jar.get(headers, Kept::Form) {
+        return Some((kept, false));
+    }
+    let random = scram::random::<SECRET>().ok()?;
+    Some((Secret::new(URL_SAFE_NO_PAD.encode(random)), true))
+}
+
 /// By way of the provider; a hold's address needs no escape.
 fn through(next: &str) -> String {
     if next == "/" { "/sign-in/provider".to_owned() } else { format!("/sign-in/provider?next={next}") }
 }
 
 fn form(office: &Office, headers: &HeaderMap, status: StatusCode, next: &str, name: &str, said: Option<&str>) -> Response {
-    let (secret, is_new) = match (office.jar.get(headers, Kept::Form), scram::random::<SECRET>()) {
-        (Some(kept), _) => (kept, false),
-        (None, Ok(random)) => (Secret::new(URL_SAFE_NO_PAD.encode(random)), true),
-        (None, Err(_)) => return plain(StatusCode::SERVICE_UNAVAILABLE, "Not now", "The system gave no random bytes."),
+    let Some((secret, is_new)) = form_secret(office, headers) else {
+        return plain(StatusCode::SERVICE_UNAVAILABLE, "Not now", "The system gave no random bytes.");
     };
     let body = html! {
         h1 { "Sign in" }
