@@ -53,11 +53,11 @@ impl SlackPeople {
         })
     }
 
-    /// Who this member is, as they are now.
+    /// Who this member is, as they are now; nobody whose way to sign in is gone.
     pub fn visitor(&self, member: &str) -> Result<Option<Visitor>, StateError> {
         let read = || {
             let sql = "SELECT people.id, people.name, role, os_user FROM slack_people JOIN people ON people.id = person
-                       WHERE member = ?1 AND removed IS NULL";
+                       WHERE member = ?1 AND removed IS NULL AND EXISTS (SELECT 1 FROM accounts WHERE accounts.person = people.id)";
             let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get::<_, String>(2)?, row.get(3)?));
             let Some((person, name, word, os_user)) = self.connection.query_row(sql, [member], read).optional()? else { return Ok(None) };
             Ok(Some(Visitor { name, os_user, role: role(&word), groups: groups(&self.connection, person)? }))
