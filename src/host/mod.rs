@@ -24,6 +24,7 @@ pub mod log;
 pub mod metrics;
 pub mod mints;
 pub mod notify;
+pub mod oidc;
 pub mod outgoing;
 pub mod people;
 pub mod pool;

@@ -95,6 +95,7 @@ impl Stage {
             public_url: None,
             idle: Duration::from_secs(600),
             longest: Duration::from_secs(3600),
+            oidc: None,
         };
         let place = Place::take(&settings).unwrap().unwrap();
         self.address = Some(place.address);

@@ -9,7 +9,7 @@ use pgsluice::audit::{Digest, Digester, Shape};
 use pgsluice::gate::catalog::{Estimate, Relation, Resolved};
 use pgsluice::gate::policy::BuiltIn;
 use pgsluice::gate::{Grounds, Policy, Subject};
-use pgsluice::host::config::{PublicUrl, ServerCertificate, Web as Settings, WebListen};
+use pgsluice::host::config::{Oidc, PublicUrl, ServerCertificate, Web as Settings, WebListen};
 use pgsluice::host::desk::{Desk, HoldId, Options, View};
 use pgsluice::host::health::{JournalVitals, NoticeVitals, SinkVitals, Vitals};
 use pgsluice::host::in_force::InForce;
@@ -51,6 +51,7 @@ pub struct Manner {
     pub single_person: bool,
     pub public_url: Option<&'static str>,
     pub idle: Option<Duration>,
+    pub oidc: Option<Oidc>,
 }
 
 impl House {
@@ -70,6 +71,7 @@ impl House {
             public_url: manner.public_url.map(|url| PublicUrl::new(url).unwrap()),
             idle: manner.idle.unwrap_or(Duration::from_secs(600)),
             longest: Duration::from_secs(3600),
+            oidc: manner.oidc,
         };
         let place = Place::take(&settings).unwrap().unwrap();
         let (address, public_url) = (place.address, place.public_url.clone());

@@ -5,6 +5,7 @@
 //! where they are to hold against people, the folder belongs to a user that those people cannot become.
 
 mod accounts;
+mod identities;
 pub mod password;
 mod slack;
 mod store;
@@ -18,6 +19,7 @@ use super::agents::is_name;
 use super::state::{State, StateError};
 
 pub use accounts::{Account, AccountStore, Lifetime, ListedAccount, NewAccount, Visitor};
+pub use identities::{Admitted, Due, Identity, Tokens};
 pub use slack::SlackPeople;
 pub use store::{Listed, NewPerson, PeopleStore};
 
@@ -51,6 +53,10 @@ pub enum PeopleError {
     NoReviewer { name: String, role: Role },
     #[error("{0} has an account; `pgsluice reviewer passwd {0}` gives it another password")]
     HasAccount(String),
+    #[error("{0} signs in at the provider, and needs no password here")]
+    Vouched(String),
+    #[error("{0} was removed here; `pgsluice reviewer readmit {0}` lets them in again")]
+    Removed(String),
     #[error("{0:?} has no account; `pgsluice reviewer list` shows who has one")]
     NoAccount(String),
     #[error("{0:?} is no member of Slack: the id is meant, such as U0123456789 (in Slack: the profile, \"Copy member ID\")")]
@@ -63,7 +69,8 @@ pub enum PeopleError {
     Password(&'static str),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// From less to more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// Reads everything, decides nothing.
     Auditor,
@@ -163,6 +170,11 @@ pub fn acting(state: &State, environment: &BTreeMap<String, String>) -> Result<A
 
 fn check(name: &str) -> Result<(), PeopleError> {
     if is_name(name) && !name.ends_with(OPERATOR) { Ok(()) } else { Err(PeopleError::Name(name.to_owned())) }
+}
+
+/// Whether rules can name a group so.
+pub fn is_group(name: &str) -> bool {
+    check(name).is_ok()
 }
 
 /// The human behind `sudo`, else who the system says runs this, else who the environment says.

@@ -9,6 +9,7 @@ mod guard;
 mod live;
 mod office;
 mod pages;
+mod provided;
 pub mod shown;
 mod slack;
 

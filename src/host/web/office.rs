@@ -12,6 +12,7 @@ use tokio::sync::{Semaphore, broadcast};
 use super::archive::Archive;
 use super::cookie::{Jar, Kept};
 use super::entry::Peer;
+use super::provided::Provided;
 use super::shown::{Listed, Shown};
 use super::slack::SlackDoor;
 use super::{Place, WebError};
@@ -22,6 +23,7 @@ use crate::host::desk::{Desk, NotDecided, Step, Which};
 use crate::host::health::Ask;
 use crate::host::in_force::InForce;
 use crate::host::journal::{Journal, Unwritable};
+use crate::host::oidc::NoWord;
 use crate::host::people::{Account, AccountStore, Capability, Lifetime, PeopleError, SlackPeople, Visitor, password};
 use crate::host::secret::Secret;
 use crate::host::state::State;
@@ -59,13 +61,15 @@ impl std::fmt::Debug for Parts {
 pub struct Office {
     desk: Arc<Desk>,
     pub archive: Archive,
-    journal: Arc<Journal>,
+    pub(super) journal: Arc<Journal>,
     accounts: Mutex<AccountStore>,
     throttle: Mutex<Throttle>,
-    waiting: Semaphore,
+    pub(super) waiting: Semaphore,
     hashing: Semaphore,
     lifetime: Lifetime,
     single_person: bool,
+    /// Who else says who people are.
+    pub(super) provided: Option<Provided>,
     pub jar: Jar,
     /// The names that questions are sent to; `None` where any may be.
     hosts: Option<Vec<String>>,
@@ -94,7 +98,7 @@ pub enum Through {
 }
 
 impl Through {
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Web => "web",
             Self::Api => "api",
@@ -109,6 +113,14 @@ pub enum NoEntry {
     /// The same words whatever was wrong.
     #[error("name or password is wrong")]
     Wrong,
+    /// The way back from the provider did not begin here, or too long ago.
+    #[error("this sign-in did not begin in this browser, or is over")]
+    Astray,
+    #[error(transparent)]
+    NoWord(#[from] NoWord),
+    /// The provider's word is good, and they are nobody here all the same.
+    #[error("{0}")]
+    Barred(PeopleError),
     #[error("too many people are signing in right now: try again in a moment")]
     Busy,
     #[error("the record cannot be written, so nobody is let in")]
@@ -119,6 +131,9 @@ pub enum NoEntry {
 
 impl From<PeopleError> for NoEntry {
     fn from(error: PeopleError) -> Self {
+        if matches!(error, PeopleError::Removed(_) | PeopleError::Exists(_) | PeopleError::IsAgent(_) | PeopleError::Name(_)) {
+            return Self::Barred(error);
+        }
         tracing::error!(%error, "a sign-in failed for a reason of ours");
         Self::State
     }
@@ -158,6 +173,7 @@ impl Office {
             hashing: Semaphore::new(MOST_HASHED),
             lifetime: Lifetime { idle: settings.idle, longest: settings.longest },
             single_person,
+            provided: settings.oidc.as_ref().map(|oidc| Provided::new(oidc, &place.public_url)).transpose()?,
             jar: Jar { encrypted },
             hosts: hosts(place.address, settings),
             slack: None,
@@ -175,15 +191,15 @@ impl Office {
         self.hosts.as_ref().is_none_or(|hosts| hosts.iter().any(|known| known.eq_ignore_ascii_case(host)))
     }
 
-    fn accounts(&self) -> MutexGuard<'_, AccountStore> {
+    pub(super) fn accounts(&self) -> MutexGuard<'_, AccountStore> {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn throttle(&self) -> MutexGuard<'_, Throttle> {
+    pub(super) fn throttle(&self) -> MutexGuard<'_, Throttle> {
         self.throttle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lifetime(&self, through: Through) -> Lifetime {
+    pub(super) fn lifetime(&self, through: Through) -> Lifetime {
         match through {
             Through::Web => self.lifetime,
             Through::Api | Through::Slack => COMMAND,
@@ -258,7 +274,7 @@ impl Office {
 
     /// Which person this member of Slack is. That somebody pressed whom nobody knows is on the record.
     pub fn of_slack(&self, peer: Peer, member: &str) -> Result<Option<Visitor>, NoEntry> {
-        let found = self.slack_people.lock().unwrap_or_else(PoisonError::into_inner).visitor(member)?;
+        let found = self.slack_people.lock().unwrap_or_else(PoisonError::into_inner).visitor(member, SystemTime::now())?;
         if found.is_none() {
             self.record_denial(peer, member, Through::Slack);
         }
@@ -376,7 +392,7 @@ pub type May = Result<bool, Barred>;
 fn decider(visitor: &Visitor) -> Decider {
     Decider {
         name: visitor.name.as_str().into(),
-        aliases: vec![visitor.os_user.as_str().into()],
+        aliases: std::iter::once(&visitor.os_user).chain(&visitor.aliases).map(|name| name.as_str().into()).collect(),
         groups: visitor.groups.iter().map(|group| group.as_str().into()).collect(),
         reviews: visitor.role.may(Capability::Decide),
     }

@@ -8,6 +8,7 @@ mod health;
 mod hold;
 mod inbox;
 mod policy;
+mod provider;
 mod record;
 mod shapes;
 mod sign_in;
@@ -29,8 +30,9 @@ use serde::Deserialize;
 use super::archive::NotShown;
 use super::cookie::{form_token, is_form_token};
 use super::live::stream;
-use super::office::{NoEntry, Office, Through};
+use super::office::{NoEntry, Office};
 use crate::gate::hold::HoldId;
+use crate::host::oidc::RETURN;
 use crate::host::people::Visitor;
 use crate::host::secret::Secret;
 
@@ -53,6 +55,8 @@ pub fn routes() -> Router<Arc<Office>> {
         .route("/policy", get(policy::page).post(policy::explain))
         .route("/health", get(health::page))
         .route("/sign-in", get(sign_in::page).post(sign_in::enter))
+        .route("/sign-in/provider", get(provider::there))
+        .route(RETURN, get(provider::back))
         .route("/sign-out", post(sign_out))
         .route("/live", get(live))
         .route("/live.js", get(async || ([(CONTENT_TYPE, "text/javascript; charset=utf-8")], LIVE)))
@@ -223,10 +227,10 @@ async fn sign_out(State(office): State<Arc<Office>>, guest: Guest, form: Result<
     if !guest.owns(SIGN_OUT, &leaving.token) {
         return not_ours();
     }
-    if let Err(error) = office.sign_out(&guest.visitor, &guest.secret, Through::Web) {
-        return trouble(&error);
+    match office.leave(&guest.visitor, &guest.secret).await {
+        Ok(exit) => sign_in::left(&office, exit.as_deref()),
+        Err(error) => trouble(&error),
     }
-    sign_in::left(&office)
 }
 
 /// A hold's id in an address; what is none leads to no hold.
