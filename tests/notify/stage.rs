@@ -164,7 +164,9 @@ impl Stage {
 
     /// All is told that was to be told until now.
     pub fn settled(&self) {
-        self.wait(|standings| standings.iter().all(|standing| standing.backlog.waiting == 0));
+        let store = self.store();
+        let places: Vec<_> = self.wait(|_| true).into_iter().map(|standing| standing.place).collect();
+        until(|| places.iter().all(|place| store.backlog(place).unwrap().waiting == 0));
     }
 
     pub fn store(&self) -> Store {
@@ -218,6 +220,15 @@ impl Drop for Stage {
         if let Err(error) = self.journal.close() {
             eprintln!("{error}");
         }
+    }
+}
+
+/// Asks again and again: what is asked wakes nobody when it changes.
+pub fn until(mut holds: impl FnMut() -> bool) {
+    let limit = std::time::Instant::now() + LIMIT;
+    while !holds() {
+        assert!(std::time::Instant::now() < limit, "it does not come to be");
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

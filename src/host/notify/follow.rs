@@ -103,11 +103,12 @@ impl Follower {
         match self.desk.standing(hold) {
             Some((standing, about)) if standing.state.is_undecided() => {
                 for interest in self.interests.iter().filter(|interest| interest.has(&about)) {
-                    let due = interest.after.map_or(now, |after| about.opened.saturating_add(micros(after)));
+                    // The oldest first, and at once unless somebody is told later.
+                    let due = about.opened.saturating_add(interest.after.map_or(0, micros));
                     self.store.want(&interest.place, hold, &about.agent, due)?;
                 }
             }
-            Some(_) | None => self.store.closed(hold)?,
+            Some(_) | None => self.store.closed(hold, now)?,
         }
         self.store.changed(hold, now)
     }

@@ -93,7 +93,7 @@ impl Runner {
         let is_open = view.state.is_undecided();
         if !notice.is_told {
             if !is_open {
-                return self.store.closed(notice.hold).map(|()| Next::Now);
+                return self.store.ended(notice).map(|()| Next::Now);
             }
             let since = now.saturating_sub(micros(self.flood.window));
             if self.store.told_since(&self.name, &notice.agent, since)? >= self.flood.most {

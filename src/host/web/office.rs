@@ -293,7 +293,7 @@ impl Office {
 
     /// Which person this member of Slack is. That somebody pressed whom nobody knows is on the record.
     pub fn of_slack(&self, peer: Peer, member: &str) -> Result<Option<Visitor>, NoEntry> {
-        let found = self.slack_people.lock().unwrap_or_else(PoisonError::into_inner).visitor(member)?;
+        let found = self.slack_people.lock().unwrap_or_else(PoisonError::into_inner).visitor(member, SystemTime::now())?;
         if found.is_none() {
             self.record_denial(peer, member, Through::Slack);
         }
