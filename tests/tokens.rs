@@ -95,3 +95,58 @@ fn an_agent_works_with_customers_that_it_cannot_see() {
     assert!(sql(&url, "SELECT email FROM people WHERE id = 7").starts_with("tok_email_2_"));
     assert!(refused(&url, &format!("SELECT 1 FROM orders WHERE email = '{newer}'")).contains("not known to hold"));
 }
+
+#[test]
+fn what_an_agent_wrote_is_not_shown_in_tokens_after_the_program_was_killed() {
+    let cluster = Cluster::get(15);
+    let database = cluster.database("rewritten");
+    database.sql(PEOPLE);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), POLICY).unwrap();
+    let mut proxy = Proxy::start_with(&database.url(), &["--policy", file.path().to_str().unwrap()], &["agent", "--owner", "tester"]);
+    let url = proxy.url(&database.name);
+    assert!(sql(&url, "SELECT email FROM orders WHERE id = 7").starts_with("tok_email_1_"));
+    assert!(sql(&url, "SELECT email FROM people WHERE id = 7").starts_with("tok_email_1_"));
+    sql(&url, "INSERT INTO orders (id, email) VALUES (99, 'jane7@example.org')");
+    proxy.kill();
+    proxy.start_again(&database.url(), &["--policy", file.path().to_str().unwrap()]);
+    let url = proxy.url(&database.name);
+    let other = proxy.add_agent(&["second", "--owner", "tester"]);
+    assert_eq!(sql(&url, "SELECT email FROM orders WHERE id = 99"), "[EMAIL]");
+    assert_eq!(sql(&url, "SELECT email FROM orders WHERE id = 7"), "[EMAIL]");
+    // What it did not write goes on, and so does who wrote nothing.
+    assert!(sql(&url, "SELECT email FROM people WHERE id = 7").starts_with("tok_email_1_"));
+    assert!(sql(&other, "SELECT email FROM orders WHERE id = 7").starts_with("tok_email_1_"));
+}
+
+#[test]
+fn different_values_that_are_shown_as_tokens_or_in_part_have_a_budget_of_their_own() {
+    let cluster = Cluster::get(15);
+    let database = cluster.database("valued");
+    database.sql(PEOPLE);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let policy = "[[rule]]\nname = \"all\"\naction = \"allow\"\n[mask]\nstyles = { EMAIL = \"token\" }\n[budget]\nsensitive_values = 30\n";
+    std::fs::write(file.path(), policy).unwrap();
+    let proxy = Proxy::start_with(&database.url(), &["--policy", file.path().to_str().unwrap()], &["agent", "--owner", "tester"]);
+    let url = proxy.url(&database.name);
+    // The same ones again, of another table and by COPY, are none that were not seen.
+    let tokens = sql(&url, "SELECT email FROM people WHERE id <= 25");
+    assert_eq!(tokens.lines().filter(|line| line.starts_with("tok_email_1_")).count(), 25, "{tokens}");
+    assert_eq!(sql(&url, "SELECT email FROM people WHERE id <= 25"), tokens);
+    assert_eq!(sql(&url, "SELECT email FROM orders WHERE id <= 25"), tokens);
+    assert_eq!(sql(&url, "COPY (SELECT email FROM people WHERE id <= 25) TO STDOUT"), tokens);
+    // Six others are one too many, whatever they come by, in whatever pieces.
+    let said = refused(&url, "SELECT email FROM people WHERE id BETWEEN 26 AND 31");
+    assert!(said.contains("30 distinct sensitive values"), "{said}");
+    let said = refused(&url, "COPY (SELECT email FROM people WHERE id = 40) TO STDOUT");
+    assert!(said.contains("30 distinct sensitive values"), "{said}");
+    let other = proxy.add_agent(&["second", "--owner", "tester"]);
+    assert_eq!(sql(&other, "SELECT email FROM people WHERE id <= 25").lines().count(), 25);
+    let copied = Command::new("psql")
+        .args(["-X", "-q", "-A", "-t", "-d", &other, "-c", "COPY (SELECT email FROM people ORDER BY id DESC LIMIT 20) TO STDOUT"])
+        .output()
+        .unwrap();
+    let (shown, said) = (String::from_utf8_lossy(&copied.stdout), String::from_utf8_lossy(&copied.stderr));
+    assert!(!copied.status.success() && shown.lines().count() == 5 && said.contains("30 distinct sensitive values"), "{shown} {said}");
+    assert_eq!(sql(&other, "SELECT 1"), "1");
+}

@@ -383,6 +383,67 @@ fn a_scan_proposes_what_a_policy_can_say() {
     });
 }
 
+/// What a COPY sends, and what is said of it.
+fn copied(url: &str, statement: &str) -> (Vec<u8>, String) {
+    let done = std::process::Command::new("psql").args(["-X", "-q", "-d", url, "-c", statement]).output().unwrap();
+    (done.stdout, String::from_utf8_lossy(&done.stderr).into_owned())
+}
+
+fn with_policy(database: &Database<'_>, policy: &str) -> Proxy {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), format!("[[rule]]\nname = \"all\"\naction = \"allow\"\n{policy}")).unwrap();
+    Proxy::start_with(&database.url(), &["--policy", file.path().to_str().unwrap()], &["agent", "--owner", "tester"])
+}
+
+const FORMATS: [&str; 4] = ["text", "csv", "csv, header", "binary"];
+
+#[test]
+fn expressions_of_a_copy_are_judged_by_its_first_rows_as_those_of_a_result() {
+    on_each(|cluster| {
+        let database = cluster.database("copied_rows");
+        let proxy = with_policy(&database, "");
+        let url = proxy.url(&database.name);
+        let query = "SELECT unnest('{Margaret Hamilton,Katherine Johnson,Dorothy Vaughan,Mary Jackson,Grace Hopper,Hedy Lamarr,\
+                     Annie Easley,Joan Clarke,Radia Perlman,Barbara Liskov}'::text[]) AS v, 'in stock' AS w, NULL AS x, 7 AS y";
+        // No word before them and no name of a column tells: what tells is that all of them are names.
+        let shown = sql(&url, query);
+        assert!(!shown.contains("Hamilton") && !shown.contains("Liskov") && shown.contains("in stock"), "{shown}");
+        for format in FORMATS {
+            let (data, said) = copied(&url, &format!("COPY ({query}) TO STDOUT (FORMAT {format})"));
+            let text = String::from_utf8_lossy(&data);
+            assert!(!text.contains("Hamilton") && !text.contains("Liskov") && text.contains("in stock"), "{format}: {text} {said}");
+        }
+        let (data, _) = copied(&url, &format!("COPY ({query}) TO STDOUT"));
+        assert_eq!(String::from_utf8(data).unwrap().replace('\t', "|").replace("\\N", ""), format!("{shown}\n"));
+        // A first row that comes alone is not waited behind, and nothing is an end as well.
+        let slow = "SELECT CASE WHEN i = 2 THEN pg_sleep(0.5)::text ELSE i::text END FROM generate_series(1, 3) i";
+        assert_eq!(copied(&url, &format!("COPY ({slow}) TO STDOUT")).0, b"1\n\n3\n");
+        assert_eq!(copied(&url, "COPY (SELECT 1 WHERE false) TO STDOUT"), (Vec::new(), String::new()));
+    });
+}
+
+#[test]
+fn a_copy_that_begins_with_what_is_held_is_held() {
+    on_each(|cluster| {
+        let database = cluster.database("copied_held");
+        let proxy =
+            with_policy(&database, "[mask]\nhold_results = [\"EMAIL\"]\n[limits]\nrows = \"unlimited\"\n[budget]\nrows = \"unlimited\"");
+        let url = proxy.url(&database.name);
+        let rows = |found: u32| {
+            format!("SELECT i, CASE WHEN i = {found} THEN 'jane@example.org' ELSE 'nothing' END FROM generate_series(1, 100000) i")
+        };
+        for format in FORMATS {
+            let (data, said) = copied(&url, &format!("COPY ({}) TO STDOUT (FORMAT {format})", rows(20_000)));
+            assert!(data.is_empty() && said.contains("PS001"), "{format}: {} bytes, {said}", data.len());
+            // Where there is none, and where one comes later than anybody waits for, the rows come, all of them.
+            let (data, said) = copied(&url, &format!("COPY ({}) TO STDOUT (FORMAT {format})", rows(0)));
+            assert!(data.len() > 1 << 20, "{format}: {} bytes, {said}", data.len());
+            let (data, said) = copied(&url, &format!("COPY ({}) TO STDOUT (FORMAT {format})", rows(99_999)));
+            assert!(data.len() > 1 << 20 && !data.windows(5).any(|part| part == b"jane@"), "{format}: {} bytes, {said}", data.len());
+        }
+    });
+}
+
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }

@@ -37,15 +37,30 @@ const COLUMNS: &[(&str, u32, Holding)] = &[
     ("tags", 1009, MIXED),
 ];
 
+fn pick<'a>(number: usize, of: &[&'a str]) -> &'a str {
+    of.get(number % of.len()).unwrap()
+}
+
 fn row(number: usize) -> [String; 11] {
     [
         (100_000 + number * 7).to_string(),
-        format!("Margarethe Hollenbach-{number}"),
+        format!(
+            "{} {}",
+            pick(number, &["Margaret", "Thomas", "Patricia", "Robert", "Linda"]),
+            pick(number / 3, &["Johnson", "Miller", "Clark"])
+        ),
         format!("margarethe.hollenbach{number}@mail.example.com"),
         format!("+1 202 555 {:04}", number % 10_000),
         format!("219-09-{:04}", number % 10_000),
         format!("5105 1051 0510 {:04}", number % 10_000),
-        "Called about the invoice of last month; wants it sent again by post, and asks for a callback on Tuesday afternoon.".to_owned(),
+        format!(
+            "{} about the {} of last {}; wants it {}, and asks for a callback on {} afternoon. Case {number}.",
+            pick(number, &["Called", "Wrote", "Asked twice", "Came by"]),
+            pick(number, &["invoice", "delivery", "contract", "renewal", "refund", "broken screen", "meter reading"]),
+            pick(number, &["month", "week", "summer", "quarter", "year"]),
+            pick(number / 5, &["sent again by post", "settled", "looked into", "explained to the accountant"]),
+            pick(number, &["Monday", "Tuesday", "Friday"]),
+        ),
         format!("{{\"theme\": \"dark\", \"newsletter\": {}, \"language\": \"en\", \"page\": {}}}", number.is_multiple_of(2), number % 90),
         "2024-05-17 09:12:44.123456+00".to_owned(),
         format!("{}.{:02}", number % 99_999, number % 100),

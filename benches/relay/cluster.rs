@@ -16,9 +16,8 @@ use crate::routes::Address;
 
 /// pgbench's scale: the tables fit in the server's memory.
 const SCALE: &str = "10";
-/// Rows of the wide table, and the query that streams them.
+/// Rows of the wide table, and of the table of people.
 pub const ROWS: usize = 500_000;
-pub const STREAM: &[u8] = b"SELECT * FROM wide";
 const READY: Duration = Duration::from_secs(30);
 
 pub struct Cluster {
@@ -52,6 +51,7 @@ impl Cluster {
         server.wait_until(READY, || sql(&address, "SELECT 1").is_ok())?;
         output(address.pgbench()?.args(["-i", "-q", "-s", SCALE]))?;
         sql(&address, WIDE)?;
+        sql(&address, PEOPLE)?;
         sql(&address, "VACUUM (ANALYZE)")?;
         sql(&address, "CHECKPOINT")?;
         let verifier = sql(&address, "SELECT rolpassword FROM pg_authid WHERE rolname = 'bench'")?.trim().to_owned();
@@ -71,6 +71,29 @@ const WIDE: &str = "CREATE TABLE wide AS
            timestamptz '2024-01-01' + i * interval '1 minute' AS created, (i * 1.25)::numeric(12, 2) AS amount,
            i % 2 = 0 AS active, repeat('lorem ipsum ', 8) AS address
     FROM generate_series(1, 500000) i";
+
+/// About 430 bytes a row in text: names, valid cards, notes of which one in fifty has an address in it, documents and lists.
+const PEOPLE: &str = "CREATE TABLE people AS
+    SELECT 100000 + i * 7::bigint AS id,
+           (ARRAY['Margaret', 'Thomas', 'Patricia', 'Robert', 'Linda', 'Michael', 'Barbara', 'William', 'Elizabeth', 'David'])[1 + i % 10] || ' '
+               || (ARRAY['Johnson', 'Williams', 'Miller', 'Anderson', 'Thompson', 'Martinez', 'Robinson', 'Clark', 'Walker'])[1 + i / 3 % 9]
+               AS name,
+           'margarethe.hollenbach' || i || '@mail.example.com' AS email, '+1 202 555 ' || to_char(i % 10000, 'FM0000') AS phone,
+           '219-09-' || to_char(i % 10000, 'FM0000') AS ssn,
+           '5105 1051 0510 ' || a || b || c || (10 - (18 + a * 2 - a / 5 * 9 + b + c * 2 - c / 5 * 9) % 10) % 10 AS card,
+           (ARRAY['Called', 'Wrote', 'Asked twice', 'Came by'])[1 + i % 4] || ' about the '
+               || (ARRAY['invoice', 'delivery', 'contract', 'renewal', 'refund', 'broken screen', 'meter reading'])[1 + i % 7]
+               || ' of last ' || (ARRAY['month', 'week', 'summer', 'quarter', 'year'])[1 + i % 5] || '; wants it '
+               || (ARRAY['sent again by post', 'settled', 'looked into', 'explained to the accountant'])[1 + i / 5 % 4]
+               || ', and asks for a callback on ' || (ARRAY['Monday', 'Tuesday', 'Friday'])[1 + i % 3] || ' '
+               || (ARRAY['morning', 'afternoon', 'before ten'])[1 + i / 4 % 3] || '. Case ' || i || '.'
+               || CASE WHEN i % 50 = 0 THEN ' Now at m.hollenbach' || i || '@example.org.' ELSE '' END AS note,
+           jsonb_build_object('theme', 'dark', 'newsletter', i % 2 = 0, 'language', 'en', 'page', i % 90) AS preferences,
+           timestamptz '2024-05-17 09:12:44.123456+00' + i * interval '1 minute' AS created,
+           timestamptz '2024-05-18 10:00:00+00' + i * interval '1 minute' AS seen,
+           (i % 99999 + 0.01 * (i % 100))::numeric(12, 2) AS balance,
+           ARRAY['customer', 'gold member', 'berlin'] AS tags
+    FROM generate_series(1, 500000) i, LATERAL (SELECT i / 100 % 10 AS a, i / 10 % 10 AS b, i % 10 AS c) digits";
 
 fn settings(port: u16) -> String {
     let mut text = String::new();

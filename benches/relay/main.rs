@@ -23,6 +23,7 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use cluster::Cluster;
+use measure::Form;
 use process::Outcome;
 use report::{Results, Values};
 use routes::{Route, Way};
@@ -64,13 +65,19 @@ struct Settings {
 enum Case {
     Queries { mode: &'static str, clients: usize },
     Stream,
+    People(Form),
     Idle,
 }
 
 impl Case {
     fn all(settings: &Settings) -> Vec<Self> {
         let queries = settings.clients.iter().flat_map(|&clients| MODES.map(|mode| Self::Queries { mode, clients }));
-        queries.chain([Self::Stream, Self::Idle]).filter(|case| case.name().contains(&settings.only)).collect()
+        queries
+            .chain([Self::Stream])
+            .chain(Form::ALL.map(Self::People))
+            .chain([Self::Idle])
+            .filter(|case| case.name().contains(&settings.only))
+            .collect()
     }
 
     fn name(&self) -> String {
@@ -78,6 +85,7 @@ impl Case {
             Self::Queries { mode, clients: 1 } => format!("pgbench -S, {mode}, 1 client"),
             Self::Queries { mode, clients } => format!("pgbench -S, {mode}, {clients} clients"),
             Self::Stream => format!("{} wide rows", cluster::ROWS),
+            Self::People(form) => format!("{} people, {}", cluster::ROWS, form.name()),
             Self::Idle => "idle connections".into(),
         }
     }
@@ -104,11 +112,12 @@ fn run(settings: &Settings) -> Outcome<()> {
     let cases = Case::all(settings);
     let mut ways = vec![Way::Direct, Way::PgBouncer];
     if settings.workers.is_empty() {
-        ways.push(Way::Pgsluice { workers: None, build: None });
+        ways.push(Way::Pgsluice { workers: None, build: None, unmasked: false });
     }
-    ways.extend(settings.workers.iter().map(|count| Way::Pgsluice { workers: Some(*count), build: None }));
+    ways.push(Way::Pgsluice { workers: None, build: None, unmasked: true });
+    ways.extend(settings.workers.iter().map(|count| Way::Pgsluice { workers: Some(*count), build: None, unmasked: false }));
     for build in &settings.builds {
-        ways.push(Way::Pgsluice { workers: None, build: Some(fs::canonicalize(build)?) });
+        ways.push(Way::Pgsluice { workers: None, build: Some(fs::canonicalize(build)?), unmasked: false });
     }
     eprintln!("starting PostgreSQL and filling its tables");
     let cluster = Cluster::start()?;
@@ -134,8 +143,8 @@ fn run(settings: &Settings) -> Outcome<()> {
     }
     fs::write(&file, results.json()?)?;
     println!("{}", results.markdown()?);
-    let raised = routes::RAISED.map(|(_, to)| to.trim()).join(", ");
-    println!("pgsluice is under its default policy, with the budget raised to: {raised}.");
+    let raised = routes::CHANGED.map(|(_, to)| to.trim()).join(", ");
+    println!("pgsluice is under its default policy, but for: {raised}.");
     println!("Median (least–most) of {} rounds; × is the median of the ratios within a round.", settings.rounds);
     eprintln!("written to {}", file.display());
     Ok(())
@@ -147,7 +156,8 @@ fn measure(settings: &Settings, case: &Case, cluster: &Cluster, route: &Route, r
             let time = Duration::from_secs(if warm_up { 1 } else { settings.seconds });
             measure::queries(cluster, route, mode, *clients, settings.threads, time)
         }
-        Case::Stream => measure::stream(cluster, route, runtime),
+        Case::Stream => measure::stream(cluster, route, runtime, "wide", Form::Text),
+        Case::People(form) => measure::stream(cluster, route, runtime, "people", *form),
         Case::Idle => measure::idle(cluster, &route.way, &settings.idle, runtime),
     }
 }

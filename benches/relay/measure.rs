@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::cluster::{Cluster, ROWS, STREAM};
+use crate::cluster::{Cluster, ROWS};
 use crate::process::{GLANCE, Outcome, output};
 use crate::report::{Metric, Values};
 use crate::routes::{Route, Way};
@@ -38,15 +38,57 @@ pub fn queries(cluster: &Cluster, route: &Route, mode: &str, clients: usize, thr
     Ok(values)
 }
 
-/// Reads the wide table in text.
-pub fn stream(cluster: &Cluster, route: &Route, runtime: &tokio::runtime::Runtime) -> Outcome<Values> {
+/// How rows are asked for, and come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    Text,
+    Binary,
+    Copy,
+}
+
+impl Form {
+    pub const ALL: [Self; 3] = [Self::Text, Self::Binary, Self::Copy];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "in text",
+            Self::Binary => "in binary",
+            Self::Copy => "by COPY",
+        }
+    }
+
+    /// What asks for all of a table.
+    fn request(self, table: &str) -> Outcome<Vec<u8>> {
+        let mut bytes = Vec::new();
+        match self {
+            Self::Text => message(&mut bytes, b'Q', format!("SELECT * FROM {table}\0").as_bytes())?,
+            Self::Copy => message(&mut bytes, b'Q', format!("COPY {table} TO STDOUT\0").as_bytes())?,
+            Self::Binary => {
+                message(&mut bytes, b'P', format!("\0SELECT * FROM {table}\0\0\0").as_bytes())?;
+                // No parameters, and one format for all columns.
+                message(&mut bytes, b'B', b"\0\0\0\0\0\0\0\x01\0\x01")?;
+                message(&mut bytes, b'E', b"\0\0\0\0\0")?;
+                message(&mut bytes, b'S', b"")?;
+            }
+        }
+        Ok(bytes)
+    }
+}
+
+fn message(out: &mut Vec<u8>, tag: u8, body: &[u8]) -> Outcome<()> {
+    out.push(tag);
+    out.extend_from_slice(&u32::try_from(body.len().saturating_add(4))?.to_be_bytes());
+    out.extend_from_slice(body);
+    Ok(())
+}
+
+/// Reads all of a table.
+pub fn stream(cluster: &Cluster, route: &Route, runtime: &tokio::runtime::Runtime, table: &str, form: Form) -> Outcome<Values> {
     let door = route.address.door()?;
     let mut socket = runtime.block_on(door.open_blocking())?;
     socket.set_read_timeout(Some(STREAM_LIMIT))?;
-    let mut query = vec![b'Q'];
-    query.extend_from_slice(&u32::try_from(STREAM.len().saturating_add(5))?.to_be_bytes());
-    query.extend_from_slice(STREAM);
-    query.push(0);
+    let query = form.request(table)?;
+    route.forget_peak()?;
     let before = Cpu::read(cluster, route)?;
     let start = Instant::now();
     socket.write_all(&query)?;
@@ -61,6 +103,7 @@ pub fn stream(cluster: &Cluster, route: &Route, runtime: &tokio::runtime::Runtim
     let mut values = vec![(Metric::MegabytesPerSecond, bytes / 1e6 / time.as_secs_f64())];
     values.push((Metric::ServerPerGigabyte, used.server.as_secs_f64() * 1e9 / bytes));
     values.extend(used.proxy.map(|time| (Metric::ProxyPerGigabyte, time.as_secs_f64() * 1e9 / bytes)));
+    values.extend(route.peak()?.map(|peak| (Metric::PeakResident, peak / 1e6)));
     Ok(values)
 }
 
@@ -96,7 +139,7 @@ fn read_result(socket: &mut impl std::io::Read) -> Outcome<(usize, usize)> {
             let [tag, length @ ..] = head.as_slice() else { break };
             let Some(length) = length.first_chunk::<4>() else { break };
             match tag {
-                b'D' => rows = rows.saturating_add(1),
+                b'D' | b'd' => rows = rows.saturating_add(1),
                 b'Z' => last = true,
                 b'E' => return Err("the server answered with an error".into()),
                 _ => {}

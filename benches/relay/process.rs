@@ -186,8 +186,22 @@ pub fn cpu_with_children(id: u32) -> Outcome<Duration> {
 
 /// Resident memory in bytes.
 pub fn resident(id: u32) -> Outcome<f64> {
+    memory(id, "VmRSS:")
+}
+
+/// The most resident memory since `forget_peak`.
+pub fn peak(id: u32) -> Outcome<f64> {
+    memory(id, "VmHWM:")
+}
+
+/// From here on the peak is counted anew.
+pub fn forget_peak(id: u32) -> Outcome<()> {
+    Ok(fs::write(format!("/proc/{id}/clear_refs"), "5")?)
+}
+
+fn memory(id: u32, label: &'static str) -> Outcome<f64> {
     let status = fs::read_to_string(format!("/proc/{id}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(label)).ok_or(label)?;
     let kilobytes: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
     Ok(kilobytes * 1024.0)
 }

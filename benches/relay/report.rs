@@ -16,6 +16,7 @@ pub enum Metric {
     ProxyPerGigabyte,
     ServerPerQuery,
     ServerPerGigabyte,
+    PeakResident,
     ResidentIdle,
     PerConnection {
         /// Its place among the counts.
@@ -35,6 +36,7 @@ impl Metric {
             Self::ProxyPerGigabyte => "proxy CPU s/GB".into(),
             Self::ServerPerQuery => "server CPU µs/query".into(),
             Self::ServerPerGigabyte => "server CPU s/GB".into(),
+            Self::PeakResident => "peak RSS, MB".into(),
             Self::ResidentIdle => "RSS idle, MB".into(),
             Self::PerConnection { count, .. } => format!("KB/connection at {count} idle"),
         }
@@ -44,7 +46,7 @@ impl Metric {
         match self {
             Self::Tps | Self::MegabytesPerSecond => 0,
             Self::ProxyPerGigabyte | Self::ServerPerGigabyte => 2,
-            Self::ProxyPerQuery | Self::ServerPerQuery | Self::ResidentIdle | Self::PerConnection { .. } => 1,
+            Self::ProxyPerQuery | Self::ServerPerQuery | Self::PeakResident | Self::ResidentIdle | Self::PerConnection { .. } => 1,
         }
     }
 }

@@ -18,7 +18,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::cluster::{Cluster, free_port};
-use crate::process::{Outcome, Process, command_as, cpu, give, output, pgbouncer_program, postgres_program, resident};
+use crate::process::{Outcome, Process, command_as, cpu, forget_peak, give, output, peak, pgbouncer_program, postgres_program, resident};
 
 /// More than are ever opened here at once.
 const CLIENTS: usize = 5000;
@@ -98,6 +98,8 @@ pub enum Way {
         workers: Option<usize>,
         /// Another build than the one at hand.
         build: Option<PathBuf>,
+        /// Its policy has it that the agent sees every value as it is.
+        unmasked: bool,
     },
 }
 
@@ -106,10 +108,11 @@ impl Way {
         match self {
             Self::Direct => "direct".into(),
             Self::PgBouncer => "PgBouncer".into(),
-            Self::Pgsluice { workers, build } => {
+            Self::Pgsluice { workers, build, unmasked } => {
+                let unmasked = if *unmasked { ", unmasked" } else { "" };
                 let workers = workers.map(|count| format!(", workers = {count}")).unwrap_or_default();
                 let build = build.as_ref().map(|path| format!(", {}", path.display())).unwrap_or_default();
-                format!("pgsluice{workers}{build}")
+                format!("pgsluice{unmasked}{workers}{build}")
             }
         }
     }
@@ -118,8 +121,8 @@ impl Way {
         let (address, proxy) = match self {
             Self::Direct => (cluster.address.clone(), None),
             Self::PgBouncer => pgbouncer(cluster)?,
-            Self::Pgsluice { workers, build } => {
-                pgsluice(cluster, *workers, build.as_deref().unwrap_or(Path::new(env!("CARGO_BIN_EXE_pgsluice"))))?
+            Self::Pgsluice { workers, build, unmasked } => {
+                pgsluice(cluster, *workers, build.as_deref().unwrap_or(Path::new(env!("CARGO_BIN_EXE_pgsluice"))), *unmasked)?
             }
         };
         Ok(Route { way: self.clone(), address, proxy })
@@ -128,21 +131,29 @@ impl Way {
 
 type Opened = (Address, Option<(Process, TempDir)>);
 
-/// What of the default policy's budget would stop the measurement, and what it is raised to: everything is counted as ever.
-pub const RAISED: [(&str, &str); 3] = [
+/// What of the default policy would stop the measurement, and what it is changed to: everything is counted as ever.
+pub const CHANGED: [(&str, &str); 4] = [
     ("\nrows = 100_000\n", "\nrows = 1_000_000_000_000\n"),
     ("\nsensitive_rows = 1_000\n", "\nsensitive_rows = 1_000_000_000_000\n"),
     ("\nbytes = \"64MiB\"\n", "\nbytes = \"1000000GiB\"\n"),
+    // COPY to the client.
+    (
+        "\neffects = [\"read\", \"write\", \"session\", \"import\"]\n",
+        "\neffects = [\"read\", \"write\", \"session\", \"import\", \"export\"]\n",
+    ),
 ];
 
-/// The default policy, with its budget raised.
-fn policy() -> Outcome<String> {
+/// The default policy, changed so.
+fn policy(unmasked: bool) -> Outcome<String> {
     let mut text = BuiltIn::Default.text().to_owned();
-    for (from, to) in RAISED {
+    for (from, to) in CHANGED {
         if text.matches(from).count() != 1 {
             return Err(format!("the default policy has no line {from:?}").into());
         }
         text = text.replace(from, to);
+    }
+    if unmasked {
+        text.push_str("\n[[mask.profile]]\nname = \"as they are\"\nagents = [\"bench\"]\nunmasked = true\n");
     }
     Ok(text)
 }
@@ -162,6 +173,15 @@ impl Route {
 
     pub fn resident(&self) -> Outcome<Option<f64>> {
         self.proxy.as_ref().map(|(process, _)| resident(process.id())).transpose()
+    }
+
+    /// The most resident memory since `forget_peak`.
+    pub fn peak(&self) -> Outcome<Option<f64>> {
+        self.proxy.as_ref().map(|(process, _)| peak(process.id())).transpose()
+    }
+
+    pub fn forget_peak(&self) -> Outcome<()> {
+        self.proxy.as_ref().map_or(Ok(()), |(process, _)| forget_peak(process.id()))
     }
 }
 
@@ -195,10 +215,10 @@ fn pgbouncer(cluster: &Cluster) -> Outcome<Opened> {
     Ok((address, Some((process, folder))))
 }
 
-fn pgsluice(cluster: &Cluster, workers: Option<usize>, build: &Path) -> Outcome<Opened> {
+fn pgsluice(cluster: &Cluster, workers: Option<usize>, build: &Path, unmasked: bool) -> Outcome<Opened> {
     let server = &cluster.address;
     let folder = tempfile::tempdir()?;
-    fs::write(folder.path().join("policy.toml"), policy()?)?;
+    fs::write(folder.path().join("policy.toml"), policy(unmasked)?)?;
     let workers_line = workers.map_or_else(String::new, |count| format!("workers = {count}\n"));
     fs::write(
         folder.path().join("pgsluice.toml"),

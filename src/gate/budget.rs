@@ -14,8 +14,8 @@ use super::hold::Over;
 
 pub use copied::Copied;
 pub use meter::{Meter, Till};
-pub use purse::{Exceeded, Lease, Purse, ShapeKey};
-pub use weight::{Cells, weight};
+pub use purse::{Exceeded, Lease, MOST_SHOWN, Purse, ShapeKey};
+pub use weight::{Cells, compared, weight};
 
 /// What one statement may bring or take: past it the statement is stopped. `None` is no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +47,9 @@ pub struct Allowance {
     pub bytes: Option<u64>,
     /// Rows that COPY brings in.
     pub copy_in_rows: Option<u64>,
-    /// Distinct questions about sensitive columns.
+    /// Distinct sensitive values of which a replacement tells something: tokens, and what `partial` leaves.
+    pub sensitive_values: Option<u64>,
+    /// Distinct questions about sensitive columns, each for as many as it has values more than a few.
     pub probes: Option<u64>,
     /// Bytes of shapes not met before: each is written to the record.
     pub shape_bytes: Option<u64>,
@@ -55,8 +57,16 @@ pub struct Allowance {
 
 impl Allowance {
     const WINDOW: Duration = Duration::from_secs(10 * 60);
-    pub const NONE: Self =
-        Self { window: Self::WINDOW, rows: None, sensitive_rows: None, bytes: None, copy_in_rows: None, probes: None, shape_bytes: None };
+    pub const NONE: Self = Self {
+        window: Self::WINDOW,
+        rows: None,
+        sensitive_rows: None,
+        sensitive_values: None,
+        bytes: None,
+        copy_in_rows: None,
+        probes: None,
+        shape_bytes: None,
+    };
 }
 
 impl Default for Allowance {
@@ -65,6 +75,8 @@ impl Default for Allowance {
             window: Self::WINDOW,
             rows: Some(100_000),
             sensitive_rows: Some(1_000),
+            // Of each row a person's name, address, number and a few more.
+            sensitive_values: Some(5_000),
             bytes: Some(64 << 20),
             copy_in_rows: Some(10_000),
             probes: Some(1_000),
@@ -79,6 +91,8 @@ impl Default for Allowance {
 pub struct Amount {
     pub rows: u64,
     pub sensitive: u64,
+    /// Counted here only where an approval raised what one run may bring: for those alone nobody keeps in mind which they were.
+    pub values: u64,
     pub bytes: u64,
     pub copied: u64,
     pub shapes: u64,
@@ -109,6 +123,7 @@ impl Bounds {
         let allowance = Allowance {
             rows: raise(allowance.rows),
             sensitive_rows: raise(allowance.sensitive_rows),
+            sensitive_values: raise(allowance.sensitive_values),
             bytes: raise(allowance.bytes),
             copy_in_rows: raise(allowance.copy_in_rows),
             ..allowance

@@ -2,17 +2,19 @@
 //! random bytes: tokens are made by the last, and all of them open. Who reads the file can open every token that an agent was shown. No backup
 //! has it: after a restore without it tokens from before stand for nothing.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ring::rand::{SecureRandom as _, SystemRandom};
+use rusqlite::{Connection, TransactionBehavior, params};
 use zeroize::Zeroizing;
 
 use super::journal::files::Files;
-use crate::mask::token::{Masters, Mint};
+use super::state::{State, StateError};
+use crate::mask::token::{Column, Masters, Mint};
 
 const FILE: &str = "mask.keys";
 /// A key a day for years.
@@ -98,22 +100,53 @@ pub fn rotate(folder: &Path) -> io::Result<u32> {
 pub struct Mints {
     folder: PathBuf,
     held: Mutex<Held>,
+    connection: Mutex<Connection>,
 }
 
 #[derive(Debug)]
 struct Held {
     masters: Arc<Masters>,
     mints: HashMap<i64, Arc<Mint>>,
+    /// What agents had written to that were not met since the start.
+    written: HashMap<i64, BTreeSet<Column>>,
+}
+
+fn written(connection: &Connection) -> rusqlite::Result<HashMap<i64, BTreeSet<Column>>> {
+    let mut all: HashMap<i64, BTreeSet<Column>> = HashMap::new();
+    let mut rows = connection.prepare("SELECT agent, relation, name FROM written")?;
+    let rows = rows.query_map((), |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))?;
+    for row in rows {
+        let (agent, column) = row?;
+        all.entry(agent).or_default().insert(column);
+    }
+    Ok(all)
 }
 
 impl Mints {
-    pub fn open(folder: &Path) -> io::Result<Self> {
-        let held = Held { masters: load(folder)?, mints: HashMap::new() };
-        Ok(Self { folder: folder.to_owned(), held: Mutex::new(held) })
+    pub fn open(state: &State) -> Result<Self, StateError> {
+        let folder = state.folder();
+        let masters = load(folder).map_err(|reason| StateError::Folder { folder: folder.to_owned(), reason })?;
+        let connection = state.connect()?;
+        let written = written(&connection).map_err(|error| state.error(error))?;
+        let held = Held { masters, mints: HashMap::new(), written };
+        Ok(Self { folder: folder.to_owned(), held: Mutex::new(held), connection: Mutex::new(connection) })
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts on the disk what an agent is about to write to. It is little: each column once.
+    pub fn keep(&self, mint: &Mint) -> rusqlite::Result<()> {
+        mint.keep(|agent, columns| {
+            let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            for (relation, name) in columns {
+                let sql = "INSERT OR IGNORE INTO written (agent, relation, name) VALUES (?1, ?2, ?3)";
+                transaction.execute(sql, params![agent, relation, name])?;
+            }
+            transaction.commit()
+        })
     }
 
     /// Takes the keys anew.
@@ -124,8 +157,9 @@ impl Mints {
     }
 
     pub fn of(&self, agent_id: i64) -> Arc<Mint> {
-        let Held { masters, mints } = &mut *self.held();
-        let mint = mints.entry(agent_id).or_insert_with(|| Arc::new(Mint::new(agent_id, Arc::clone(masters))));
+        let Held { masters, mints, written } = &mut *self.held();
+        let mut before = || written.remove(&agent_id).unwrap_or_default();
+        let mint = mints.entry(agent_id).or_insert_with(|| Arc::new(Mint::of(agent_id, Arc::clone(masters), before())));
         if !mint.is_by(masters) {
             *mint = Arc::new(mint.by(Arc::clone(masters)));
         }
@@ -147,7 +181,8 @@ mod tests {
     #[test]
     fn keys_are_made_kept_and_followed_by_others() {
         let folder = tempfile::tempdir().unwrap();
-        let mints = Mints::open(folder.path()).unwrap();
+        let state = State::open(folder.path()).unwrap();
+        let mints = Mints::open(&state).unwrap();
         let mode = std::fs::metadata(folder.path().join(FILE)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let mut old = Vec::new();
@@ -161,17 +196,36 @@ mod tests {
         assert!(old != new && mints.of(1).open(&old).unwrap().value == mints.of(1).open(&new).unwrap().value);
         assert!(!mints.of(1).may_show("public", "people", "email"));
         // After a restart as before it.
-        assert!(Mints::open(folder.path()).unwrap().of(1).open(&old).is_some());
+        assert!(Mints::open(&state).unwrap().of(1).open(&old).is_some());
     }
 
     #[test]
     fn damaged_keys_are_refused() {
         let folder = tempfile::tempdir().unwrap();
+        let state = State::open(folder.path()).unwrap();
         let line = |number: u32| format!("{number} {}\n", "0a".repeat(KEY));
         for damaged in ["".to_owned() + "x", line(1) + "2", line(2) + &line(1), "1 0a\n".to_owned(), line(1).replace("0a0a", "0g0a")] {
             std::fs::write(folder.path().join(FILE), damaged).unwrap();
-            assert!(Mints::open(folder.path()).is_err());
+            assert!(Mints::open(&state).is_err());
             assert!(rotate(folder.path()).is_err());
         }
+    }
+
+    #[test]
+    fn what_an_agent_wrote_is_kept_and_what_cannot_be_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(folder.path()).unwrap();
+        let sql = "INSERT INTO agents (id, name, owner, verifier, epoch, created) VALUES (1, 'a', 'o', '', 1, 0)";
+        state.connect().unwrap().execute(sql, ()).unwrap();
+        let mints = Mints::open(&state).unwrap();
+        assert!(mints.of(1).wrote("people", Some("email")) && mints.of(1).wrote("guesses", None));
+        mints.keep(&mints.of(1)).unwrap();
+        assert!(!mints.of(1).wrote("people", Some("email")), "it is kept");
+        drop(mints);
+        let mints = Mints::open(&state).unwrap();
+        let shown = |agent, relation, column| mints.of(agent).may_show("public", relation, column);
+        assert!(!shown(1, "people", "email") && !shown(1, "guesses", "x") && shown(1, "people", "phone") && shown(2, "people", "email"));
+        // Nobody has this number.
+        assert!(mints.of(7).wrote("people", None) && mints.keep(&mints.of(7)).is_err() && !shown(7, "people", "email"));
     }
 }

@@ -12,11 +12,12 @@ use crate::wire::value::{Choice, Class, Format, Leaf, Outcome, Role, Scratch, Vi
 use super::detect::{Context, Finding, Room};
 use super::kind::{Kind, KindSet};
 use super::look;
+use super::memo::Memo;
 use super::profile::Lists;
 use super::style::{self, Style};
 use super::token::Mint;
 use super::verdict::Holding;
-use super::{Counts, Masking, Workspace};
+use super::{Counts, Masking, Shown, Workspace};
 
 /// Looks at the leaves of one value.
 #[derive(Debug)]
@@ -31,7 +32,10 @@ pub struct Masker<'a> {
     around: &'a [u8],
     room: &'a mut Room,
     findings: &'a mut Vec<Finding>,
+    memo: &'a mut Memo,
     counts: &'a mut Counts,
+    /// Of which something stays in sight.
+    shown: &'a mut Shown,
     /// For documents inside texts.
     inner: &'a mut [Scratch],
 }
@@ -39,8 +43,9 @@ pub struct Masker<'a> {
 impl<'a> Masker<'a> {
     /// And what its walk over a value borrows from.
     pub fn new(masking: &'a Masking, holding: Holding, lists: Lists, workspace: &'a mut Workspace) -> (Self, &'a mut Scratch) {
-        let Workspace { scratch, inner, findings, detect, counts, .. } = workspace;
-        let masker = Self { masking, holding, lists, tokens: None, around: b"", room: detect, findings, counts, inner };
+        let Workspace { scratch, inner, findings, detect, memo, counts, shown, .. } = workspace;
+        memo.serve(masking);
+        let masker = Self { masking, holding, lists, tokens: None, around: b"", room: detect, findings, memo, counts, shown, inner };
         (masker, scratch)
     }
 
@@ -73,11 +78,22 @@ impl<'a> Masker<'a> {
                 if let Some(choice) = self.document(text, name, out) {
                     return choice;
                 }
-                self.findings.clear();
-                let context = Context { expected, wanted: self.masking.profile.wanted, name };
-                self.masking.detectors.find(text, &context, self.room, self.findings);
+                let plain = Leaf { bytes: text, oid: 0, class: Class::Text, role: Role::Value, name, blank: b"", trail: &[] };
+                self.search(&plain, expected, name);
                 self.splice(text, out)
             }
+        }
+    }
+
+    /// Looks for what is in a leaf that is no document.
+    fn search(&mut self, leaf: &Leaf<'_>, expected: KindSet, name: &[u8]) {
+        self.findings.clear();
+        let context = Context { expected, wanted: self.masking.profile.wanted, name };
+        let known = if look::is_cheap(leaf, &context) { Err(None) } else { self.memo.knows(leaf.class, &context, leaf.bytes) };
+        let Err(sought) = known else { return };
+        look::find(&self.masking.detectors, leaf, &context, self.room, self.findings);
+        if let Some(sought) = sought.filter(|_| self.findings.is_empty()) {
+            self.memo.keep(sought, leaf.class, &context, leaf.bytes);
         }
     }
 
@@ -90,7 +106,9 @@ impl<'a> Masker<'a> {
         if self.masking.profile.style_of(kind) == Style::Null {
             return Choice::Null;
         }
-        style::replace(kind, &self.masking.profile, self.tokens, text, out);
+        if style::replace(kind, &self.masking.profile, self.tokens, text, out) {
+            self.shown.note(text);
+        }
         Choice::Replace
     }
 
@@ -107,7 +125,9 @@ impl<'a> Masker<'a> {
             out.extend_from_slice(text.get(copied..finding.start).unwrap_or_default());
             self.counts.add(finding.kind);
             let part = text.get(finding.start..finding.end).unwrap_or_default();
-            style::replace(finding.kind, &self.masking.profile, self.tokens, part, out);
+            if style::replace(finding.kind, &self.masking.profile, self.tokens, part, out) {
+                self.shown.note(part);
+            }
             copied = finding.end;
         }
         if copied == 0 {
@@ -129,7 +149,9 @@ impl<'a> Masker<'a> {
             around: name,
             room: self.room,
             findings: self.findings,
+            memo: self.memo,
             counts: self.counts,
+            shown: self.shown,
             inner,
         };
         match document.rewrite(Format::Text, text, &mut masker, scratch, out) {
@@ -174,6 +196,7 @@ impl<'a> Masker<'a> {
             Style::Token => is_json && self.tokens.is_some_and(|mint| mint.mint(self.masking.profile.name_of(kind), leaf.bytes, out)),
         };
         if replaced {
+            self.shown.note(leaf.bytes);
             return Choice::Replace;
         }
         if is_json && style != Style::Null {
@@ -213,11 +236,9 @@ impl Visitor for Masker<'_> {
         {
             return choice;
         }
-        self.findings.clear();
         // A key is not what it is the key of.
         let (expected, name) = if leaf.role == Role::Key { (KindSet::NONE, &[][..]) } else { (expected, name) };
-        let context = Context { expected, wanted: self.masking.profile.wanted, name };
-        look::find(&self.masking.detectors, leaf, &context, self.room, self.findings);
+        self.search(leaf, expected, name);
         let Some(first) = self.findings.first().copied() else { return Choice::Keep };
         match leaf.class {
             Class::Text => match self.splice(leaf.bytes, replacement) {

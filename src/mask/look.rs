@@ -37,9 +37,26 @@ pub(super) fn is_text(leaf: &Leaf<'_>) -> bool {
     }
 }
 
+/// Whether a look at a leaf costs less than to remember it.
+pub(super) fn is_cheap(leaf: &Leaf<'_>, context: &Context<'_>) -> bool {
+    match leaf.class {
+        Class::Text | Class::Network | Class::Label => false,
+        // In a column of them one is seldom like another.
+        Class::Number => context.name.is_empty(),
+        Class::Time | Class::Uuid => !is_told(context),
+        // Long, or looked at by few.
+        Class::Bytes | Class::Boolean | Class::Geometry | Class::Vector | Class::Bits | Class::System => true,
+    }
+}
+
+/// Whether what stands around a value says something about it.
+fn is_told(context: &Context<'_>) -> bool {
+    !context.expected.is_empty() || !context.name.is_empty()
+}
+
 /// Adds what is found in a leaf that is no document, as ranges of its bytes.
 pub(super) fn find(detectors: &Detectors, leaf: &Leaf<'_>, context: &Context<'_>, room: &mut Room, findings: &mut Vec<Finding>) {
-    let told = !context.expected.is_empty() || !context.name.is_empty();
+    let told = is_told(context);
     match leaf.class {
         Class::Text | Class::Network | Class::Label => detectors.find(leaf.bytes, context, room, findings),
         Class::Number => number(detectors, leaf.bytes, told, context, room, findings),

@@ -16,6 +16,7 @@ pub mod foreseen;
 pub mod leaf;
 pub mod lineage;
 mod look;
+pub mod memo;
 pub mod message;
 pub mod names;
 pub mod plan;
@@ -28,6 +29,7 @@ pub mod token;
 pub mod verdict;
 mod words;
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, LazyLock};
 
 pub use crate::gate::kind;
@@ -124,12 +126,15 @@ pub struct Workspace {
     pub findings: Vec<Finding>,
     /// For detectors: text brought into its plain form, decoded text.
     pub detect: detect::Room,
+    /// Texts in which nothing was found.
+    pub memo: memo::Memo,
     /// A replacement, or a cell being rewritten.
     pub cell: Vec<u8>,
     /// A field of a message, before and behind its rewriting.
     pub line: Vec<u8>,
     pub words: Vec<u8>,
     pub counts: Counts,
+    pub shown: Shown,
 }
 
 /// A buffer that grew beyond this is not kept for the next row.
@@ -176,6 +181,46 @@ impl Counts {
     pub fn clear(&mut self) {
         if !self.is_empty() {
             *self = Self::default();
+        }
+    }
+}
+
+/// Values of which their replacements tell something, each by a keyed hash: how many different ones an agent met is counted without keeping any.
+#[derive(Debug, Default)]
+pub struct Shown {
+    wanted: bool,
+    values: Vec<u64>,
+}
+
+/// The most that are told of one row or message: whoever counts them counts no more in all.
+const MOST_SHOWN: usize = crate::gate::budget::MOST_SHOWN;
+
+impl Shown {
+    /// What comes now is the next row, of which it is counted or not.
+    pub fn begin(&mut self, wanted: bool) {
+        self.wanted = wanted;
+        self.values.clear();
+        if self.values.capacity() > KEEP_CAPACITY / size_of::<u64>() {
+            self.values = Vec::new();
+        }
+    }
+
+    pub fn values(&self) -> &[u64] {
+        &self.values
+    }
+
+    fn note(&mut self, value: &[u8]) {
+        static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        if !self.wanted {
+            return;
+        }
+        // One more than can be counted says as much as all of them.
+        if self.values.len() > MOST_SHOWN {
+            self.values.sort_unstable();
+            self.values.dedup();
+        }
+        if self.values.len() <= MOST_SHOWN {
+            self.values.push(KEY.hash_one(value));
         }
     }
 }

@@ -8,8 +8,8 @@ use super::token::Mint;
 pub use crate::gate::policy::mask::Style;
 
 /// Appends what stands in the place of a part of a text. `tokens` is only for what is a column's own: of an expression over what an agent sent
-/// they would tell whether its guess was right.
-pub fn replace(kind: Kind, profile: &Profile, tokens: Option<&Mint>, original: &[u8], out: &mut Vec<u8>) {
+/// they would tell whether its guess was right. Whether it tells anything of the value but its kind.
+pub fn replace(kind: Kind, profile: &Profile, tokens: Option<&Mint>, original: &[u8], out: &mut Vec<u8>) -> bool {
     let replaced = match profile.style_of(kind) {
         Style::Redact | Style::Null => false,
         Style::Partial => partial(kind, original, out),
@@ -18,6 +18,7 @@ pub fn replace(kind: Kind, profile: &Profile, tokens: Option<&Mint>, original: &
     if !replaced {
         name(kind, profile, out);
     }
+    replaced
 }
 
 /// Appends `[EMAIL]`.

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use aes_siv::KeyInit as _;
 use aes_siv::siv::Aes256Siv;
@@ -77,9 +77,14 @@ pub struct Mint {
     agent: i64,
     masters: Arc<Masters>,
     keys: RwLock<Vec<(u32, Box<str>, Key)>>,
-    written: RwLock<BTreeSet<(Box<str>, Box<str>)>>,
+    written: RwLock<BTreeSet<Column>>,
+    /// What of it nobody keeps yet.
+    unkept: Mutex<Vec<Column>>,
     turn: AtomicUsize,
 }
+
+/// The names of a relation and of a column.
+pub type Column = (Box<str>, Box<str>);
 
 impl fmt::Debug for Mint {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -105,15 +110,21 @@ const ALL: &str = "*";
 
 impl Mint {
     pub fn new(agent: i64, masters: Arc<Masters>) -> Self {
-        Self { agent, masters, keys: RwLock::default(), written: RwLock::default(), turn: AtomicUsize::new(0) }
+        Self::of(agent, masters, BTreeSet::new())
+    }
+
+    /// One of an agent that wrote to these columns before.
+    pub fn of(agent: i64, masters: Arc<Masters>, written: BTreeSet<Column>) -> Self {
+        let turn = AtomicUsize::new(written.len());
+        Self { agent, masters, keys: RwLock::default(), written: RwLock::new(written), unkept: Mutex::default(), turn }
     }
 
     /// The same agent's, by other keys: what it wrote to stays.
     #[must_use]
     pub fn by(&self, masters: Arc<Masters>) -> Self {
-        let written = self.written.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let turn = AtomicUsize::new(written.len());
-        Self { agent: self.agent, masters, keys: RwLock::default(), written: RwLock::new(written), turn }
+        let made = Self::of(self.agent, masters, self.written.read().unwrap_or_else(PoisonError::into_inner).clone());
+        *locked(&made.unkept) = locked(&self.unkept).clone();
+        made
     }
 
     pub fn is_by(&self, masters: &Arc<Masters>) -> bool {
@@ -166,25 +177,38 @@ impl Mint {
         Some(Opened { kind: kind.into(), value })
     }
 
-    /// The agent wrote to a column of a relation, or to all of them: what it reads from there may be its own guesses. Names are told without
-    /// schemas: one in another schema counts as well.
-    pub fn wrote(&self, relation: &str, column: Option<&str>) {
-        let written = (Box::from(relation), Box::from(column.unwrap_or(ALL)));
-        if self.written.read().unwrap_or_else(PoisonError::into_inner).contains(&written) {
-            return;
-        }
-        let mut all = self.written.write().unwrap_or_else(PoisonError::into_inner);
-        if all.len() < MOST_WRITTEN {
-            all.insert(written);
-            self.turn.store(all.len(), Ordering::Release);
-        }
+    /// The agent is about to write to a column of a relation, or to all of them: what it reads from there may be its own guesses. Names are told
+    /// without schemas: one in another schema counts as well. Whether that is to be kept before it is written.
+    pub fn wrote(&self, relation: &str, column: Option<&str>) -> bool {
+        let all = self.written.read().unwrap_or_else(PoisonError::into_inner).len();
+        self.note(relation, column.unwrap_or(ALL), all < MOST_WRITTEN)
     }
 
-    /// What the agent had done may have put its own texts anywhere: from now on it is shown no tokens.
-    pub fn close(&self) {
-        let mut all = self.written.write().unwrap_or_else(PoisonError::into_inner);
-        all.insert((ALL.into(), ALL.into()));
-        self.turn.store(all.len(), Ordering::Release);
+    /// What the agent has done may have put its own texts anywhere: from now on it is shown no tokens.
+    pub fn close(&self) -> bool {
+        self.note(ALL, ALL, true)
+    }
+
+    fn note(&self, relation: &str, column: &str, has_room: bool) -> bool {
+        let column = (Box::from(relation), Box::from(column));
+        if has_room && !self.written.read().unwrap_or_else(PoisonError::into_inner).contains(&column) {
+            // To be kept first: who sees it among what was written may rely on that.
+            let mut unkept = locked(&self.unkept);
+            let mut all = self.written.write().unwrap_or_else(PoisonError::into_inner);
+            if all.insert(column.clone()) {
+                unkept.push(column);
+                self.turn.store(all.len(), Ordering::Release);
+            }
+        }
+        !locked(&self.unkept).is_empty()
+    }
+
+    /// Hands what nobody keeps yet to somebody who does. Where that fails it stays to be kept.
+    pub fn keep<E>(&self, keep: impl FnOnce(i64, &[Column]) -> Result<(), E>) -> Result<(), E> {
+        let mut unkept = locked(&self.unkept);
+        keep(self.agent, &unkept)?;
+        unkept.clear();
+        Ok(())
     }
 
     /// How much it wrote to: where that is the same, so is what may be shown.
@@ -201,6 +225,10 @@ impl Mint {
             && !all.contains(&(Box::from(relation), Box::from(column)))
             && !all.contains(&(Box::from(relation), Box::from(ALL)))
     }
+}
+
+fn locked<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn cipher(key: &Key) -> Aes256Siv {
@@ -393,6 +421,17 @@ mod tests {
         assert!(!mint.may_show("pg_temp_3", "people2", "email"));
         mint.close();
         assert!(!mint.may_show("public", "people", "phone"));
+        // What nobody keeps yet is handed over until somebody does, and then no more.
+        let kept =
+            |columns: &[Column]| columns.iter().map(|(relation, column)| format!("{relation}.{column}")).collect::<Vec<_>>().join(" ");
+        let all = "people.state people.email guesses.* *.*";
+        assert_eq!(mint.keep(|_, columns| Err::<(), _>(kept(columns))), Err(all.to_owned()));
+        assert!(mint.wrote("people", Some("email")), "not kept yet");
+        let later = mint.by(masters(&[(3, 9)]));
+        for mint in [&mint, &later] {
+            mint.keep(|_, columns| if kept(columns) == all { Ok(()) } else { Err(kept(columns)) }).unwrap();
+            assert!(!mint.wrote("people", Some("email")) && mint.wrote("people", Some("name")));
+        }
         // Other keys do not make it forget.
         assert!(!mint.by(masters(&[(2, 8)])).may_show("public", "people", "email"));
     }

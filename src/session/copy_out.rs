@@ -4,14 +4,16 @@
 use std::rc::Rc;
 
 use crate::gate::budget::Bounds;
-use crate::mask::copy::{CopyMasker, CopyShape, OtherShape};
-use crate::mask::message;
+use crate::gate::hold::Over;
+use crate::mask::copy::{CopyMasker, CopyRows, CopyShape, OtherShape};
+use crate::mask::{Workspace, message};
 use crate::sql::copied;
 use crate::sql::facts::{Copy as Told, CopyFormat, CopyTarget, Direction, Encoding, Facts};
 use crate::wire::ProtocolError;
 use crate::wire::backend::{Backend, CopyResponse, Fields, TransactionStatus, tag as backend};
 use crate::wire::frame::{self, Head};
 use crate::wire::frontend::tag;
+use crate::wire::limits::ServerLimits;
 use crate::wire::report::Report;
 use crate::wire::write;
 
@@ -22,7 +24,8 @@ use super::expected::Expected;
 use super::linked::{Awaited, Copy, Linked};
 use super::output::Output;
 use super::rows::{self, MASKED_ROW, Turn};
-use super::upstream::UNASKED;
+use super::search::Searched;
+use super::upstream::{RowsOfAnyLength, UNASKED};
 
 /// How far the describing of the COPY has come that the client's next message is.
 #[derive(Debug, Default)]
@@ -47,8 +50,54 @@ pub enum Copying {
         /// The columns are known, and not only how many there are.
         certain: bool,
     },
+    /// Its columns are known, and its first rows may be looked at before they leave.
+    Looking(Box<Looking>),
     Masked(Box<CopyMasker>),
 }
+
+/// The first rows of the data, which stay where they were received.
+#[derive(Debug)]
+pub struct Looking {
+    shape: CopyShape,
+    columns: Columns,
+    rows: CopyRows,
+    /// Bytes that were read of what waits.
+    scanned: usize,
+    /// There is no more to be looked at.
+    ended: bool,
+}
+
+/// Bytes of data that are looked at, at most: what is searched of a result before any of it leaves.
+const LOOKED_AT: usize = 1 << 20;
+
+impl Looking {
+    /// Reads on in what waits.
+    fn read(&mut self, rest: &[u8], limits: &ServerLimits, workspace: &mut Workspace) -> Result<(), ProtocolError> {
+        while !self.ended {
+            let next = rest.get(self.scanned..).unwrap_or_default();
+            let Some(head) = frame::head(next, &RowsOfAnyLength(limits))? else { break };
+            let between = matches!(head.tag, backend::NOTICE_RESPONSE | backend::NOTIFICATION_RESPONSE | backend::PARAMETER_STATUS);
+            let data = head.tag == backend::COPY_DATA && head.body <= limits.copy_data.min(MASKED_ROW);
+            if !between && !data || self.scanned >= LOOKED_AT {
+                let mut end = Vec::new();
+                write::message(&mut end, backend::COMMAND_COMPLETE, |body| {
+                    body.string(b"COPY");
+                });
+                self.rows.finish(&end, workspace);
+                self.ended = true;
+                break;
+            }
+            let Some(body) = next.get(frame::HEAD..head.total()) else { break };
+            if data {
+                self.rows.feed(body, workspace).map_err(|OtherShape| ANOTHER_SHAPE)?;
+            }
+            self.scanned = self.scanned.saturating_add(head.total());
+        }
+        Ok(())
+    }
+}
+
+const ANOTHER_SHAPE: ProtocolError = ProtocolError("data of a COPY that is not what was announced");
 
 /// The one COPY to the client that the message is.
 fn told(facts: &Facts) -> Option<&Told> {
@@ -193,13 +242,8 @@ impl Linked {
             self.stream(head, passes);
             return Ok(Turn::Done);
         }
-        if let Copying::Announced { shape, columns, certain } = &self.copying {
-            let (shape, columns, certain) = (shape.clone(), Rc::clone(columns), *certain);
-            let Some(plan) = self.plan_of_copy(terms, &columns, certain, out) else { return Ok(Turn::Wait) };
-            if let Some(oid) = plan.unreadable() {
-                self.stop(terms, Err(Box::new(rows::unreadable(oid))), out);
-            }
-            self.copying = Copying::Masked(Box::new(CopyMasker::new(shape, plan)));
+        if let Some(turn) = self.begin_copy(terms, head, rest, out)? {
+            return Ok(turn);
         }
         let cap = terms.backend.copy_data.min(MASKED_ROW);
         if matches!(self.copying, Copying::Nothing) {
@@ -214,40 +258,102 @@ impl Linked {
         *taken = taken.saturating_add(head.total());
         if self.row_may_pass(terms, bounds, (head.body, cap), false, out) {
             self.tally.bytes = self.tally.bytes.saturating_add(u64::try_from(head.body).unwrap_or(u64::MAX));
-            let (copying, workspace) = (&mut self.copying, &mut self.workspace);
-            if let Copying::Masked(masker) = copying {
-                copy_data(out, |bytes| masker.feed(body, workspace, bytes))?;
-            }
+            self.copy_masked(terms, bounds, |masker, workspace, bytes| masker.feed(body, workspace, bytes), out)?;
         }
         Ok(Turn::Done)
     }
 
-    /// The server has sent all of it.
-    pub(super) fn copy_out_ends(&mut self, out: &mut Output) -> Result<(), ProtocolError> {
-        let workspace = &mut self.workspace;
-        if let Copying::Masked(mut masker) = std::mem::take(&mut self.copying)
-            && self.halt.is_none()
-        {
-            copy_data(out, |bytes| masker.finish(workspace, bytes))?;
+    /// Finds out what is done with the data that begins with `rest`. Something where nothing of it goes on yet, or nothing at all.
+    fn begin_copy(&mut self, terms: &Terms, head: Head, rest: &[u8], out: &mut Output) -> Result<Option<Turn>, ProtocolError> {
+        if let Copying::Announced { shape, columns, certain } = &self.copying {
+            let (shape, columns) = (shape.clone(), Rc::clone(columns));
+            let whole = rows::masked_whole(&columns, &terms.masking);
+            self.copying = if *certain {
+                let rows = CopyRows::new(shape.clone(), whole);
+                Copying::Looking(Box::new(Looking { shape, columns, rows, scanned: 0, ended: false }))
+            } else {
+                Copying::Masked(Box::new(CopyMasker::new(shape, whole)))
+            };
         }
+        let mut looking = match std::mem::take(&mut self.copying) {
+            Copying::Looking(looking) => looking,
+            copying @ (Copying::Nothing | Copying::Announced { .. } | Copying::Masked(_)) => {
+                self.copying = copying;
+                return Ok(None);
+            }
+        };
+        looking.read(rest, &terms.backend, &mut self.workspace)?;
+        let Some(plan) = self.plan_of(terms, &looking.columns, looking.rows.messages(), out)? else {
+            self.copying = Copying::Looking(looking);
+            return Ok(Some(Turn::Wait));
+        };
+        if let Some(oid) = plan.unreadable() {
+            self.stop(terms, Err(Box::new(rows::unreadable(oid))), out);
+        }
+        match self.begins_with_held(terms, &plan, looking.rows.messages())? {
+            Searched::Wait => {
+                self.copying = Copying::Looking(looking);
+                return Ok(Some(Turn::Wait));
+            }
+            Searched::Nothing => {}
+            Searched::Found => {
+                self.stop(terms, Ok(Over::FOUND), out);
+                self.stream(head, false);
+                return Ok(Some(Turn::Done));
+            }
+        }
+        self.copying = Copying::Masked(Box::new(CopyMasker::new(looking.shape, plan)));
+        Ok(None)
+    }
+
+    /// Sends on what was masked, where the agent may see so many values in part or as tokens.
+    fn copy_masked(
+        &mut self,
+        terms: &Terms,
+        bounds: &Bounds,
+        mask: impl FnOnce(&mut CopyMasker, &mut Workspace, &mut Vec<u8>) -> Result<(), OtherShape>,
+        out: &mut Output,
+    ) -> Result<(), ProtocolError> {
+        let Copying::Masked(mut masker) = std::mem::take(&mut self.copying) else { return Ok(()) };
+        let (mut over, mut masked) = (None, Ok(()));
+        out.to_client.make(|bytes| {
+            let before = bytes.len();
+            self.workspace.shown.begin(bounds.allowance.sensitive_values.is_some());
+            masked = copy_data(bytes, |bytes| mask(&mut masker, &mut self.workspace, bytes));
+            over = self.values_may_pass(terms, bounds).err();
+            if over.is_some() {
+                bytes.truncate(before);
+            }
+        });
+        self.copying = Copying::Masked(masker);
+        if let Some(over) = over {
+            self.stop(terms, Ok(over), out);
+        }
+        masked
+    }
+
+    /// The server has sent all of it.
+    pub(super) fn copy_out_ends(&mut self, terms: &Terms, out: &mut Output) -> Result<(), ProtocolError> {
+        if self.halt.is_none() {
+            self.copy_masked(terms, &terms.bounds(), CopyMasker::finish, out)?;
+        }
+        self.copying = Copying::Nothing;
         self.rows.ended();
         Ok(())
     }
 }
 
 /// Adds a message of what was masked, unless nothing came of it yet.
-fn copy_data(out: &mut Output, mask: impl FnOnce(&mut Vec<u8>) -> Result<(), OtherShape>) -> Result<(), ProtocolError> {
+fn copy_data(bytes: &mut Vec<u8>, mask: impl FnOnce(&mut Vec<u8>) -> Result<(), OtherShape>) -> Result<(), ProtocolError> {
     let mut masked = Ok(());
-    out.to_client.make(|bytes| {
-        let start = bytes.len();
-        write::message(bytes, backend::COPY_DATA, |body| {
-            body.append(|bytes| masked = mask(bytes));
-        });
-        if bytes.len() == start + frame::HEAD {
-            bytes.truncate(start);
-        }
+    let start = bytes.len();
+    write::message(bytes, backend::COPY_DATA, |body| {
+        body.append(|bytes| masked = mask(bytes));
     });
-    masked.map_err(|OtherShape| ProtocolError("data of a COPY that is not what was announced"))
+    if bytes.len() == start + frame::HEAD {
+        bytes.truncate(start);
+    }
+    masked.map_err(|OtherShape| ANOTHER_SHAPE)
 }
 
 /// How the data is cut, if that is certain.

@@ -1,18 +1,19 @@
 //! What flows is counted before it passes. What goes over a limit is stopped: the server is asked to cancel it or to let go of it, the rest
 //! of its answer is dropped, and the client is told in its place, with a ticket for a higher limit where people can be asked for one.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::audit::event::{Outcome, Way, Word};
-use crate::gate::budget::{Amount, Bounds, Cells, Copied, Exceeded, Meter, Till};
+use crate::gate::budget::{self, Amount, Bounds, Cells, Copied, Exceeded, Meter, Till};
 use crate::gate::hold::{Over, Quantity, words};
 use crate::gate::{Grant, Grounds};
 use crate::mask::Masking;
 use crate::mask::verdict::Relation;
 use crate::sql::effect::{Effect, EffectSet};
 use crate::sql::facts::{self, Clause, CopyFormat, CopyTarget, Direction, Facts, Named};
+use crate::sql::scan;
 use crate::wire::ProtocolError;
 use crate::wire::report::Report;
 
@@ -34,7 +35,7 @@ const KEPT: usize = 64 << 10;
 /// One run of a query, or of a portal from Bind to its end, as limits see it.
 #[derive(Debug)]
 pub struct Run {
-    meter: Cell<Meter>,
+    meter: RefCell<Meter>,
     facts: Arc<Facts>,
     grounds: Option<Arc<Grounds>>,
     /// People approved it.
@@ -129,7 +130,7 @@ impl Run {
             message: message(),
         });
         Rc::new(Self {
-            meter: Cell::new(meter),
+            meter: RefCell::new(meter),
             facts: Arc::clone(facts),
             grounds: grounds.cloned(),
             granted: grant.is_some(),
@@ -147,7 +148,7 @@ impl Run {
     /// One of which nothing is known.
     pub fn unknown() -> Rc<Self> {
         Rc::new(Self {
-            meter: Cell::new(Meter::new(true)),
+            meter: RefCell::new(Meter::new(true)),
             facts: Arc::default(),
             grounds: None,
             granted: false,
@@ -179,10 +180,7 @@ impl Run {
     }
 
     fn count(&self, till: &mut Till<'_>, count: impl FnOnce(&mut Meter, &mut Till<'_>) -> Result<(), Over>) -> Result<(), Over> {
-        let mut meter = self.meter.get();
-        let counted = count(&mut meter, till);
-        self.meter.set(meter);
-        counted
+        count(&mut self.meter.borrow_mut(), till)
     }
 
     fn copy_format(&self, place: usize, binary: bool) -> CopyFormat {
@@ -232,6 +230,20 @@ fn is_probe(masking: &Masking, facts: &Facts, grounds: &Grounds) -> bool {
     unknown && !selects && compared().next().is_some()
 }
 
+/// As how many questions a statement counts that compares sensitive columns: any of its values may be a guess.
+fn questions(message: &Message) -> u64 {
+    let parameters = match message {
+        Message::Query(_) => &[][..],
+        Message::Extended { bind, .. } => bind.values.as_slice(),
+    };
+    let parameters = parameters.iter().flatten().map(|value| value.len());
+    // What cannot be read is one long text.
+    match scan::literals(message.sql()) {
+        Ok(literals) => budget::compared(parameters.chain(literals.iter().map(ExactSizeIterator::len))),
+        Err(_) => budget::compared(parameters.chain([message.sql().len()])),
+    }
+}
+
 /// Whether rows of what it reads may carry sensitive values, as far as columns are known.
 fn may_carry(masking: &Masking, grounds: &Grounds) -> bool {
     let relations = &grounds.resolved.relations;
@@ -275,7 +287,7 @@ impl Linked {
         terms: &Terms,
         subject: &Subject<'_>,
         course: Course,
-        message: impl FnOnce() -> Message,
+        message: impl Fn() -> Message,
         out: &mut Output,
     ) -> Course {
         let Subject { text, given, whole, .. } = subject;
@@ -286,7 +298,7 @@ impl Linked {
         let raised = terms.purse.raised_for(text.shape().digest.0).filter(|_| !refused);
         let (over, purpose) = match raised {
             Some(over) => (over, Purpose::Redeem),
-            None => match self.used_up(terms, facts, grounds, given) {
+            None => match self.used_up(terms, facts, grounds, given, &message) {
                 Some(Exceeded { quantity, limit }) => (Over::asking(quantity, limit), Purpose::Run),
                 None => return course,
             },
@@ -309,7 +321,7 @@ impl Linked {
     }
 
     /// What the agent has no more of, and would take of.
-    fn used_up(&self, terms: &Terms, facts: &Facts, grounds: &Grounds, given: &Given) -> Option<Exceeded> {
+    fn used_up(&self, terms: &Terms, facts: &Facts, grounds: &Grounds, given: &Given, message: impl Fn() -> Message) -> Option<Exceeded> {
         const READS: EffectSet = EffectSet::of(&[Effect::Read, Effect::Export, Effect::Code, Effect::Opaque]);
         if grounds.effects.and(READS).is_empty() || !is_sensitive(facts, Some(grounds)) {
             return None;
@@ -317,8 +329,10 @@ impl Linked {
         let allowance = terms.bounds().allowance;
         let sensitive = u64::from(may_carry(&terms.masking, grounds));
         let row = Amount { rows: 1, sensitive, bytes: 1, ..Amount::default() };
-        let probe =
-            || if is_probe(&terms.masking, facts, grounds) { terms.purse.probe(self.now, &allowance, given.digest.0).err() } else { None };
+        let probe = || {
+            let asks = allowance.probes.is_some() && is_probe(&terms.masking, facts, grounds);
+            if asks { terms.purse.probe(self.now, &allowance, given.digest.0, questions(&message())).err() } else { None }
+        };
         terms.purse.spent(self.now, &allowance, row).or_else(probe)
     }
 
@@ -326,11 +340,11 @@ impl Linked {
     pub(super) fn failed_over_value(&self, terms: &Terms, code: &[u8]) {
         const DATA_EXCEPTION: &[u8] = b"22";
         if code.starts_with(DATA_EXCEPTION)
-            && let Some(run) = self.expected.head().and_then(Expected::run).filter(|run| run.meter.get().is_sensitive())
+            && let Some(run) = self.expected.head().and_then(Expected::run).filter(|run| run.meter.borrow().is_sensitive())
             && let Some(matter) = &run.matter
         {
             // Nothing of this one can be taken back; the next one is asked about.
-            terms.purse.probe(self.now, &terms.bounds().allowance, matter.given.digest.0).ok();
+            terms.purse.probe(self.now, &terms.bounds().allowance, matter.given.digest.0, questions(&matter.message)).ok();
         }
     }
 
@@ -381,7 +395,19 @@ impl Linked {
         let cells = self.counting.cells.unwrap_or(Cells::Computed);
         let mut till = Till { purse: &terms.purse, lease: &mut self.lease, now: self.now, bounds };
         let length = u64::try_from(length).unwrap_or(u64::MAX);
-        run.count(&mut till, |meter, till| meter.found(till, length, cells))
+        let shown = &self.workspace.shown;
+        run.count(&mut till, |meter, till| {
+            meter.shown(till, shown.values())?;
+            meter.found(till, length, cells)
+        })
+    }
+
+    /// Whether something of the values may be shown that were met in what is about to pass.
+    pub(super) fn values_may_pass(&mut self, terms: &Terms, bounds: &Bounds) -> Result<(), Over> {
+        let Some(run) = self.expected.head().and_then(Expected::run) else { return Ok(()) };
+        let mut till = Till { purse: &terms.purse, lease: &mut self.lease, now: self.now, bounds };
+        let shown = &self.workspace.shown;
+        run.count(&mut till, |meter, till| meter.shown(till, shown.values()))
     }
 
     /// Where the cells of the rows that come now are from. A COPY names no columns.
@@ -570,6 +596,7 @@ fn without_ticket(over: Over) -> Report {
         | Quantity::CopyInRows
         | Quantity::CopyInBytes
         | Quantity::SensitiveRows
+        | Quantity::SensitiveValues
         | Quantity::Probes => report.with_hint(
             "Ask for less: aggregates, a narrower WHERE, fewer columns. Sent again as it is while the limit is reached, the statement awaits \
              the approval of a reviewer.",

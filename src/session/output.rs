@@ -2,6 +2,7 @@
 //! as ranges of what was received, so the host sends them from its read buffer without a copy.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::audit::Note;
 use crate::audit::event::Sent;
@@ -11,6 +12,7 @@ use crate::gate::hold::HoldId;
 use crate::gate::judge::Need;
 use crate::mask::Verdict;
 use crate::mask::lineage::Written;
+use crate::mask::token::Mint;
 use crate::mask::verdict::{ColumnId, Mark, Unknown};
 
 use super::asking::{Message, Petition};
@@ -135,6 +137,8 @@ pub enum Demand {
     Mark(Vec<Mark>),
     /// The same of relations that have no number yet.
     Promise(Vec<Written>),
+    /// Keep what the agent writes to, on the disk, before any of the bytes leaves.
+    Keep(Arc<Mint>),
     /// Ask the desk for the message of a hold; `Session::fetched` answers.
     Fetch(HoldId),
     /// Ask the desk about a statement; `Session::answered` answers.

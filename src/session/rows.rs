@@ -2,6 +2,7 @@
 //! from the statement, and for columns that nobody knows from the first values themselves. Then each row is masked by the plan.
 
 use std::ops::Range;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -26,7 +27,7 @@ use super::expected::Expected;
 use super::linked::{Linked, Remainder};
 use super::output::{Demand, Output};
 use super::search::{Search, Searched};
-use super::upstream::UNASKED;
+use super::upstream::{RowsOfAnyLength, UNASKED};
 use super::window::{Sight, Window, stricter};
 
 /// A row that is masked is held whole: one that is longer is stopped, as one over the limit for rows is.
@@ -151,7 +152,7 @@ impl Linked {
             self.stream(head, false);
             return Ok(Turn::Done);
         }
-        match self.rows.search.search(self.held_kinds(terms), &plan, rest, &terms.backend, self.now)? {
+        match self.begins_with_held(terms, &plan, rest)? {
             Searched::Wait => return Ok(Turn::Wait),
             Searched::Nothing => {}
             Searched::Found => {
@@ -169,14 +170,42 @@ impl Linked {
             self.stream(head, passes);
             return Ok(Turn::Done);
         }
-        let Some(body) = rest.get(frame::HEAD..head.total()) else { return Ok(Turn::Wait) };
-        let range = *taken..taken.saturating_add(head.total());
-        *taken = range.end;
-        if self.row_may_pass(terms, bounds, (head.body, cap), true, out) && self.masked_row(terms, bounds, &plan, body, range, out)? {
+        self.masked_rows(terms, bounds, &plan, cap, (head, rest), taken, out)
+    }
+
+    /// The row that `rest` begins with, and those behind it, as far as they are whole and the same is done with them.
+    #[expect(clippy::too_many_arguments, reason = "what a step of the machine has at hand, and what was decided for its rows")]
+    fn masked_rows(
+        &mut self,
+        terms: &Terms,
+        bounds: &Bounds,
+        plan: &Arc<Plan>,
+        cap: usize,
+        (mut head, mut rest): (Head, &[u8]),
+        taken: &mut usize,
+        out: &mut Output,
+    ) -> Result<Turn, ProtocolError> {
+        loop {
+            let Some((message, behind)) = rest.split_at_checked(head.total()) else { return Ok(Turn::Wait) };
+            let body = message.get(frame::HEAD..).unwrap_or_default();
+            let range = *taken..taken.saturating_add(head.total());
+            *taken = range.end;
+            if !self.row_may_pass(terms, bounds, (head.body, cap), true, out) || !self.masked_row(terms, bounds, plan, body, range, out)? {
+                return Ok(Turn::Done);
+            }
             self.tally.rows = self.tally.rows.saturating_add(1);
             self.tally.bytes = self.tally.bytes.saturating_add(long(head.body));
+            let same = self.rows.course.as_ref().is_some_and(|course| Arc::ptr_eq(&course.plan, plan));
+            match frame::head(behind, &RowsOfAnyLength(&terms.backend))? {
+                Some(next) if next.tag == tag::DATA_ROW && next.body <= cap && same => (head, rest) = (next, behind),
+                Some(_) | None => return Ok(Turn::Done),
+            }
         }
-        Ok(Turn::Done)
+    }
+
+    /// Whether the rows that `rest` begins with are some with which a result must not begin.
+    pub(super) fn begins_with_held(&mut self, terms: &Terms, plan: &Plan, rest: &[u8]) -> Result<Searched, ProtocolError> {
+        self.rows.search.search(self.held_kinds(terms), plan, rest, &terms.backend, self.now)
     }
 
     /// Kinds with which a result must not begin. Where people approved the run, they let it.
@@ -214,6 +243,7 @@ impl Linked {
         let (mut changed, mut over) = (Ok(false), None);
         out.to_client.make(|bytes| {
             let before = bytes.len();
+            self.workspace.shown.begin(bounds.allowance.sensitive_values.is_some());
             changed = plan.row(&row, &mut self.workspace, bytes);
             if changed == Ok(true) {
                 over = self.sensitive_row_may_pass(terms, bounds, body.len()).err();
@@ -251,6 +281,18 @@ impl Linked {
             return Ok(Some(Arc::clone(&course.plan)));
         }
         let columns = self.row_columns().ok_or(UNASKED)?;
+        self.plan_of(terms, &columns, rest, out)
+    }
+
+    /// The same where the rows have these columns.
+    pub(super) fn plan_of(
+        &mut self,
+        terms: &Terms,
+        columns: &Columns,
+        rest: &[u8],
+        out: &mut Output,
+    ) -> Result<Option<Arc<Plan>>, ProtocolError> {
+        let columns = Rc::clone(columns);
         if self.is_unmasked() || terms.masking.profile.unmasked {
             let plan = Plan::unmasked(&terms.masking);
             self.rows.course = Some(Course { columns, plan: Arc::clone(&plan) });
@@ -279,21 +321,6 @@ impl Linked {
         drop(kept);
         self.rows.course = Some(Course { columns, plan: Arc::clone(&plan) });
         Ok(Some(plan))
-    }
-
-    /// What is done with the data of a COPY that has these columns. `None` while that is still found out. Nothing can be judged by values that
-    /// come without an end, so columns that nobody knows are known by their names alone.
-    pub(super) fn plan_of_copy(&mut self, terms: &Terms, columns: &Columns, certain: bool, out: &mut Output) -> Option<Arc<Plan>> {
-        if !certain {
-            let whole = vec![true; columns.len()];
-            return Some(Arc::clone(&Decided::new(columns, whole.into(), &terms.masking).plan));
-        }
-        if self.is_surveying(terms, columns, out) {
-            return None;
-        }
-        let mut decided = self.decide_columns(terms, columns);
-        decided.adopt_names(columns, &terms.masking);
-        Some(decided.plan)
     }
 
     /// Whether rows of these columns wait until more is known of the relations that they come from, and of their types. Each is asked about
@@ -425,22 +452,17 @@ impl Decided {
         }
     }
 
-    /// Takes in what names tell where nothing else does.
-    fn adopt_names(&mut self, columns: &Layout, masking: &Masking) {
-        for watched in self.watched.iter().filter(|watched| watched.open) {
-            if let Some(verdict) = self.verdicts.get_mut(watched.place) {
-                *verdict = watched.evidence.verdict();
-            }
-        }
-        self.plan = planned(columns, &self.derived, &self.verdicts, masking);
-    }
-
     /// What the host was not told yet.
     fn news(&mut self) -> Vec<(ColumnId, Verdict)> {
         let (verdicts, watched) = (&self.verdicts, self.watched.iter_mut());
         let news = watched.filter_map(|watched| std::mem::take(&mut watched.news).then_some(&*watched));
         news.filter_map(|watched| Some((id(&watched.column), *verdicts.get(watched.place)?))).collect()
     }
+}
+
+/// What is done with columns of which nobody can say what they are.
+pub fn masked_whole(columns: &Layout, masking: &Masking) -> Arc<Plan> {
+    Decided::new(columns, vec![true; columns.len()].into(), masking).plan
 }
 
 fn planned(columns: &Layout, derived: &[bool], verdicts: &[Verdict], masking: &Masking) -> Arc<Plan> {

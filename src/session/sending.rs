@@ -109,7 +109,7 @@ impl Linked {
                 run.copied(self.take_described());
                 self.lift_where_needed(terms, grounds.as_deref(), hold, Lifted::Ending, out);
                 self.sent(&whole.facts, grounds.as_deref(), sql, hold.is_some());
-                note_written(terms, &whole.facts, grounds.as_deref());
+                note_written(terms, &whole.facts, grounds.as_deref(), out);
                 let circumstances = Circumstances { grounds, hold, ..self.circumstances(Way::Query, given) };
                 let execution = self.account.begun(&text, circumstances, self.now, out);
                 let work = Work::of_query(&facts, sql, &text);
@@ -416,7 +416,7 @@ impl Linked {
                 let run = Run::new(terms, &subject, grounds.as_ref(), grant.as_ref(), length, message);
                 run.copied(self.take_described());
                 self.lift_where_needed(terms, grounds.as_deref(), hold, Lifted::Running, out);
-                note_written(terms, &whole.facts, grounds.as_deref());
+                note_written(terms, &whole.facts, grounds.as_deref(), out);
                 match resolved.ok().flatten() {
                     Some(values) => out.to_upstream.make_permitted(permit, |bytes| tokens::write_bind(bytes, &bind, &values)),
                     None => out.to_upstream.pass_permitted(permit, range),
@@ -596,10 +596,12 @@ fn bound_message(statement: Option<&Statement>, bind: &Bind<'_>) -> Message {
     Message::Extended { sql, types, bind: Parameters { formats, values } }
 }
 
-/// What it writes is not shown in tokens to who wrote it.
-fn note_written(terms: &Terms, facts: &Facts, grounds: Option<&Grounds>) {
-    if let Some(mint) = &terms.masking.tokens {
-        tokens::note_written(mint, facts, grounds.map_or(facts.effects, |grounds| grounds.effects));
+/// What it writes is not shown in tokens to who wrote it, also not after a restart.
+fn note_written(terms: &Terms, facts: &Facts, grounds: Option<&Grounds>, out: &mut Output) {
+    if let Some(mint) = &terms.masking.tokens
+        && tokens::note_written(mint, facts, grounds.map_or(facts.effects, |grounds| grounds.effects))
+    {
+        out.demand(Demand::Keep(Arc::clone(mint)));
     }
 }
 

@@ -222,13 +222,14 @@ fn holds(masking: &Masking, mint: &Mint, compared: &Compared, kind: &str) -> boo
 }
 
 /// Notes what a statement writes: tokens are neither made of it nor compared with it from now on. What code writes, and what goes by another
-/// name once something was altered, is not told: from then on there are no tokens for this agent.
-pub fn note_written(mint: &Mint, facts: &Facts, effects: EffectSet) {
+/// name once something was altered, is not told: from then on there are no tokens for this agent. Whether any of it is to be kept before it is sent.
+pub fn note_written(mint: &Mint, facts: &Facts, effects: EffectSet) -> bool {
     let defines = effects.has(Effect::Ddl);
     let alters = defines && facts.statements.iter().any(|statement| statement.kind.starts_with("ALTER"));
     if alters || effects.has(Effect::Code) || effects.has(Effect::Opaque) {
         return mint.close();
     }
+    let mut unkept = false;
     for statement in &facts.statements {
         for (place, relation) in statement.relations.iter().enumerate() {
             match relation.how {
@@ -241,11 +242,12 @@ pub fn note_written(mint: &Mint, facts: &Facts, effects: EffectSet) {
             let mut columns = statement.columns.iter().filter(|column| column.written && column.relation == Some(place)).peekable();
             let all = relation.how != How::Written || statement.kind == "COPY" || columns.peek().is_none();
             if all {
-                mint.wrote(&relation.name, None);
+                unkept |= mint.wrote(&relation.name, None);
             }
-            columns.for_each(|column| mint.wrote(&relation.name, Some(&column.name)));
+            columns.for_each(|column| unkept |= mint.wrote(&relation.name, Some(&column.name)));
         }
     }
+    unkept
 }
 
 /// A Bind with other values.

@@ -96,7 +96,7 @@ impl Linked {
                 return self.error(terms, fields, range, out);
             }
             (_, Backend::ReadyForQuery(status)) => self.ready(terms, status, out)?,
-            (Some(_), asked) => self.result(asked, out)? && self.halt.is_none(),
+            (Some(_), asked) => self.result(terms, asked, out)? && self.halt.is_none(),
             (None, _) => return Err(UNASKED),
         };
         if shown {
@@ -106,7 +106,7 @@ impl Linked {
     }
 
     /// An answer to what stands at the head. False when the client must not see it.
-    fn result(&mut self, message: Backend<'_>, out: &mut Output) -> Result<bool, ProtocolError> {
+    fn result(&mut self, terms: &Terms, message: Backend<'_>, out: &mut Output) -> Result<bool, ProtocolError> {
         match (self.expected.head().ok_or(UNASKED)?, message) {
             (Expected::Parse { .. }, Backend::ParseComplete) => {
                 if let Some(Expected::Parse { name, statement, shown }) = self.expected.pop() {
@@ -169,7 +169,7 @@ impl Linked {
             }
             (Expected::Execute { .. } | Expected::Query { .. }, Backend::CopyDone) if self.copy == Copy::Out => {
                 self.copy = Copy::None;
-                self.copy_out_ends(out)?;
+                self.copy_out_ends(terms, out)?;
             }
             _ => return Err(UNASKED),
         }
@@ -284,6 +284,7 @@ impl Linked {
             _ => return Err(UNASKED),
         };
         self.rows.ended();
+        self.workspace.memo.forget();
         self.status = status;
         self.copy = Copy::None;
         self.halt = None;

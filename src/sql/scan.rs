@@ -72,6 +72,18 @@ pub fn uncommented(sql: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     Some(found)
 }
 
+/// Where the literals of a text are.
+pub fn literals(sql: &[u8]) -> Result<Vec<Range<usize>>, Unreadable> {
+    let mut scanner = Scanner::new(std::str::from_utf8(sql).map_err(|_| Unreadable)?);
+    let mut found = Vec::new();
+    while let Some((token, place)) = scanner.step()? {
+        if matches!(token, Token::Text | Token::Number) {
+            found.push(place);
+        }
+    }
+    Ok(found)
+}
+
 /// Longer operators are an error at the server.
 const LONGEST_OPERATOR: usize = 63;
 

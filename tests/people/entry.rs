@@ -85,7 +85,11 @@ fn cookies_and_headers_are_as_strict_as_browsers_allow() {
         assert_eq!(visit.split(['=', ';']).nth(1).unwrap().len(), 43, "256 bits");
         for answer in [page, entered, browser.get("/"), browser.get("/nothing"), browser.get("/style.css"), browser.get("/api/holds")] {
             let policy = answer.header("content-security-policy");
-            assert!(policy.starts_with("default-src 'none'; style-src 'self'") && policy.contains("frame-ancestors 'none'"), "{answer:?}");
+            assert!(
+                policy.starts_with("default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'")
+                    && policy.contains("frame-ancestors 'none'"),
+                "{answer:?}"
+            );
             assert!(!policy.contains("unsafe"));
             for (name, value) in [
                 ("x-content-type-options", "nosniff"),
@@ -96,7 +100,7 @@ fn cookies_and_headers_are_as_strict_as_browsers_allow() {
             ] {
                 assert_eq!(answer.header(name), value, "{name}");
             }
-            assert!(!answer.body.contains("<script") && !answer.body.contains(" style="), "{}", answer.body);
+            assert!(answer.has_no_foreign_script() && !answer.body.contains(" style="), "{}", answer.body);
         }
     }
 }

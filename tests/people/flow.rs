@@ -1,5 +1,6 @@
 //! The whole way: an agent's statement is held by the running program, a reviewer decides by page, phone or command, and the agent goes on.
 
+use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
 use crate::http::{Browser, Server};
@@ -25,7 +26,9 @@ impl<'c> Stage<'c> {
         for (name, groups) in people {
             let mut add = Command::new(env!("CARGO_BIN_EXE_pgsluice"));
             add.args(["reviewer", "add", name, "--password-stdin", "--state"]).arg(proxy.state()).stdin(Stdio::piped());
-            groups.iter().for_each(|group| drop(add.args(["--group", group])));
+            for group in *groups {
+                add.args(["--group", group]);
+            }
             let mut add = add.spawn().unwrap();
             std::io::Write::write_all(&mut add.stdin.take().unwrap(), PASSWORD.as_bytes()).unwrap();
             assert!(add.wait().unwrap().success());
@@ -167,6 +170,38 @@ fn a_reviewer_with_a_phone_and_no_javascript_approves() {
     if !ran {
         assert!(said.contains("PS001"), "{said}");
         let (ran, said) = ended(stage.agent("DROP TABLE held_orders"));
+        assert!(ran, "{said}");
+    }
+    assert!(!stage.there("held_orders"));
+}
+
+#[test]
+fn a_reviewer_at_a_desk_sees_holds_come_and_go() {
+    let chromium = chromium().expect("a browser: tests/setup installs one");
+    let cluster = Cluster::get(15);
+    let stage = Stage::new(&cluster);
+    let mut node = Command::new("node");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/target/screens");
+    node.arg(tests_folder().join("browser/desk.mjs")).args([&chromium, &stage.proxy.people, "rita", folder]);
+    let mut node = node
+        .env("PGSLUICE_REVIEWER_PASSWORD", PASSWORD)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(node.stdout.take().unwrap()).lines();
+    let first = said.next().and_then(Result::ok);
+    let agent = (first.as_deref() == Some("open")).then(|| stage.agent("DROP TABLE held_orders -- for the migration"));
+    let last = said.filter_map(Result::ok).last();
+    let ended_well = node.wait_with_output().unwrap();
+    let complaint = String::from_utf8_lossy(&ended_well.stderr).into_owned();
+    assert!(ended_well.status.success() && last.as_deref() == Some("done"), "{first:?} {last:?} {complaint}");
+    let (ran, said) = ended(agent.unwrap());
+    if !ran {
+        // It had given up waiting.
+        assert!(said.contains("PS001"), "{said}");
+        let (ran, said) = ended(stage.agent("DROP TABLE held_orders -- for the migration"));
         assert!(ran, "{said}");
     }
     assert!(!stage.there("held_orders"));

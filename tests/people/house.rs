@@ -7,9 +7,13 @@ use std::time::{Duration, SystemTime};
 use pgsluice::audit::event::{Statement, Tag, Verdict as Noted, Way};
 use pgsluice::audit::{Digest, Digester, Shape};
 use pgsluice::gate::catalog::{Estimate, Relation, Resolved};
-use pgsluice::gate::{Grounds, Subject};
-use pgsluice::host::config::{PublicUrl, ServerCertificate, Web as Settings, WebListen};
+use pgsluice::gate::policy::BuiltIn;
+use pgsluice::gate::{Grounds, Policy, Subject};
+use pgsluice::host::config::{Oidc, PublicUrl, ServerCertificate, Web as Settings, WebListen};
 use pgsluice::host::desk::{Desk, HoldId, Options, View};
+use pgsluice::host::health::{JournalVitals, SinkVitals, Vitals};
+use pgsluice::host::in_force::InForce;
+use pgsluice::host::index;
 use pgsluice::host::journal::reader::Reader;
 use pgsluice::host::journal::{self, Journal};
 use pgsluice::host::ledger::{Keeper, Ledger};
@@ -17,6 +21,7 @@ use pgsluice::host::people::{AccountStore, NewAccount, NewPerson, PeopleStore, R
 use pgsluice::host::secret::Secret;
 use pgsluice::host::state::{ListenerRecord, State};
 use pgsluice::host::web::{Office, Parts, Place, Web};
+use pgsluice::mask::profile::Profiles;
 use pgsluice::session::asking::{Message, Parameters, Petition, Purpose, Reply};
 use pgsluice::sql::effect::Effect;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -35,6 +40,7 @@ pub struct House {
     pub public_url: String,
     web: Option<Web>,
     keeper: Option<Keeper>,
+    index: Option<index::keep::Follower>,
     journal: Arc<Journal>,
     folder: TempDir,
 }
@@ -45,6 +51,7 @@ pub struct Manner {
     pub single_person: bool,
     pub public_url: Option<&'static str>,
     pub idle: Option<Duration>,
+    pub oidc: Option<Oidc>,
 }
 
 impl House {
@@ -64,6 +71,7 @@ impl House {
             public_url: manner.public_url.map(|url| PublicUrl::new(url).unwrap()),
             idle: manner.idle.unwrap_or(Duration::from_secs(600)),
             longest: Duration::from_secs(3600),
+            oidc: manner.oidc,
         };
         let place = Place::take(&settings).unwrap().unwrap();
         let (address, public_url) = (place.address, place.public_url.clone());
@@ -73,15 +81,38 @@ impl House {
         let listener = ListenerRecord { address: address.ip(), port: 1, tls_required: false, database: None, web };
         state.record_listener(&listener).unwrap();
         let keeper = Some(Keeper::start(Ledger::open(&state).unwrap(), Arc::clone(&journal)).unwrap());
-        let parts = Parts { desk: Arc::clone(&desk), journal: Arc::clone(&journal), state, single_person: manner.single_person };
+        let index = index::keep::follow(state.folder(), journal.on_disk()).unwrap();
+        let policy = Policy::built_in(BuiltIn::Default);
+        let profiles = Arc::new(Profiles::new(policy.masks()).unwrap());
+        let last = index.passed();
+        let parts = Parts {
+            desk: Arc::clone(&desk),
+            journal: Arc::clone(&journal),
+            state,
+            single_person: manner.single_person,
+            policy: Arc::new(InForce::new(policy, profiles)),
+            vitals: Arc::new(move || Vitals {
+                journal: JournalVitals { trouble: None, last: 7, synced: 7 },
+                index_lag: Some(*last.borrow()),
+                sinks: vec![SinkVitals { name: "siem <1>".to_owned(), lag: 12_345, failing: true }],
+                upstream: None,
+            }),
+        };
         let office = Office::open(&place, &settings, parts).unwrap();
         let web = Some(Web::start(place, office).unwrap());
         let server = if manner.tls { Server::over_tls(address, &folder.path().join("root.pem")) } else { Server::plain(address) };
-        Self { desk, server, public_url, web, keeper, journal, folder }
+        Self { desk, server, public_url, web, keeper, index: Some(index), journal, folder }
     }
 
     pub fn state(&self) -> PathBuf {
         self.folder.path().join("state")
+    }
+
+    /// Returns when all that is on the record now can be searched.
+    pub fn indexed(&self) {
+        let last = self.journal.health().last_seq;
+        let mut passed = self.index.as_ref().unwrap().passed();
+        block_on(passed.wait_for(|seq| *seq >= last)).unwrap();
     }
 
     pub fn root(&self) -> PathBuf {
@@ -138,16 +169,27 @@ impl House {
         self.view(hold).state.word()
     }
 
-    /// The records about people and holds, in order, as JSON without what goes with each record.
+    /// The records about people, what they read, and holds, in order, as JSON without what goes with each record.
     pub fn record(&self) -> Vec<serde_json::Value> {
         let mut reader = Reader::open(&self.state(), 1);
         let mut found = Vec::new();
         while let Some(entry) = reader.next().unwrap() {
-            if (50..60).contains(&entry.kind.0) || (70..80).contains(&entry.kind.0) {
+            if (40..60).contains(&entry.kind.0) || (70..80).contains(&entry.kind.0) {
                 found.push(serde_json::to_value(entry.event().unwrap()).unwrap());
             }
         }
         found
+    }
+
+    /// The number of the first record of this kind.
+    pub fn first(&self, kind: &str) -> u64 {
+        let mut reader = Reader::open(&self.state(), 1);
+        loop {
+            let entry = reader.next().unwrap().unwrap();
+            if entry.kind.to_string() == kind {
+                return entry.seq;
+            }
+        }
     }
 
     /// From here on nothing can be recorded.
@@ -166,7 +208,7 @@ impl House {
 
 impl Drop for House {
     fn drop(&mut self) {
-        drop((self.web.take(), self.keeper.take()));
+        drop((self.web.take(), self.keeper.take(), self.index.take()));
         self.desk.close();
         if let Err(error) = self.journal.close() {
             eprintln!("{error}");

@@ -25,6 +25,12 @@ impl Answer {
         self.headers.iter().find(|(found, _)| found == name).map_or("", |(_, value)| value)
     }
 
+    /// No script but our own, which is a file.
+    pub fn has_no_foreign_script(&self) -> bool {
+        let own = "<script src=\"/live.js\" defer></script>";
+        self.body.matches("<script").count() == self.body.matches(own).count()
+    }
+
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }

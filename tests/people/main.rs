@@ -18,5 +18,6 @@ mod flow;
 mod house;
 mod http;
 mod pages;
+mod reading;
 #[path = "../support/mod.rs"]
 mod support;

@@ -61,6 +61,18 @@ impl Meter {
         self.take(till, Amount { sensitive, ..Amount::default() })
     }
 
+    /// Something of these values is about to be shown, each known by a keyed hash.
+    pub fn shown(&mut self, till: &mut Till<'_>, values: &[u64]) -> Result<(), Over> {
+        if !self.sensitive || values.is_empty() {
+            return Ok(());
+        }
+        if self.raised.is_some() {
+            return self.take(till, Amount { values: u64::try_from(values.len()).unwrap_or(u64::MAX), ..Amount::default() });
+        }
+        let over = |Exceeded { quantity, limit }| Over::asking(quantity, limit);
+        till.purse.show(till.now, &till.bounds.allowance, values).map_err(over)
+    }
+
     /// So many rows of a COPY were seen, in so many bytes that are about to go to the server.
     pub fn copied(&mut self, till: &mut Till<'_>, rows: u64, bytes: u64) -> Result<(), Over> {
         self.copied_bytes = self.copied_bytes.saturating_add(bytes);
@@ -97,8 +109,7 @@ impl Meter {
 impl Till<'_> {
     fn charge(&mut self, amount: Amount) -> Result<(), Exceeded> {
         if !self.lease.use_up(amount) {
-            self.purse.give_back(std::mem::replace(self.lease, Lease::NONE));
-            *self.lease = self.purse.lease(self.now, &self.bounds.allowance, amount)?;
+            self.purse.renew(self.lease, self.now, &self.bounds.allowance, amount)?;
         }
         Ok(())
     }

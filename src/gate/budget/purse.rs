@@ -1,7 +1,7 @@
 //! What one agent has taken within a window of time, in all its sessions on all threads. It is kept in memory alone: a restart forgets it.
 //! It knows no clock; times are handed in.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,11 +14,13 @@ const PARTS: u32 = 60;
 /// Parts kept at once; windows of different length, by one policy and the next, may leave more than one window has.
 const MOST_PARTS: usize = 4 * PARTS as usize;
 /// What is leased at once while the limit is far.
-const CHUNK: Amount = Amount { rows: 256, sensitive: 64, bytes: 64 << 10, copied: 256, shapes: 0 };
+const CHUNK: Amount = Amount { rows: 256, sensitive: 64, values: 0, bytes: 64 << 10, copied: 256, shapes: 0 };
 /// Far: so many chunks are left. As many sessions may have leases at once before one is told of a limit that is not reached.
 const FAR: u64 = 8;
 /// Distinct probes remembered, whatever the policy allows.
 const MOST_PROBES: u64 = 1 << 16;
+/// Distinct values remembered, whatever the policy allows: two or three megabytes of an agent that takes them all.
+pub const MOST_SHOWN: usize = 1 << 16;
 /// Approvals to go over a limit that one agent may have open.
 const MOST_RAISED: usize = 64;
 
@@ -39,8 +41,12 @@ struct Window {
     /// The number of the first part.
     first: u64,
     total: Amount,
-    /// When each was last asked.
-    probes: HashMap<ShapeKey, Instant>,
+    /// When each was last asked, and as how many it counts.
+    probes: HashMap<ShapeKey, (Instant, u64)>,
+    /// All of them together.
+    asked: u64,
+    /// When something of each was last shown.
+    shown: HashMap<u64, Instant>,
 }
 
 #[derive(Debug)]
@@ -80,7 +86,7 @@ impl Default for Lease {
 
 impl Lease {
     /// A lease of nothing.
-    pub const NONE: Self = Self { part: u64::MAX, left: Amount { rows: 0, sensitive: 0, bytes: 0, copied: 0, shapes: 0 } };
+    pub const NONE: Self = Self { part: u64::MAX, left: Amount { rows: 0, sensitive: 0, values: 0, bytes: 0, copied: 0, shapes: 0 } };
 
     /// Uses so much of it, where there is so much.
     pub fn use_up(&mut self, amount: Amount) -> bool {
@@ -102,14 +108,17 @@ impl Purse {
         self.window().charge(now, allowance, amount, Amount::default()).map(|_| ())
     }
 
-    /// Charges an amount and, while the limit is far, as much again as saves asking for each row. What of it is not used is to be given
-    /// back before the time moves on: nothing may be released by a charge that was made long ago.
-    pub fn lease(&self, now: Instant, allowance: &Allowance, amount: Amount) -> Result<Lease, Exceeded> {
+    /// Charges an amount that a lease has not enough for and, while the limit is far, as much again as saves asking for each row: of what the amount
+    /// takes any of, and of what the lease still had any of. What of it is not used is to be given back before the time moves on: nothing may
+    /// be released by a charge that was made long ago.
+    pub fn renew(&self, lease: &mut Lease, now: Instant, allowance: &Allowance, amount: Amount) -> Result<(), Exceeded> {
+        let before = std::mem::replace(lease, Lease::NONE);
         let mut window = self.window();
+        window.give_back(before);
         window.pass(now, allowance.window);
-        let spare = window.spare(allowance, amount);
-        let part = window.charge(now, allowance, amount, spare)?;
-        Ok(Lease { part, left: spare })
+        let left = window.spare(allowance, amount, before.left);
+        *lease = Lease { part: window.charge(now, allowance, amount, left)?, left };
+        Ok(())
     }
 
     pub fn give_back(&self, lease: Lease) {
@@ -123,7 +132,10 @@ impl Purse {
         let mut window = self.window();
         window.pass(now, allowance.window);
         exceeded(allowance, window.total.plus(next), next)
-            .or_else(|| allowance.probes.filter(|_| next.sensitive > 0).and_then(|limit| window.probes_spent(now, allowance, limit)))
+            .or_else(|| allowance.probes.filter(|_| next.sensitive > 0).and_then(|limit| window.probes_spent(now, allowance, limit, 1)))
+            .or_else(|| {
+                allowance.sensitive_values.filter(|_| next.sensitive > 0).and_then(|limit| window.shown_spent(now, allowance, limit))
+            })
     }
 
     /// How long until something that is used up now is free again.
@@ -133,16 +145,34 @@ impl Purse {
         first.map_or(Duration::ZERO, |free| free.saturating_duration_since(now))
     }
 
-    /// A question about a sensitive column is about to be asked. The same question counts once.
-    pub fn probe(&self, now: Instant, allowance: &Allowance, question: ShapeKey) -> Result<(), Exceeded> {
+    /// A question about a sensitive column is about to be asked, that counts as so many. The same question counts once.
+    pub fn probe(&self, now: Instant, allowance: &Allowance, question: ShapeKey, weight: u64) -> Result<(), Exceeded> {
         let Some(limit) = allowance.probes else { return Ok(()) };
         let mut window = self.window();
-        if let Some(asked) = window.probes.get_mut(&question) {
+        if let Some((asked, _)) = window.probes.get_mut(&question) {
             *asked = now;
             return Ok(());
         }
-        window.probes_spent(now, allowance, limit).map_or(Ok(()), Err)?;
-        window.probes.insert(question, now);
+        window.probes_spent(now, allowance, limit, weight).map_or(Ok(()), Err)?;
+        window.probes.insert(question, (now, weight));
+        window.asked = window.asked.saturating_add(weight);
+        Ok(())
+    }
+
+    /// Something of these values is about to be shown: all of them, or none. Each is known by a keyed hash, and the same one counts once.
+    pub fn show(&self, now: Instant, allowance: &Allowance, values: &[u64]) -> Result<(), Exceeded> {
+        let Some(limit) = allowance.sensitive_values.filter(|_| !values.is_empty()) else { return Ok(()) };
+        let mut window = self.window();
+        let fits = |window: &Window, new: usize| window.shown.len().saturating_add(new) <= most_shown(limit);
+        if !fits(&window, values.iter().filter(|value| !window.shown.contains_key(value)).count()) {
+            window.forget_shown(now, allowance);
+            // Of one row the same value may be there twice.
+            let new: HashSet<u64> = values.iter().copied().filter(|value| !window.shown.contains_key(value)).collect();
+            if !fits(&window, new.len()) {
+                return Err(Exceeded { quantity: Quantity::SensitiveValues, limit });
+            }
+        }
+        window.shown.extend(values.iter().map(|value| (*value, now)));
         Ok(())
     }
 
@@ -189,27 +219,42 @@ impl Window {
         }
     }
 
-    /// Whether no question more may be asked than were.
-    fn probes_spent(&mut self, now: Instant, allowance: &Allowance, limit: u64) -> Option<Exceeded> {
-        let bound = usize::try_from(limit.min(MOST_PROBES)).unwrap_or(usize::MAX);
-        if self.probes.len() >= bound {
-            self.probes.retain(|_, asked| asked.checked_add(allowance.window).is_none_or(|over| over > now));
+    /// Whether questions that count as so many are more than may be asked.
+    fn probes_spent(&mut self, now: Instant, allowance: &Allowance, limit: u64, weight: u64) -> Option<Exceeded> {
+        let bound = limit.min(MOST_PROBES);
+        if self.asked.saturating_add(weight) > bound {
+            self.probes.retain(|_, (asked, _)| asked.checked_add(allowance.window).is_none_or(|over| over > now));
+            self.asked = self.probes.values().fold(0, |sum, (_, weight)| sum.saturating_add(*weight));
         }
-        (self.probes.len() >= bound).then_some(Exceeded { quantity: Quantity::Probes, limit })
+        (self.asked.saturating_add(weight) > bound).then_some(Exceeded { quantity: Quantity::Probes, limit })
     }
 
-    /// What may be leased beyond an amount: of what that takes any of, where much is left of it.
-    fn spare(&self, allowance: &Allowance, amount: Amount) -> Amount {
+    /// Whether no value more may be shown than were.
+    fn shown_spent(&mut self, now: Instant, allowance: &Allowance, limit: u64) -> Option<Exceeded> {
+        if self.shown.len() >= most_shown(limit) {
+            self.forget_shown(now, allowance);
+        }
+        (self.shown.len() >= most_shown(limit)).then_some(Exceeded { quantity: Quantity::SensitiveValues, limit })
+    }
+
+    fn forget_shown(&mut self, now: Instant, allowance: &Allowance) {
+        self.shown.retain(|_, shown| shown.checked_add(allowance.window).is_none_or(|over| over > now));
+    }
+
+    /// What may be leased beyond an amount: of what that takes any of, or a lease before had any of, where much is left of it.
+    fn spare(&self, allowance: &Allowance, amount: Amount, before: Amount) -> Amount {
+        let asked = amount.plus(before);
         let taken = self.total.plus(amount);
         let spare = |bound: Option<u64>, taken: u64, chunk: u64, asked: u64| {
             let far = bound.is_none_or(|bound| bound.saturating_sub(taken) >= chunk.saturating_mul(FAR));
             if far && asked > 0 { chunk } else { 0 }
         };
         Amount {
-            rows: spare(allowance.rows, taken.rows, CHUNK.rows, amount.rows),
-            sensitive: spare(allowance.sensitive_rows, taken.sensitive, CHUNK.sensitive, amount.sensitive),
-            bytes: spare(allowance.bytes, taken.bytes, CHUNK.bytes, amount.bytes),
-            copied: spare(allowance.copy_in_rows, taken.copied, CHUNK.copied, amount.copied),
+            rows: spare(allowance.rows, taken.rows, CHUNK.rows, asked.rows),
+            sensitive: spare(allowance.sensitive_rows, taken.sensitive, CHUNK.sensitive, asked.sensitive),
+            values: 0,
+            bytes: spare(allowance.bytes, taken.bytes, CHUNK.bytes, asked.bytes),
+            copied: spare(allowance.copy_in_rows, taken.copied, CHUNK.copied, asked.copied),
             shapes: 0,
         }
     }
@@ -245,6 +290,9 @@ impl Window {
     }
 
     fn give_back(&mut self, lease: Lease) {
+        if lease.left == Amount::default() {
+            return;
+        }
         let place = usize::try_from(lease.part.wrapping_sub(self.first)).unwrap_or(usize::MAX);
         // A part that is gone took its leases with it.
         if let Some(part) = self.parts.get_mut(place) {
@@ -254,11 +302,16 @@ impl Window {
     }
 }
 
+fn most_shown(limit: u64) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX).min(MOST_SHOWN)
+}
+
 /// What of it is above its bound, among what is asked for, and that bound.
 pub(super) fn exceeded(allowance: &Allowance, taken: Amount, asked: Amount) -> Option<Exceeded> {
     // The narrowest first: it says most.
     let each = [
         (Quantity::SensitiveRows, allowance.sensitive_rows, taken.sensitive, asked.sensitive),
+        (Quantity::SensitiveValues, allowance.sensitive_values, taken.values, asked.values),
         (Quantity::Rows, allowance.rows, taken.rows, asked.rows),
         (Quantity::Bytes, allowance.bytes, taken.bytes, asked.bytes),
         (Quantity::CopyInRows, allowance.copy_in_rows, taken.copied, asked.copied),
@@ -282,6 +335,7 @@ impl Amount {
     fn is_within(self, other: Self) -> bool {
         self.rows <= other.rows
             && self.sensitive <= other.sensitive
+            && self.values <= other.values
             && self.bytes <= other.bytes
             && self.copied <= other.copied
             && self.shapes <= other.shapes
@@ -291,6 +345,7 @@ impl Amount {
         Self {
             rows: of(self.rows, other.rows),
             sensitive: of(self.sensitive, other.sensitive),
+            values: of(self.values, other.values),
             bytes: of(self.bytes, other.bytes),
             copied: of(self.copied, other.copied),
             shapes: of(self.shapes, other.shapes),

@@ -53,9 +53,50 @@ fn questions_count_once_each() {
     let (purse, start) = (Purse::default(), Instant::now());
     let two = Allowance { probes: Some(2), ..allowance(1, 1) };
     for (question, expected) in [(1, Ok(())), (2, Ok(())), (1, Ok(())), (3, Err(Quantity::Probes)), (2, Ok(()))] {
-        assert_eq!(purse.probe(start, &two, [question; 16]).map_err(|exceeded| exceeded.quantity), expected);
+        assert_eq!(purse.probe(start, &two, [question; 16], 1).map_err(|exceeded| exceeded.quantity), expected);
     }
-    assert_eq!(purse.probe(start + WINDOW, &two, [3; 16]), Ok(()));
+    assert_eq!(purse.probe(start + WINDOW, &two, [3; 16], 1), Ok(()));
+}
+
+#[test]
+fn a_question_counts_for_its_values() {
+    let (purse, start) = (Purse::default(), Instant::now());
+    let allowance = Allowance { probes: Some(100), ..allowance(1, 1) };
+    let ask = |now, question: u8, weight| purse.probe(now, &allowance, [question; 16], weight).map_err(|exceeded| exceeded.quantity);
+    // A login, a page of a list; a list of guesses; one long text of them.
+    assert_eq!(compared([11, 1, 2].into_iter()), 1);
+    assert_eq!(compared(std::iter::repeat_n(11, 90)), 83);
+    assert_eq!(compared([9_000].into_iter()), 1_111);
+    assert_eq!(ask(start, 1, 83), Ok(()));
+    assert_eq!(ask(start, 2, 18), Err(Quantity::Probes));
+    assert_eq!(ask(start, 2, 17), Ok(()));
+    assert_eq!(ask(start, 1, 83), Ok(()), "the same one again");
+    assert_eq!(ask(start, 3, 1), Err(Quantity::Probes));
+    assert_eq!(ask(start + WINDOW, 4, 101), Err(Quantity::Probes), "more than is ever allowed");
+    assert_eq!(ask(start + WINDOW, 4, 100), Ok(()));
+}
+
+#[test]
+fn values_that_are_shown_count_once_each_and_are_bounded() {
+    let (purse, start) = (Purse::default(), Instant::now());
+    let show = |now, limit: u64, values: &[u64]| {
+        let allowance = Allowance { sensitive_values: Some(limit), ..allowance(1_000_000, 1_000_000) };
+        purse.show(now, &allowance, values).map_err(|exceeded| exceeded.quantity)
+    };
+    assert_eq!(show(start, 3, &[1, 2, 1, 2]), Ok(()));
+    assert_eq!(show(start, 3, &[3, 4]), Err(Quantity::SensitiveValues));
+    assert_eq!(show(start, 3, &[2, 3, 3]), Ok(()), "what was refused is not counted, and of one row each counts once");
+    assert_eq!(show(start, 3, &[1, 2, 3]), Ok(()));
+    let three = Allowance { sensitive_values: Some(3), ..Allowance::NONE };
+    let spent = |next| purse.spent(start, &three, next).map(|exceeded| exceeded.quantity);
+    assert_eq!(spent(Amount { sensitive: 1, ..Amount::default() }), Some(Quantity::SensitiveValues));
+    assert_eq!(spent(Amount { rows: 1, ..Amount::default() }), None, "what may carry nothing sensitive goes on");
+    let later = start + WINDOW;
+    assert_eq!(show(later, 3, &[4, 5, 6]), Ok(()));
+    assert_eq!(show(later, 3, &[1]), Err(Quantity::SensitiveValues));
+    let many: Vec<u64> = (0..=u64::try_from(MOST_SHOWN).unwrap()).collect();
+    assert_eq!(show(later + WINDOW, u64::MAX, &many), Err(Quantity::SensitiveValues), "however much is allowed, memory is bounded");
+    assert_eq!(show(later + WINDOW, u64::MAX, &many[1..]), Ok(()));
 }
 
 #[test]
@@ -114,6 +155,18 @@ fn a_statement_has_limits_of_its_own() {
     assert_eq!(Meter::new(false).copied(&mut till, 4, 1).map_err(|over| over.quantity), Err(Quantity::CopyInRows));
 }
 
+#[test]
+fn what_is_counted_in_two_steps_is_leased_together() {
+    let (purse, bounds) = (Purse::default(), Bounds { limits: Limits::NONE, allowance: Allowance::default() });
+    let (mut lease, mut meter) = (Lease::NONE, Meter::new(true));
+    for _ in 0..2 {
+        let mut till = Till { purse: &purse, lease: &mut lease, now: Instant::now(), bounds: &bounds };
+        meter.plain_row(&mut till, 100, Cells::Plain).unwrap();
+        meter.found(&mut till, 100, Cells::Plain).unwrap();
+    }
+    assert!(lease.left.rows > 0 && lease.left.sensitive > 0 && lease.left.bytes > 0, "the next row asks the purse for nothing");
+}
+
 #[derive(Debug, Clone)]
 enum Act {
     Wait(u64),
@@ -150,9 +203,8 @@ proptest! {
                     let (mut lease, mut used) = (Lease::NONE, 0);
                     while used < count {
                         if !lease.use_up(rows(1)) {
-                            match purse.lease(now, &allowance, rows(1)) {
-                                Ok(more) => lease = more,
-                                Err(_) => break,
+                            if purse.renew(&mut lease, now, &allowance, rows(1)).is_err() {
+                                break;
                             }
                         }
                         used += 1;

@@ -1,4 +1,5 @@
-//! How many rows a row counts as. A whole table fits into one row, as an array or as JSON, so a long row counts as several.
+//! How many rows a row counts as, and how many questions a question. A whole table fits into one row, as an array or as JSON, so a long row counts
+//! as several; a thousand guesses fit into one statement, as a list or as one long text.
 
 /// Where the cells of a row come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,4 +29,18 @@ pub fn weight(bytes: u64, cells: Cells) -> u64 {
         Cells::Collected => (COLLECTED_FREE, COLLECTED_STEP),
     };
     bytes.saturating_sub(free).div_ceil(step).saturating_add(1)
+}
+
+/// Values in a question that cost nothing more: of a login, of a page of a list.
+const FREE_VALUES: u64 = 8;
+/// A value of a usual length is one, however it is cut; a longer one may be many that are short.
+const VALUE_FREE: usize = 64;
+/// Little more than the shortest value that is worth a guess.
+const VALUE_STEP: usize = 8;
+
+/// How many questions one counts as that has values of these lengths: its literals and its parameters.
+pub fn compared(lengths: impl Iterator<Item = usize>) -> u64 {
+    let each = lengths.map(|length| length.saturating_sub(VALUE_FREE).div_ceil(VALUE_STEP).saturating_add(1));
+    let values = each.fold(0_u64, |sum, values| sum.saturating_add(u64::try_from(values).unwrap_or(u64::MAX)));
+    values.saturating_sub(FREE_VALUES).saturating_add(1)
 }

@@ -57,11 +57,21 @@ pub enum Quantity {
     ShapeBytes,
     /// Values for which a policy holds the results that begin with them.
     Found,
+    SensitiveValues,
 }
 
 impl Quantity {
-    pub const ALL: [Self; 8] =
-        [Self::Rows, Self::Bytes, Self::CopyInRows, Self::CopyInBytes, Self::SensitiveRows, Self::Probes, Self::ShapeBytes, Self::Found];
+    pub const ALL: [Self; 9] = [
+        Self::Rows,
+        Self::Bytes,
+        Self::CopyInRows,
+        Self::CopyInBytes,
+        Self::SensitiveRows,
+        Self::Probes,
+        Self::ShapeBytes,
+        Self::Found,
+        Self::SensitiveValues,
+    ];
 
     /// Behind a number.
     pub fn word(self) -> &'static str {
@@ -74,6 +84,7 @@ impl Quantity {
             Self::Probes => "distinct questions about columns that may be sensitive",
             Self::ShapeBytes => "bytes of statements of shapes not met before",
             Self::Found => "values for which results are held",
+            Self::SensitiveValues => "distinct sensitive values",
         }
     }
 }

@@ -231,6 +231,11 @@ impl Policy {
         self.hash
     }
 
+    /// Its rules in the order in which they are asked: name, what is done, why, and who may decide.
+    pub fn listed(&self) -> impl Iterator<Item = (&str, Action, &str, &[Box<str>])> {
+        self.rules.iter().map(|rule| (&*rule.name, rule.action, &*rule.reason, &*rule.groups))
+    }
+
     pub fn rules(&self) -> usize {
         self.rules.len()
     }

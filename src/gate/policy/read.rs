@@ -113,6 +113,7 @@ fn allowance(top: &mut Table<'_>, findings: &mut Findings<'_>) -> Allowance {
     allowance.window = table.time(findings, "window").unwrap_or(allowance.window);
     allowance.rows = table.bound(findings, "rows").unwrap_or(allowance.rows);
     allowance.sensitive_rows = table.bound(findings, "sensitive_rows").unwrap_or(allowance.sensitive_rows);
+    allowance.sensitive_values = table.bound(findings, "sensitive_values").unwrap_or(allowance.sensitive_values);
     allowance.bytes = table.size(findings, "bytes").unwrap_or(allowance.bytes);
     allowance.copy_in_rows = table.bound(findings, "copy_in_rows").unwrap_or(allowance.copy_in_rows);
     allowance.probes = table.bound(findings, "probes").unwrap_or(allowance.probes);

@@ -31,6 +31,7 @@ use super::journal::reader::ReadError;
 use super::journal::{JournalError, Unwritable};
 use super::ledger::LedgerError;
 use super::people::PeopleError;
+use super::reading::NotRead;
 use super::secret::Secret;
 use super::serve::{self, Ready, ServeError};
 use super::state::{State, StateError};
@@ -203,8 +204,8 @@ enum Failure {
     NoRecord(PathBuf),
     #[error("the checkpoints in {file}: {reason}", file = file.display())]
     Checkpoints { file: PathBuf, reason: String },
-    #[error("{0}")]
-    NoSuchRecord(String),
+    #[error(transparent)]
+    Record(#[from] NotRead),
     #[error("record {0} has no body, and no text of a statement goes with it: there is nothing to erase")]
     NothingToErase(u64),
     #[error("what was forwarded goes up to record {delivered}, and record {last} would go: wait, or give --force")]

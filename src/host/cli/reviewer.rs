@@ -169,9 +169,10 @@ fn list(command: List, environment: &BTreeMap<String, String>) -> Result<(), Fai
         eprintln!("pgsluice: nobody can decide yet: `pgsluice reviewer add NAME`");
         return Ok(());
     }
-    let mut rows = vec![["NAME", "ROLE", "GROUPS", "CHANGED"].map(str::to_owned)];
-    rows.extend(accounts.into_iter().map(|ListedAccount { name, role, groups, changed }| {
-        [name, role, if groups.is_empty() { "-".to_owned() } else { groups.join(",") }, changed]
+    let mut rows = vec![["NAME", "ROLE", "GROUPS", "CHANGED", "SIGNS IN BY"].map(str::to_owned)];
+    rows.extend(accounts.into_iter().map(|ListedAccount { name, role, groups, changed, provider }| {
+        let by = provider.unwrap_or_else(|| "password".to_owned());
+        [name, role, if groups.is_empty() { "-".to_owned() } else { groups.join(",") }, changed, by]
     }));
     Ok(out.write_all(agent::aligned(&rows).as_bytes())?)
 }

@@ -1,20 +1,15 @@
 //! `[audit]`: what is kept of a statement, how the journal is written, and where the record goes besides. It checks what was
 //! written and reaches for none of the places it names.
 
-use std::collections::BTreeSet;
-use std::fmt;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use hyper::Uri;
-use zeroize::Zeroizing;
 
 use super::error::Origin;
 use super::reader::Reader;
 use super::value::{Setting, Size, Word};
+use super::webhook::{Name, Webhook, address, bare, host, is_near, missing, only_once, required, roots, webhook};
 use crate::audit::seal::PublicKey;
 use crate::host::journal::Options;
 use crate::host::upstream::{ClientCertificate, Roots};
@@ -28,10 +23,6 @@ const LONGEST_SYNC: Duration = Duration::from_secs(10);
 const SHORTEST_CHECKPOINT: Duration = Duration::from_secs(1);
 /// Without a checkpoint in a day there is no anchor worth the name.
 const LONGEST_CHECKPOINT: Duration = Duration::from_secs(24 * 60 * 60);
-/// Names stand in the state database, in the log and on the health page.
-const LONGEST_NAME: usize = 64;
-/// Standard Webhooks: from 24 bytes to 64.
-const SECRET_LENGTHS: std::ops::RangeInclusive<usize> = 24..=64;
 /// IANA's port of syslog over TLS.
 const SYSLOG_TLS: u16 = 6514;
 
@@ -119,32 +110,6 @@ pub struct Syslog {
     pub certificate: Option<ClientCertificate>,
 }
 
-#[derive(Clone, PartialEq)]
-pub struct Webhook {
-    pub url: Uri,
-    pub roots: Roots,
-    pub secret: Option<SigningSecret>,
-    /// The whole value of the header `authorization`.
-    pub authorization: Option<crate::host::secret::Secret>,
-}
-
-/// The path and the query of a webhook are as good as a password.
-impl fmt::Debug for Webhook {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Webhook").field("url", &bare(&self.url)).field("roots", &self.roots).finish_non_exhaustive()
-    }
-}
-
-/// What a webhook is signed with.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SigningSecret(pub Zeroizing<Vec<u8>>);
-
-impl fmt::Debug for SigningSecret {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("SigningSecret(…)")
-    }
-}
-
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Keep {
     Shape,
@@ -179,24 +144,6 @@ enum AnchorWord {
 
 impl Word for AnchorWord {
     const WORDS: &'static [(&'static str, Self)] = &[("stdout", Self::Stdout), ("file", Self::File), ("webhook", Self::Webhook)];
-}
-
-struct Name(String);
-
-impl Setting for Name {
-    fn wanted() -> String {
-        format!("a name of up to {LONGEST_NAME} letters, digits, - and _")
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        let fits = (1..=LONGEST_NAME).contains(&text.len());
-        let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
-        (fits && plain).then(|| Self(text.to_owned()))
-    }
-
-    fn show(&self) -> String {
-        self.0.clone()
-    }
 }
 
 impl Audit {
@@ -260,17 +207,6 @@ fn keep_sql(reader: &mut Reader<'_>) -> Option<KeepSql> {
     }
 }
 
-/// A cursor is found again by its sink's name.
-fn only_once<'n>(reader: &mut Reader<'_>, list: &str, names: impl Iterator<Item = &'n String>) {
-    let mut seen = BTreeSet::new();
-    for (index, name) in names.enumerate() {
-        if !seen.insert(name) {
-            let place = format!("{list}.{}.name", index.saturating_add(1));
-            reader.fail_at(&place, &format!("another one is called {name} already: give each a name of its own"));
-        }
-    }
-}
-
 impl CheckpointSink {
     fn read(reader: &mut Reader<'_>, place: &str) -> Option<Self> {
         let name = reader.optional::<Name>(&format!("{place}.name"));
@@ -307,72 +243,6 @@ impl Forward {
     }
 }
 
-fn required<T: Setting>(reader: &mut Reader<'_>, place: &str, key: &str) -> Option<T> {
-    let name = format!("{place}.{key}");
-    if reader.given(&name).is_none() { missing(reader, place, key) } else { reader.optional(&name) }
-}
-
-fn missing<T>(reader: &mut Reader<'_>, place: &str, key: &str) -> Option<T> {
-    reader.fail_at(&format!("{place}.{key}"), "is missing");
-    None
-}
-
-/// A URL that names a host, and nobody's password. It is never repeated.
-fn address(reader: &mut Reader<'_>, setting: &str, origin: &Origin, text: &str) -> Option<Uri> {
-    let url = text.parse::<Uri>().ok().filter(|url| url.scheme().is_some() && url.host().is_some_and(|host| !host.is_empty()));
-    let Some(url) = url else {
-        reader.fail(Some(origin), format!("{setting}: expected a URL such as https://siem.example/in or syslog+tls://siem.example"));
-        return None;
-    };
-    if url.authority().is_some_and(|authority| authority.as_str().contains('@')) {
-        reader.fail(Some(origin), format!("{setting}: a URL with a password in it: use authorization_file"));
-        return None;
-    }
-    if text.contains('#') {
-        reader.fail(Some(origin), format!("{setting}: what follows # in a URL is never sent: leave it out"));
-        return None;
-    }
-    Some(url)
-}
-
-fn webhook(reader: &mut Reader<'_>, place: &str, setting: &str, origin: &Origin, url: Uri) -> Option<Webhook> {
-    match url.scheme_str() {
-        Some("https") => {}
-        // A name that resolves elsewhere after all is refused when it is connected to.
-        Some("http") if is_near(&url) => {}
-        Some("http") => {
-            reader.fail(Some(origin), format!("{setting}: off loopback a webhook is https"));
-            return None;
-        }
-        _ => {
-            reader.fail(Some(origin), format!("{setting}: expected one of syslog+tls, syslog+tcp, https, http before ://"));
-            return None;
-        }
-    }
-    reader.show(setting, bare(&url), Some(origin.clone()));
-    let secret = one_secret(reader, &format!("{place}.secret"));
-    let authorization = one_secret(reader, &format!("{place}.authorization"));
-    if secret.is_none() && authorization.is_none() {
-        reader.warnings.push(format!("{setting}: without secret or authorization its receiver cannot know that it is we who send"));
-    }
-    let secret = match secret {
-        None => None,
-        Some(text) => {
-            let bytes = text.expose().strip_prefix("whsec_").and_then(|text| STANDARD.decode(text).ok()).map(Zeroizing::new);
-            let Some(bytes) = bytes.filter(|bytes| SECRET_LENGTHS.contains(&bytes.len())) else {
-                reader.fail(Some(origin), format!("{place}.secret: expected whsec_ and 24 to 64 bytes in base64"));
-                return None;
-            };
-            Some(SigningSecret(bytes))
-        }
-    };
-    if authorization.as_ref().is_some_and(|value| hyper::header::HeaderValue::from_str(value.expose()).is_err()) {
-        reader.fail(Some(origin), format!("{place}.authorization: expected the value of a header such as Bearer TOKEN"));
-        return None;
-    }
-    Some(Webhook { url, roots: roots(reader, place), secret, authorization })
-}
-
 fn syslog(reader: &mut Reader<'_>, place: &str, setting: &str, origin: &Origin, url: &Uri) -> Option<Syslog> {
     let encrypted = url.scheme_str() == Some("syslog+tls");
     if !matches!(url.path(), "" | "/") || url.query().is_some() {
@@ -404,42 +274,4 @@ fn certificate(reader: &mut Reader<'_>, place: &str) -> Option<Option<ClientCert
             None
         }
     }
-}
-
-/// Nothing but these roots is trusted where a file is named.
-fn roots(reader: &mut Reader<'_>, place: &str) -> Roots {
-    let setting = format!("{place}.ca_file");
-    let Some(path) = reader.optional_path(&setting) else { return Roots::Platform };
-    if let Err(error) = std::fs::File::open(&path) {
-        reader.fail_at(&setting, &format!("cannot read {}: {error}", path.display()));
-    }
-    Roots::File(path)
-}
-
-fn one_secret(reader: &mut Reader<'_>, name: &str) -> Option<crate::host::secret::Secret> {
-    let ways = ["", "_file", "_env"].map(|way| format!("{name}{way}"));
-    let ways = ways.into_iter().map(|name| (name.clone(), reader.given(&name))).collect();
-    let (name, given) = reader.one_of(ways)?;
-    let origin = given.origin.clone();
-    let secret = reader.secret(&name, given)?;
-    reader.show(name, "(given)".to_owned(), Some(origin));
-    Some(secret)
-}
-
-/// The host without the brackets of an IPv6 address.
-pub fn host(url: &Uri) -> &str {
-    let host = url.host().unwrap_or_default();
-    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
-}
-
-fn is_near(url: &Uri) -> bool {
-    let host = host(url);
-    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
-}
-
-/// A URL without its path and query, which often are a password.
-pub fn bare(url: &Uri) -> String {
-    let authority = url.authority().map_or("", |authority| authority.as_str());
-    let rest = if matches!(url.path(), "" | "/") && url.query().is_none() { "" } else { "/…" };
-    format!("{}://{authority}{rest}", url.scheme_str().unwrap_or_default())
 }

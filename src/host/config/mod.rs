@@ -6,6 +6,8 @@ mod error;
 mod hold;
 mod limits;
 mod listener;
+mod notify;
+mod oidc;
 mod people;
 mod policy;
 mod raw;
@@ -13,6 +15,7 @@ mod reader;
 mod server;
 pub mod url;
 mod value;
+mod webhook;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -22,16 +25,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use audit::{Anchor, Audit, CheckpointSink, Collector, Forward, KeepSql, SigningSecret, Syslog, Webhook, bare, host};
+pub use audit::{Anchor, Audit, CheckpointSink, Collector, Forward, KeepSql, Syslog};
 pub use error::{ConfigError, Origin, Problem};
 pub use hold::Hold;
 pub use limits::Limits;
 pub use listener::{ClientTls, Keepalive, Listener, ServerCertificate};
+pub use notify::{Notify, Slack, SlackWay, Told};
+pub use oidc::{Membership, Oidc};
 pub use people::{DEFAULT_WEB_PORT, People, PublicUrl, Web, WebListen};
 pub use policy::{Loaded, PolicySource};
 pub use raw::{Flags, Sources};
 pub use reader::Shown;
 pub use server::Server;
+pub use webhook::{SigningSecret, Webhook, bare, host, is_near};
 
 use super::pool;
 use crate::gate::Policy;
@@ -59,6 +65,8 @@ pub struct Config {
     /// Where the health page is, if anywhere.
     pub health_listen: Option<SocketAddr>,
     pub web: Web,
+    /// Who is told of holds.
+    pub notify: Notify,
     pub people: People,
     pub log: Log,
     /// Threads that run sessions.
@@ -139,12 +147,13 @@ impl Config {
         let policy = policy::read(&mut reader);
         let health_listen = reader.optional("health_listen");
         let (web, people) = (Web::read(&mut reader), People::read(&mut reader));
+        let notify = Notify::read(&mut reader);
         let log = Log { level: reader.get("log_level", LogLevel("info".to_owned())), format: reader.get("log_format", LogFormat::Full) };
         let workers = reader.get("workers", workers());
         let drain_timeout = reader.get("drain_timeout", Duration::from_secs(30));
         let (shown, warnings) = reader.finish()?;
         // Every way to have none has noted a problem.
-        let (Some(state), Some(server), Some(audit), Some(policy)) = (state, server, audit, policy) else {
+        let (Some(state), Some(server), Some(audit), Some(policy), Some(notify)) = (state, server, audit, policy, notify) else {
             return Err(ConfigError::new(None, Vec::new()));
         };
         Ok(Self {
@@ -160,6 +169,7 @@ impl Config {
             profiles: policy.profiles,
             health_listen,
             web,
+            notify,
             people,
             log,
             workers,
@@ -177,6 +187,7 @@ impl Config {
             ("health_listen", self.health_listen == new.health_listen),
             ("[web]", self.web == new.web),
             ("[people]", self.people == new.people),
+            ("[notify], [slack], [teams], [[webhook]]", self.notify == new.notify),
             ("workers", self.workers == new.workers),
             ("log_format", self.log.format == new.log.format),
         ];

@@ -6,8 +6,10 @@ use std::time::Duration;
 use hyper::Uri;
 
 use super::listener::ServerCertificate;
+use super::oidc::{self, Oidc};
 use super::reader::Reader;
 use super::value::Setting;
+use super::webhook;
 
 /// Beside the agents' port.
 pub const DEFAULT_WEB_PORT: u16 = 6433;
@@ -23,6 +25,8 @@ pub struct Web {
     pub idle: Duration,
     /// and everybody after this.
     pub longest: Duration,
+    /// Who else says who people are.
+    pub oidc: Option<Oidc>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +78,10 @@ impl PublicUrl {
         self.0.starts_with("https://")
     }
 
+    fn is_near(&self) -> bool {
+        self.0.parse().is_ok_and(|url| webhook::is_near(&url))
+    }
+
     /// Host, and port where one is written.
     pub fn authority(&self) -> &str {
         self.0.split_once("://").map_or("", |(_, authority)| authority)
@@ -117,7 +125,10 @@ impl Web {
         if behind_proxy && !public_url.as_ref().is_some_and(PublicUrl::is_encrypted) {
             reader.fail_at("web.behind_proxy", "people come to the proxy in front: give its https address as web.public_url");
         }
+        let near = || listen.is_none_or(|address| address.ip().to_canonical().is_loopback());
+        let can_return = public_url.as_ref().map_or_else(near, |url| url.is_encrypted() || url.is_near());
         Self {
+            oidc: oidc::read(reader, can_return),
             listen: listen.map(|address| WebListen { address, by_default: !given }),
             tls,
             public_url,

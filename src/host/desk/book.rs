@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 use super::grants::{self, StandingGrant};
 use super::matter::Matter;
@@ -19,6 +19,16 @@ pub const MOST_OPEN: usize = 10_000;
 pub const MOST_HELD: usize = 64 << 20;
 /// Closed holds that are still shown; the record has all.
 pub const MOST_CLOSED: usize = 1_000;
+/// Steps that are kept for whoever follows them; who falls further behind is told so, and looks at all holds anew.
+const MOST_BEHIND: usize = 1_024;
+
+/// Something about a hold is not as it was: it was opened, or took any step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    pub hold: HoldId,
+    /// Where it stands now.
+    pub state: State,
+}
 
 #[derive(Debug)]
 pub struct Entry {
@@ -65,13 +75,14 @@ impl Entry {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Book {
     purses: Arc<Purses>,
     entries: HashMap<HoldId, Entry>,
     /// Standing grants that are not over.
     grants: HashMap<HoldId, StandingGrant>,
     held: usize,
+    steps: broadcast::Sender<Step>,
 }
 
 /// Why there is no room for another hold.
@@ -83,7 +94,17 @@ pub enum Full {
 
 impl Book {
     pub fn new(purses: Arc<Purses>) -> Self {
-        Self { purses, ..Self::default() }
+        Self { purses, entries: HashMap::new(), grants: HashMap::new(), held: 0, steps: broadcast::Sender::new(MOST_BEHIND) }
+    }
+
+    /// Every step from here on.
+    pub fn follow(&self) -> broadcast::Receiver<Step> {
+        self.steps.subscribe()
+    }
+
+    /// Nobody may follow just now.
+    fn tell(steps: &broadcast::Sender<Step>, standing: Standing) {
+        steps.send(Step { hold: standing.id, state: standing.state }).ok();
     }
 
     /// An approval to go over a limit is looked for by whoever sends a statement of its shape, and by nobody else.
@@ -118,7 +139,9 @@ impl Book {
     pub fn insert(&mut self, entry: Entry) {
         self.held = self.held.saturating_add(entry.matter.as_deref().map_or(0, Matter::size));
         Self::tell_purse(&self.purses, &entry);
-        self.entries.insert(entry.standing.id, entry);
+        let standing = entry.standing;
+        self.entries.insert(standing.id, entry);
+        Self::tell(&self.steps, standing);
     }
 
     /// Changes an entry. What was held is forgotten when nothing can run by it any more, and whoever waits is woken.
@@ -135,6 +158,7 @@ impl Book {
             entry.talk.erase_answers();
         }
         entry.changed.send_if_modified(|state| std::mem::replace(state, entry.standing.state) != entry.standing.state);
+        Self::tell(&self.steps, entry.standing);
         Some(outcome)
     }
 
@@ -214,6 +238,11 @@ impl Book {
         let mut views: Vec<_> = self.entries.values().filter(wanted).map(Entry::view).collect();
         views.sort_unstable_by_key(|view| std::cmp::Reverse((view.about.opened, view.id)));
         views
+    }
+
+    /// All that are known, without what was sent.
+    pub fn standings(&self) -> Vec<(Standing, Arc<About>)> {
+        self.entries.values().map(|entry| (entry.standing, Arc::clone(&entry.about))).collect()
     }
 
     /// Forgets the oldest of those that are closed and have nothing more to tell; returns them.

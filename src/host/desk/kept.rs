@@ -143,6 +143,7 @@ fn number(quantity: Quantity) -> u8 {
         Quantity::Probes => 5,
         Quantity::ShapeBytes => 6,
         Quantity::Found => 7,
+        Quantity::SensitiveValues => 8,
     }
 }
 

@@ -22,9 +22,11 @@ mod view;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::broadcast;
+
 use crate::audit::{Digest, Digester};
 use crate::gate::Subject;
-pub use crate::gate::hold::{Decider, HoldId, State, Terms, Verdict};
+pub use crate::gate::hold::{Decider, HoldId, Standing, State, Terms, Verdict};
 use crate::host::journal::{Journal, Unwritable};
 use crate::host::purses::Purses;
 use crate::host::state::{self, StateError};
@@ -37,6 +39,7 @@ use clerk::{Answer, Clerk};
 use store::{Store, StoreError};
 use thread::{Delivery, Thread};
 
+pub use book::Step;
 pub use grants::{StandingGrant, words as bounds_in_words};
 pub use options::Options;
 pub use view::{About, NotDecided, Parameter, Ruled, Sight, View, Which, Written};
@@ -177,6 +180,17 @@ impl Desk {
     /// Newest first.
     pub fn list(&self, which: Which) -> Vec<View> {
         self.shared.book().list(which)
+    }
+
+    /// Every step that a hold takes from here on, for pages and messages that follow along. Who falls behind is told that steps were
+    /// missed, and looks at [`Desk::standings`].
+    pub fn follow(&self) -> broadcast::Receiver<Step> {
+        self.shared.book().follow()
+    }
+
+    /// Where all stand that are known, without what was sent.
+    pub fn standings(&self) -> Vec<(Standing, Arc<About>)> {
+        self.shared.book().standings()
     }
 
     pub fn view(&self, hold: HoldId) -> Option<View> {

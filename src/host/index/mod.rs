@@ -20,6 +20,7 @@ mod source;
 mod tally;
 #[cfg(test)]
 mod tests;
+pub mod told;
 pub mod totals;
 mod words;
 

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use serde::Serialize;
 
 use super::store::{find, in_one_step, milliseconds, put};
-use super::{NewPerson, PeopleError, Role, check};
+use super::{NewPerson, PeopleError, Role, check, identities};
 use crate::audit::event::Change;
 use crate::host::scram;
 use crate::host::secret::Secret;
@@ -43,6 +43,8 @@ pub struct Visitor {
     pub os_user: String,
     pub role: Role,
     pub groups: Vec<String>,
+    /// What else a provider calls them.
+    pub aliases: Vec<String>,
 }
 
 /// How long a sign-in lasts.
@@ -66,6 +68,9 @@ pub struct ListedAccount {
     pub role: String,
     pub groups: Vec<String>,
     pub changed: String,
+    /// Who vouches for them, where it is not a password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
 }
 
 #[derive(Debug)]
@@ -106,6 +111,10 @@ impl AccountStore {
                 return Ok(Err(PeopleError::NoReviewer { name: person.name, role: person.role }));
             }
             let id = person_id(transaction, &person.name)?;
+            let vouched = "SELECT EXISTS (SELECT 1 FROM identities WHERE person = ?1)";
+            if transaction.query_row(vouched, [id], |row| row.get(0))? {
+                return Ok(Err(PeopleError::Vouched(person.name)));
+            }
             let sql = "INSERT OR IGNORE INTO accounts (person, hash, changed) VALUES (?1, ?2, ?3)";
             if transaction.execute(sql, params![id, account.verifier.expose(), at])? == 0 {
                 return Ok(Err(PeopleError::HasAccount(person.name)));
@@ -133,17 +142,18 @@ impl AccountStore {
         })
     }
 
-    /// By name.
+    /// By name; those whom a provider vouches for among them.
     pub fn list(&self) -> Result<Vec<ListedAccount>, StateError> {
         self.read(|connection| {
             let mut statement = connection.prepare(
-                "SELECT people.id, people.name, role, strftime('%Y-%m-%dT%H:%M:%SZ', changed / 1000, 'unixepoch')
-                 FROM people JOIN accounts ON person = people.id WHERE removed IS NULL ORDER BY people.name",
+                "SELECT people.id, people.name, role, strftime('%Y-%m-%dT%H:%M:%SZ', coalesce(changed, created) / 1000, 'unixepoch'), issuer
+                 FROM people LEFT JOIN accounts ON accounts.person = people.id LEFT JOIN identities ON identities.person = people.id
+                 WHERE removed IS NULL AND (hash IS NOT NULL OR issuer IS NOT NULL) ORDER BY people.name",
             )?;
-            let rows = statement.query_map((), |row| Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+            let rows = statement.query_map((), |row| Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)))?;
             let listed = rows.map(|row| {
-                let (id, name, role, changed) = row?;
-                Ok(ListedAccount { name, role, groups: groups(connection, id)?, changed })
+                let (id, name, role, changed, provider) = row?;
+                Ok(ListedAccount { name, role, groups: groups(connection, id)?, changed, provider })
             });
             listed.collect()
         })
@@ -156,8 +166,10 @@ impl AccountStore {
         read().map_err(|error| self.state.error(error))
     }
 
+    /// Whether nobody can sign in yet.
     pub fn is_empty(&self) -> Result<bool, StateError> {
-        let sql = "SELECT NOT EXISTS (SELECT 1 FROM people JOIN accounts ON person = people.id WHERE removed IS NULL)";
+        let sql = "SELECT NOT EXISTS (SELECT 1 FROM people WHERE removed IS NULL
+                   AND (id IN (SELECT person FROM accounts) OR id IN (SELECT person FROM identities)))";
         self.read(|connection| connection.query_row(sql, (), |row| row.get(0)))
     }
 
@@ -174,47 +186,50 @@ impl AccountStore {
 
     /// Signs in; the token is in nobody's keeping but the visitor's. `None` where the account was changed since it was read.
     pub fn begin(&mut self, account: &Account, through: &str, lifetime: Lifetime, now: SystemTime) -> Result<Option<Secret>, PeopleError> {
-        let random = zeroize::Zeroizing::new(scram::random::<TOKEN>().map_err(|_| StateError::Random)?);
-        let token = Secret::new(URL_SAFE_NO_PAD.encode(*random));
+        let token = new_token()?;
         let at = milliseconds(now)?;
         let mut unchanged = false;
         self.write(|transaction| {
-            transaction.execute(
-                "DELETE FROM visits WHERE seen < ?1 OR began < ?2 OR seen > ?3",
-                (at.saturating_sub(whole(lifetime.idle)), at.saturating_sub(whole(lifetime.longest)), at.saturating_add(AHEAD)),
-            )?;
+            tidy_visits(transaction, at, through, lifetime)?;
             let sql = "INSERT INTO visits (token, person, through, began, seen)
                        SELECT ?1, person, ?3, ?4, ?4 FROM accounts JOIN people ON people.id = person
                        WHERE person = ?2 AND hash = ?5 AND removed IS NULL";
             let row = params![hashed(&token), account.person, through, at, account.verifier.expose()];
             unchanged = transaction.execute(sql, row)? > 0;
-            transaction.execute(
-                "DELETE FROM visits WHERE person = ?1 AND token NOT IN
-                 (SELECT token FROM visits WHERE person = ?1 ORDER BY seen DESC, began DESC LIMIT ?2)",
-                (account.person, MOST_VISITS),
-            )?;
+            bound_visits(transaction, account.person)?;
             Ok(Ok(()))
         })?;
         Ok(unchanged.then_some(token))
     }
 
     /// Who it is that shows this token, if anybody.
-    pub fn visitor(&self, token: &str, through: &str, lifetime: Lifetime, now: SystemTime) -> Result<Option<Visitor>, PeopleError> {
+    pub fn visitor(
+        &self,
+        token: &str,
+        through: &str,
+        lifetime: Lifetime,
+        attended: bool,
+        now: SystemTime,
+    ) -> Result<Option<Visitor>, PeopleError> {
         let (at, token) = (milliseconds(now)?, hashed(&Secret::new(token)));
         let found = self.read(|connection| {
+            // What it began by must still be there: the account, or the provider's word.
             let sql = "SELECT people.id, people.name, role, seen, os_user FROM visits
-                       JOIN people ON people.id = visits.person JOIN accounts ON accounts.person = people.id
-                       WHERE token = ?1 AND through = ?2 AND seen >= ?3 AND began >= ?4 AND seen <= ?5 AND removed IS NULL";
+                       JOIN people ON people.id = visits.person LEFT JOIN accounts ON accounts.person = people.id
+                       LEFT JOIN vouched ON visit = token
+                       WHERE token = ?1 AND through = ?2 AND seen >= ?3 AND began >= ?4 AND seen <= ?5 AND removed IS NULL
+                       AND CASE by_provider WHEN 0 THEN hash IS NOT NULL ELSE until >= ?6 END";
             let (idle, longest) = (at.saturating_sub(whole(lifetime.idle)), at.saturating_sub(whole(lifetime.longest)));
             let read = |row: &rusqlite::Row<'_>| {
                 Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get::<_, String>(2)?, row.get::<_, i64>(3)?, row.get(4)?))
             };
-            let found = connection.query_row(sql, params![token, through, idle, longest, at.saturating_add(AHEAD)], read).optional()?;
+            let found = connection.query_row(sql, params![token, through, idle, longest, at.saturating_add(AHEAD), at], read).optional()?;
             let Some((person, name, role, seen, os_user)) = found else { return Ok(None) };
-            if seen.saturating_add(whole(SEEN_EVERY)) <= at {
+            if attended && seen.saturating_add(whole(SEEN_EVERY)) <= at {
                 connection.execute("UPDATE visits SET seen = ?2 WHERE token = ?1", params![token, at])?;
             }
-            Ok(Some(Visitor { name, os_user, role: super::store::role(&role), groups: groups(connection, person)? }))
+            let (groups, aliases) = (groups(connection, person)?, identities::aliases(connection, person)?);
+            Ok(Some(Visitor { name, os_user, role: super::store::role(&role), groups, aliases }))
         });
         Ok(found?)
     }
@@ -223,11 +238,14 @@ impl AccountStore {
         self.read(|connection| connection.execute("DELETE FROM visits WHERE token = ?1", [hashed(&Secret::new(token))]).map(drop))
     }
 
-    fn read<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StateError> {
+    pub(super) fn read<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StateError> {
         work(&self.connection).map_err(|error| self.state.error(error))
     }
 
-    fn write(&mut self, work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<Result<(), PeopleError>>) -> Result<(), PeopleError> {
+    pub(super) fn write(
+        &mut self,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<Result<(), PeopleError>>,
+    ) -> Result<(), PeopleError> {
         in_one_step(&self.state, &mut self.connection, work)
     }
 }
@@ -235,12 +253,30 @@ impl AccountStore {
 /// A clock that was set back leaves visits of the future; those further ahead than this are none.
 const AHEAD: i64 = 60_000;
 
-fn whole(time: Duration) -> i64 {
+pub(super) fn whole(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
+pub(super) fn new_token() -> Result<Secret, StateError> {
+    let random = zeroize::Zeroizing::new(scram::random::<TOKEN>().map_err(|_| StateError::Random)?);
+    Ok(Secret::new(URL_SAFE_NO_PAD.encode(*random)))
+}
+
+/// Visits by this door whose time is over; those by another last otherwise.
+pub(super) fn tidy_visits(transaction: &Transaction<'_>, at: i64, through: &str, lifetime: Lifetime) -> rusqlite::Result<()> {
+    let (idle, longest) = (at.saturating_sub(whole(lifetime.idle)), at.saturating_sub(whole(lifetime.longest)));
+    let sql = "DELETE FROM visits WHERE through = ?4 AND (seen < ?1 OR began < ?2 OR seen > ?3)";
+    transaction.execute(sql, (idle, longest, at.saturating_add(AHEAD), through)).map(drop)
+}
+
+pub(super) fn bound_visits(transaction: &Transaction<'_>, person: i64) -> rusqlite::Result<()> {
+    let sql = "DELETE FROM visits WHERE person = ?1 AND token NOT IN
+               (SELECT token FROM visits WHERE person = ?1 ORDER BY seen DESC, began DESC LIMIT ?2)";
+    transaction.execute(sql, (person, MOST_VISITS)).map(drop)
+}
+
 /// What is kept of a token. It has as many bits as the hash: there is nothing to be guessed.
-fn hashed(token: &Secret) -> Vec<u8> {
+pub(super) fn hashed(token: &Secret) -> Vec<u8> {
     digest(&SHA256, token.expose().as_bytes()).as_ref().to_vec()
 }
 
@@ -256,9 +292,12 @@ fn groups(connection: &Connection, person: i64) -> rusqlite::Result<Vec<String>>
 /// With the person goes what the person signed in by.
 pub(super) fn forget(transaction: &Transaction<'_>, name: &str) -> rusqlite::Result<()> {
     let id = person_id(transaction, name)?;
-    for sql in
-        ["DELETE FROM visits WHERE person = ?1", "DELETE FROM accounts WHERE person = ?1", "DELETE FROM person_groups WHERE person = ?1"]
-    {
+    for sql in [
+        "DELETE FROM visits WHERE person = ?1",
+        "DELETE FROM accounts WHERE person = ?1",
+        "DELETE FROM person_groups WHERE person = ?1",
+        "DELETE FROM person_aliases WHERE person = ?1",
+    ] {
         transaction.execute(sql, [id])?;
     }
     Ok(())
@@ -296,14 +335,14 @@ mod tests {
         assert_eq!((account.role, account.groups.as_slice()), (Role::Reviewer, ["dba".to_owned()].as_slice()));
         assert!(matches!(store.add(&new("ann"), "eve", at(0)), Err(PeopleError::HasAccount(_))));
         let token = store.begin(&account, "web", LIFETIME, at(0)).unwrap().unwrap();
-        assert!(store.visitor(token.expose(), "web", LIFETIME, at(1)).unwrap().is_some());
+        assert!(store.visitor(token.expose(), "web", LIFETIME, true, at(1)).unwrap().is_some());
         let mut people = PeopleStore::open(&state).unwrap();
         people.remove("ann", "eve", at(2)).unwrap();
-        assert!(store.visitor(token.expose(), "web", LIFETIME, at(2)).unwrap().is_none());
+        assert!(store.visitor(token.expose(), "web", LIFETIME, true, at(2)).unwrap().is_none());
         assert!(store.account("ann").unwrap().is_none() && store.is_empty().unwrap());
         // Whoever is added again is another person, and was never signed in.
         store.add(&new("ann"), "eve", at(3)).unwrap();
-        assert!(store.visitor(token.expose(), "web", LIFETIME, at(3)).unwrap().is_none());
+        assert!(store.visitor(token.expose(), "web", LIFETIME, true, at(3)).unwrap().is_none());
         assert!(store.begin(&account, "web", LIFETIME, at(3)).unwrap().is_none());
     }
 
@@ -324,10 +363,11 @@ mod tests {
         let (_folder, _state, mut store) = store();
         store.add(&new("ann"), "eve", at(0)).unwrap();
         let account = store.account("ann").unwrap().unwrap();
-        let is_in =
-            |store: &AccountStore, token: &Secret, seconds| store.visitor(token.expose(), "web", LIFETIME, at(seconds)).unwrap().is_some();
+        let is_in = |store: &AccountStore, token: &Secret, seconds| {
+            store.visitor(token.expose(), "web", LIFETIME, true, at(seconds)).unwrap().is_some()
+        };
         let token = store.begin(&account, "web", LIFETIME, at(0)).unwrap().unwrap();
-        assert!(store.visitor(token.expose(), "api", LIFETIME, at(0)).unwrap().is_none(), "a browser's is no program's");
+        assert!(store.visitor(token.expose(), "api", LIFETIME, true, at(0)).unwrap().is_none(), "a browser's is no program's");
         assert!(is_in(&store, &token, 600) && is_in(&store, &token, 1200) && !is_in(&store, &token, 1801));
         let token = store.begin(&account, "web", LIFETIME, at(2000)).unwrap().unwrap();
         assert!((1..=6).all(|step| is_in(&store, &token, 2000 + step * 600)) && !is_in(&store, &token, 5601));
@@ -350,9 +390,9 @@ mod tests {
         store.add(&new("ann"), "eve", at(0)).unwrap();
         let account = store.account("ann").unwrap().unwrap();
         let tokens: Vec<_> = (0..40).map(|step| store.begin(&account, "api", LIFETIME, at(step)).unwrap().unwrap()).collect();
-        let left = tokens.iter().filter(|token| store.visitor(token.expose(), "api", LIFETIME, at(41)).unwrap().is_some()).count();
+        let left = tokens.iter().filter(|token| store.visitor(token.expose(), "api", LIFETIME, true, at(41)).unwrap().is_some()).count();
         assert_eq!(left, 32);
-        assert!(store.visitor(tokens[39].expose(), "api", LIFETIME, at(41)).unwrap().is_some());
+        assert!(store.visitor(tokens[39].expose(), "api", LIFETIME, true, at(41)).unwrap().is_some());
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! where they are to hold against people, the folder belongs to a user that those people cannot become.
 
 mod accounts;
+mod identities;
 pub mod password;
 mod store;
 
@@ -17,6 +18,7 @@ use super::agents::is_name;
 use super::state::{State, StateError};
 
 pub use accounts::{Account, AccountStore, Lifetime, ListedAccount, NewAccount, Visitor};
+pub use identities::{Admitted, Due, Identity, Tokens};
 pub use store::{Listed, NewPerson, PeopleStore};
 
 /// What marks whoever owns the state folder and is nobody on the list. No person's name ends with it.
@@ -49,6 +51,10 @@ pub enum PeopleError {
     NoReviewer { name: String, role: Role },
     #[error("{0} has an account; `pgsluice reviewer passwd {0}` gives it another password")]
     HasAccount(String),
+    #[error("{0} signs in at the provider, and needs no password here")]
+    Vouched(String),
+    #[error("{0} was removed here; `pgsluice reviewer readmit {0}` lets them in again")]
+    Removed(String),
     #[error("{0:?} has no account; `pgsluice reviewer list` shows who has one")]
     NoAccount(String),
     #[error("nobody is in more than 32 groups")]
@@ -57,7 +63,8 @@ pub enum PeopleError {
     Password(&'static str),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// From less to more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// Reads everything, decides nothing.
     Auditor,
@@ -157,6 +164,11 @@ pub fn acting(state: &State, environment: &BTreeMap<String, String>) -> Result<A
 
 fn check(name: &str) -> Result<(), PeopleError> {
     if is_name(name) && !name.ends_with(OPERATOR) { Ok(()) } else { Err(PeopleError::Name(name.to_owned())) }
+}
+
+/// Whether rules can name a group so.
+pub fn is_group(name: &str) -> bool {
+    check(name).is_ok()
 }
 
 /// The human behind `sudo`, else who the system says runs this, else who the environment says.

@@ -22,6 +22,7 @@ use crate::gate::hold::HoldId;
 use crate::gate::judge::{Knowledge, Learned, Need};
 use crate::host::journal::{Scribe, Unwritable};
 use crate::mask::lineage::Written;
+use crate::mask::token::Mint;
 use crate::mask::verdict::{ColumnId, Mark, Unknown};
 use crate::mask::{Masking, Verdict};
 use crate::session::asking::{Message, Petition, Reply};
@@ -72,6 +73,11 @@ pub trait Counsel {
 
     /// The same of relations that are made now, by their names.
     fn promise(&self, _written: Vec<Written>) {}
+
+    /// Keeps what the agent of this mint writes to. False where it cannot be kept: then nothing of it may be written.
+    fn keep(&self, _mint: &Mint) -> bool {
+        true
+    }
 
     /// Something was sent, or has come to its end, after which names may mean something else.
     fn changed(&self) {}
@@ -538,7 +544,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
     /// True when something was asked: only when it was polled will it wake us.
     fn carry_out_demands(&mut self) -> bool {
         let asked = self.asking.is_some();
-        let mut stops = false;
+        let (mut stops, mut kept) = (false, true);
         for demand in self.output.demands.drain(..) {
             match (demand, &self.link) {
                 (Demand::Link, _) => self.link = Link::Connecting(Box::pin(self.server.connect())),
@@ -565,6 +571,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
                     stops = true;
                 }
                 (Demand::Learned(columns), _) => self.server.learned(columns),
+                (Demand::Keep(mint), _) => kept &= self.server.keep(&mint),
                 (Demand::Promise(written), _) => self.server.promise(written),
                 (Demand::Mark(marks), _) => {
                     self.server.mark(marks);
@@ -584,6 +591,11 @@ impl<C: AsyncRead + AsyncWrite + Unpin, S: Server + Counsel> Relay<C, S> {
                 }
                 (Demand::Settle(holds, used), _) => self.server.settle(&holds, used),
             }
+        }
+        if !kept {
+            self.session.client_gone(&mut self.output);
+            self.client.deaf = true;
+            self.output.to_upstream.clear();
         }
         // Nothing ran, so there was nothing to cancel.
         self.cancelled = None;

@@ -10,6 +10,8 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 /// Large enough that streaming costs few system calls, small enough to stay in the cache.
 const USUAL: usize = 64 * 1024;
+/// A buffer for a long message grows by one part of so many.
+const GROWTH: usize = 4;
 /// Buffers that a worker keeps for lending; more than are in use at once on one thread are not worth keeping.
 const KEPT: usize = 32;
 
@@ -74,9 +76,11 @@ impl Received {
             self.end = self.end.saturating_sub(self.start);
             self.start = 0;
         } else {
-            // One message that is larger: its length was checked against its cap, so growth ends there.
-            let size = self.buffer.len().saturating_mul(2).max(USUAL);
-            self.buffer.resize(size, 0);
+            // One message that is larger: its length was checked against its cap, so growth ends there. In steps of a part of it, for every byte of
+            // the buffer is memory that is really taken; the system moves large ones without a copy.
+            let step = (self.buffer.len() / GROWTH).max(USUAL);
+            self.buffer.reserve_exact(step);
+            self.buffer.resize(self.buffer.len().saturating_add(step), 0);
         }
     }
 

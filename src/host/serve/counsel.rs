@@ -9,6 +9,7 @@ use crate::gate::judge::{Knowledge, Moment, Need};
 use crate::host::relay::{Counsel, Found};
 use crate::host::verdicts::Means;
 use crate::mask::lineage::Written;
+use crate::mask::token::Mint;
 use crate::mask::verdict::{ColumnId, Mark, Unknown};
 use crate::mask::{Masking, Verdict};
 use crate::session::asking::{Message, Petition, Reply};
@@ -58,6 +59,14 @@ impl Counsel for Upstreams {
 
     fn learned(&self, columns: Vec<(ColumnId, Verdict)>) {
         self.verdicts().learned(&columns);
+    }
+
+    fn keep(&self, mint: &Mint) -> bool {
+        let kept = self.house.mints.keep(mint);
+        if let Err(error) = &kept {
+            tracing::error!(%error, agent = self.agent.id, "what an agent writes to cannot be kept, so it does not write; its session ends");
+        }
+        kept.is_ok()
     }
 
     fn promise(&self, written: Vec<Written>) {

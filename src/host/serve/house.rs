@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use super::ServeError;
 use super::door::Arrivals;
 use super::errands::Errands;
-use super::in_force::InForce;
 use crate::audit::event::{ConfigChanged, PolicyChanged, Started};
 use crate::audit::{Digest, Digester};
 use crate::host::agents::AgentDirectory;
@@ -16,6 +15,7 @@ use crate::host::catalog::Catalogs;
 use crate::host::config::{ClientTls, Config, KeepSql, PublicUrl, Sources};
 use crate::host::desk::{Desk, Options};
 use crate::host::greetings::Greetings;
+use crate::host::in_force::InForce;
 use crate::host::journal::keys::Keys;
 use crate::host::journal::{Journal, Unwritable};
 use crate::host::limits::{Bounds, Limits};
@@ -61,7 +61,7 @@ pub struct House {
     pub verdicts: Arc<Book>,
     pub desk: Arc<Desk>,
     /// Also for sessions that began under another.
-    pub policy: InForce,
+    pub policy: Arc<InForce>,
 }
 
 /// A configuration and what was made from it. A session keeps the one it began with.
@@ -146,11 +146,11 @@ impl House {
         Ok(Self {
             desk: Arc::new(Desk::open(state, Arc::clone(&journal), digester.clone(), options, Arc::clone(&purses))?),
             purses,
-            mints: Mints::open(state.folder()).map_err(|reason| StateError::Folder { folder: state.folder().to_owned(), reason })?,
+            mints: Mints::open(state)?,
             verdicts: Arc::new(book(state)?),
             digester,
             journal,
-            policy: InForce::new(Arc::clone(&config.policy), Arc::clone(&config.profiles)),
+            policy: Arc::new(InForce::new(Arc::clone(&config.policy), Arc::clone(&config.profiles))),
             running: RwLock::new(Arc::new(Running::make(config)?)),
             public_url,
             sources,

@@ -6,7 +6,6 @@ mod counsel;
 mod door;
 mod errands;
 mod house;
-mod in_force;
 mod upstreams;
 mod workers;
 
@@ -93,12 +92,15 @@ pub fn run(config: Config, sources: Sources, state: State, log: LogHandle, ready
     let verdicts = verdicts::store::Keeper::start(&state, Arc::clone(&house.verdicts))?;
     let sinks = Sinks::start(&house.running().config.audit, &state, house.journal.on_disk())?;
     let index = index::keep::follow(state.folder(), house.journal.on_disk())?;
+    let vitals = vitals(&house, sinks.standings(), index.passed());
     let web = place.map(|place| {
         let parts = Parts {
             desk: Arc::clone(&house.desk),
             journal: Arc::clone(&house.journal),
             state: state.clone(),
             single_person: people.single_person,
+            policy: Arc::clone(&house.policy),
+            vitals: Arc::clone(&vitals),
         };
         let office = Office::open(&place, &settings, parts)?;
         Web::start(place, office)
@@ -108,7 +110,7 @@ pub fn run(config: Config, sources: Sources, state: State, log: LogHandle, ready
     runtime.block_on(async {
         if let Some(address) = house.running().config.health_listen {
             let listener = health::bind(address).await.map_err(|error| ServeError::Listen { address, error })?;
-            tokio::spawn(health::serve(listener, vitals(&house, sinks.standings(), index.passed())));
+            tokio::spawn(health::serve(listener, vitals));
         }
         let workers = Workers::start(workers, &house)?;
         if let Some(url) = &public_url {

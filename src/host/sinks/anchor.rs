@@ -5,9 +5,9 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use super::Failure;
 use super::source::Taken;
 use crate::audit::{Checkpoint, Event};
+use crate::host::outgoing::Failure;
 
 /// The checkpoint that a record is, as a line; `None` for every other record.
 pub fn line(taken: &Taken) -> Option<Vec<u8>> {

@@ -3,10 +3,8 @@
 //! whatever fails in between. All of it runs on a thread of its own: nothing that agents do waits for it.
 
 mod anchor;
-mod backoff;
 mod batch;
 mod cursor;
-mod dial;
 mod line;
 mod runner;
 mod source;
@@ -40,17 +38,6 @@ pub enum SinkError {
     Tls(#[from] TlsError),
     #[error("the system gave no thread or event loop: {0}")]
     System(#[from] std::io::Error),
-}
-
-/// Why something did not arrive, this time. It names no secret: no path of a URL, nothing of what was sent.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Failure(String);
-
-impl Failure {
-    fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
 }
 
 /// How one sink is doing.

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use tokio::sync::watch;
 
-use super::backoff::Backoff;
 use super::batch::Batch;
 use super::cursor::{Cursor, Mark};
 use super::source::{Source, Taken};
-use super::{Failure, Standing, Standings, anchor, line, syslog, webhook};
+use super::{Standing, Standings, anchor, line, syslog, webhook};
+use crate::host::outgoing::{Backoff, Failure};
 
 /// Where a sink's records go.
 pub enum Outlet {
@@ -103,7 +103,7 @@ impl Runner {
                         return;
                     }
                     tokio::select! {
-                        () = tokio::time::sleep(self.backoff.next()) => {}
+                        () = tokio::time::sleep(self.backoff.pause()) => {}
                         _ = stopping.changed() => {}
                     }
                 }

@@ -14,14 +14,14 @@ use serde_json::{Map, Value};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout};
 
+use super::SinkError;
 use super::batch::Batch;
 use super::cursor::Mark;
-use super::dial::{Stream, Target};
 use super::line;
 use super::source::Taken;
-use super::{Failure, SinkError};
 use crate::audit::Kind;
 use crate::host::config::Syslog;
+use crate::host::outgoing::{Failure, Reach, Stream, Target};
 use crate::host::tls;
 
 /// Bytes that our own system may hold back; it takes twice what it is told.
@@ -62,7 +62,7 @@ pub struct Sender {
 impl Sender {
     pub fn new(syslog: &Syslog) -> Result<Self, SinkError> {
         let tls = syslog.tls.as_ref().map(|roots| tls::verifying(roots, syslog.certificate.as_ref())).transpose()?;
-        let target = Target { host: syslog.host.clone(), port: syslog.port, tls, near_only: false, send_buffer: Some(SEND_BUFFER) };
+        let target = Target { host: syslog.host.clone(), port: syslog.port, tls, reach: Reach::All, send_buffer: Some(SEND_BUFFER) };
         let host = machine();
         Ok(Self { target, host, connection: None, written: 0, unsure: VecDeque::new(), since: Instant::now(), settle: SETTLE })
     }

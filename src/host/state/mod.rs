@@ -17,7 +17,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const LOCK_TRIES: u32 = 500;
 const FILE: &str = "state.db";
 /// Each entry lifts `user_version` by one; an entry that was released is never changed.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 10] = [
     include_str!("001.sql"),
     include_str!("002.sql"),
     include_str!("003.sql"),
@@ -25,7 +25,9 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("005.sql"),
     include_str!("006.sql"),
     include_str!("007.sql"),
+    include_str!("008.sql"),
     include_str!("009.sql"),
+    include_str!("010.sql"),
 ];
 
 #[derive(Debug, thiserror::Error)]
@@ -173,6 +175,8 @@ impl State {
             let transaction = connection.transaction()?;
             transaction.execute("DELETE FROM listener", ())?;
             transaction.execute("DELETE FROM visits", ())?;
+            // One that was used since would be good again.
+            transaction.execute("DELETE FROM invitations", ())?;
             let sql = "UPDATE epoch SET number = max(number, ?1) + 1 RETURNING number";
             let epoch = transaction.query_row(sql, [journal], |row| row.get(0))?;
             outbox::look_behind(&transaction, recorded)?;

@@ -5,15 +5,18 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::server::FIRST_MADE;
-use crate::mask::KindSet;
+use crate::mask::Kind;
 use crate::mask::lineage::{self, Written};
 use crate::mask::verdict::{Basis, Column, ColumnId, Holding, Mark, Relation, Verdict, Verdicts};
 use crate::sql;
 
 /// Relations that are remembered of one database; what is not is asked about each time.
 pub const MOST_RELATIONS: usize = 100_000;
-/// Columns that something sensitive was written to before anybody looked at their relation.
-const MOST_MARKS: usize = 10_000;
+/// Columns that something sensitive was written to, of relations that nobody looked at or that are not remembered. A few
+/// megabytes.
+const MOST_MARKS: usize = 50_000;
+/// The same of relations that have no number yet: each is compared with each relation that is met.
+const MOST_PROMISES: usize = 10_000;
 /// A sample is old after this. Seconds.
 const OLD: u64 = 6 * 3600;
 /// Where there was no sample, or nothing in it, it is looked again sooner.
@@ -96,11 +99,14 @@ pub struct Sight<'a> {
 #[derive(Debug, Default)]
 pub struct Facts {
     pub relations: BTreeMap<u32, Known>,
-    /// Columns of relations that nobody looked at yet.
-    marks: Vec<Mark>,
+    /// What was written to relations that are not known, by the names of their columns: what they become known as, they hold that.
+    marks: BTreeMap<u32, BTreeMap<Box<str>, Holding>>,
+    /// How many those columns are.
+    marked: usize,
     /// The same of relations that have no number yet.
     promises: Vec<Written>,
-    /// More was written than could be kept in mind: relations that are met from now on may hold anything.
+    /// More was written than could be kept in mind: relations that are met from now on hold what was written to some of them, nobody knows to
+    /// which, and are masked whole.
     flooded: bool,
 }
 
@@ -186,10 +192,14 @@ impl Known {
             }
         }
         for column in &mut self.columns {
-            let Some(known) = before.columns.iter().find(|known| known.attribute == column.attribute && known.type_oid == column.type_oid)
-            else {
+            let Some(known) = before.columns.iter().find(|known| known.attribute == column.attribute) else { continue };
+            // What was written to it is in it still when it has become one of another type.
+            if let Some(holding) = known.marked {
+                column.mark(holding);
+            }
+            if known.type_oid != column.type_oid {
                 continue;
-            };
+            }
             for (role, holding, cells) in &known.sampled {
                 match column.sampled.iter().find(|(by, ..)| by == role) {
                     Some((.., newer)) if newer >= cells => {}
@@ -198,9 +208,6 @@ impl Known {
             }
             if let Some((holding, cells)) = known.learned {
                 column.learn(holding, cells);
-            }
-            if let Some(holding) = known.marked {
-                column.mark(holding);
             }
             column.defined = known.defined;
         }
@@ -281,24 +288,73 @@ impl Facts {
         if let Some(before) = self.relations.remove(&oid) {
             found.inherit(before);
         } else if self.relations.len() >= MOST_RELATIONS {
-            self.relations.pop_first();
+            self.make_room();
         }
         let promises = std::mem::take(&mut self.promises);
         self.promises = promises.into_iter().filter(|promise| !found.keep(promise)).collect();
         let columns = &mut found.columns;
-        if self.flooded && is_new {
-            columns.iter_mut().for_each(|column| column.mark(Holding::Mixed(KindSet::ALL)));
+        if self.flooded && is_new && oid >= FIRST_MADE {
+            columns.iter_mut().for_each(|column| column.mark(Holding::Whole(Kind::DERIVED)));
         }
-        self.marks.retain(|mark| {
-            let column = columns.iter_mut().find(|column| mark.relation == oid && column.name == mark.column);
-            column.map(|column| column.mark(mark.holding)).is_none()
-        });
+        let marks = self.marks.remove(&oid).unwrap_or_default();
+        self.marked = self.marked.saturating_sub(marks.len());
+        for (name, holding) in marks {
+            match columns.iter_mut().find(|column| column.name == name) {
+                Some(column) => column.mark(holding),
+                // Under what other name it is now, nobody knows.
+                None => columns.iter_mut().for_each(|column| column.mark(holding)),
+            }
+        }
         let namesake =
             |(other, known): (&u32, &Known)| (*other != oid && known.name == found.name && known.schema == found.schema).then_some(*other);
         let gone: Vec<u32> = self.relations.iter().filter_map(namesake).collect();
-        gone.iter().for_each(|oid| drop(self.relations.remove(oid)));
+        // It may have another name by now.
+        gone.iter().for_each(|oid| self.forget(*oid));
         self.relations.insert(oid, found);
         gone
+    }
+
+    /// Forgets the relation of which the least is lost: what samples tell, they tell again.
+    fn make_room(&mut self) {
+        let tells = |known: &Known| known.columns.iter().any(|column| column.marked.is_some() || column.learned.is_some());
+        let plain = self.relations.iter().find(|(_, known)| !tells(known)).map(|(oid, _)| *oid);
+        if let Some(oid) = plain.or_else(|| self.relations.keys().next().copied()) {
+            self.forget(oid);
+        }
+    }
+
+    /// What was written to a relation is not forgotten with it.
+    fn forget(&mut self, oid: u32) {
+        for column in self.relations.remove(&oid).into_iter().flat_map(|known| known.columns) {
+            if let Some(holding) = column.marked {
+                self.remember(Mark { relation: oid, column: column.name, holding });
+            }
+        }
+    }
+
+    /// Keeps in mind what was written to a relation that is not known. Whether it was not before.
+    fn remember(&mut self, mark: Mark) -> bool {
+        let columns = self.marks.get_mut(&mark.relation);
+        if let Some(holding) = columns.and_then(|columns| columns.get_mut(&mark.column)) {
+            *holding = unite(*holding, mark.holding);
+            return false;
+        }
+        if self.marked >= MOST_MARKS {
+            self.flood();
+            return false;
+        }
+        self.marks.entry(mark.relation).or_default().insert(mark.column, mark.holding);
+        self.marked += 1;
+        true
+    }
+
+    fn flood(&mut self) {
+        if !self.flooded {
+            tracing::warn!(
+                "more was written from sensitive columns than can be kept in mind: relations not met before are masked whole until a restart"
+            );
+        }
+        self.flooded = true;
     }
 
     /// Values passed that say more than was known. Gives the relations of which more is known now.
@@ -335,11 +391,9 @@ impl Facts {
                         changed.push(mark.relation);
                     }
                 }
-                None if self.marks.contains(&mark) => {}
-                None if self.marks.len() >= MOST_MARKS => self.flooded = true,
                 None => {
-                    unknown.push(mark.relation);
-                    self.marks.push(mark);
+                    let relation = mark.relation;
+                    unknown.extend(self.remember(mark).then_some(relation));
                 }
             }
         }
@@ -355,9 +409,12 @@ impl Facts {
         let mut changed = Vec::new();
         for promise in written {
             changed.extend(self.relations.iter_mut().filter_map(|(oid, known)| known.keep(&promise).then_some(*oid)));
-            if self.promises.len() >= MOST_MARKS {
-                self.flooded = true;
-            } else if !self.promises.contains(&promise) {
+            if self.promises.contains(&promise) {
+                continue;
+            }
+            if self.promises.len() >= MOST_PROMISES {
+                self.flood();
+            } else {
                 self.promises.push(promise);
             }
         }

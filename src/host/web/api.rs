@@ -71,6 +71,7 @@ impl IntoResponse for Trouble {
 impl From<NoEntry> for Trouble {
     fn from(error: NoEntry) -> Self {
         match error {
+            NoEntry::Astray | NoEntry::NoWord(_) | NoEntry::Barred(_) => Self::new(StatusCode::FORBIDDEN, "not-admitted", error),
             NoEntry::Wrong => Self::new(StatusCode::UNAUTHORIZED, "wrong", error),
             NoEntry::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", error),
             NoEntry::Unrecordable(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "unrecordable", error),

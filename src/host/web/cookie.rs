@@ -24,6 +24,8 @@ pub enum Kept {
     Visit,
     /// Who was shown the form to sign in: a form that is sent from elsewhere has no such thing.
     Form,
+    /// Who was sent to the provider: somebody else's way back ends here.
+    Errand,
 }
 
 impl Jar {
@@ -33,6 +35,8 @@ impl Jar {
             (Kept::Visit, false) => "pgsluice",
             (Kept::Form, true) => "__Host-pgsluice-form",
             (Kept::Form, false) => "pgsluice-form",
+            (Kept::Errand, true) => "__Host-pgsluice-errand",
+            (Kept::Errand, false) => "pgsluice-errand",
         }
     }
 
@@ -53,7 +57,7 @@ impl Jar {
     /// The value of a Set-Cookie header. A link from elsewhere finds its way with who is signed in; forms from elsewhere do not.
     pub fn set(self, kept: Kept, value: &str) -> String {
         let same_site = match kept {
-            Kept::Visit => "Lax",
+            Kept::Visit | Kept::Errand => "Lax",
             Kept::Form => "Strict",
         };
         let secure = if self.encrypted { "; Secure" } else { "" };

@@ -25,7 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const HEADERS: [(HeaderName, &str); 8] = [
     (
         CONTENT_SECURITY_POLICY,
-        "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'",
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; \
+         require-trusted-types-for 'script'; trusted-types pgsluice",
     ),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (X_FRAME_OPTIONS, "DENY"),
@@ -43,7 +44,7 @@ pub fn around(routes: Router<Arc<Office>>, office: &Arc<Office>) -> Router<Arc<O
 async fn guard(State(office): State<Arc<Office>>, request: Request, next: Next) -> Response {
     let mut response = match refused(&office, &request) {
         Some(refusal) => refusal,
-        None => tokio::time::timeout(PATIENCE, next.run(request))
+        None => tokio::time::timeout(PATIENCE, answer(&office, request, next))
             .await
             .unwrap_or_else(|_| (StatusCode::REQUEST_TIMEOUT, "that took too long").into_response()),
     };
@@ -55,6 +56,12 @@ async fn guard(State(office): State<Arc<Office>>, request: Request, next: Next) 
         headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
     response
+}
+
+/// Whoever is not vouched for any more is nobody before anything is looked at.
+async fn answer(office: &Office, request: Request, next: Next) -> Response {
+    office.ask_again(request.headers()).await;
+    next.run(request).await
 }
 
 fn refused(office: &Office, request: &Request) -> Option<Response> {

@@ -2,11 +2,14 @@
 //! its own, so that nothing asked of it slows a session down. What may become of a hold is the desk's to say; who somebody is, is found out here.
 
 mod api;
+mod archive;
 mod cookie;
 mod entry;
 mod guard;
+mod live;
 mod office;
 mod pages;
+mod provided;
 mod shown;
 
 use std::io;

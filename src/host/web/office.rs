@@ -9,17 +9,22 @@ use std::time::{Duration, Instant, SystemTime};
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, broadcast};
 
+use super::archive::Archive;
 use super::cookie::{Jar, Kept};
 use super::entry::Peer;
+use super::provided::Provided;
 use super::shown::{Listed, Shown};
 use super::{Place, WebError};
 use crate::audit::event::{HoldRead, PersonDenied, PersonSignedIn, PersonSignedOut, Revealed, Words};
-use crate::gate::hold::{Barred, Decider, HoldId, may_decide};
+use crate::gate::hold::{Barred, Decider, HoldId, State as Stands, may_decide};
 use crate::host::config::Web as Settings;
-use crate::host::desk::{Desk, NotDecided, Which};
+use crate::host::desk::{Desk, NotDecided, Step, Which};
+use crate::host::health::Ask;
+use crate::host::in_force::InForce;
 use crate::host::journal::{Journal, Unwritable};
+use crate::host::oidc::NoWord;
 use crate::host::people::{Account, AccountStore, Capability, Lifetime, PeopleError, Visitor, password};
 use crate::host::secret::Secret;
 use crate::host::state::State;
@@ -32,33 +37,55 @@ const MOST_WAITING: usize = 64;
 const MOST_HASHED: usize = 2;
 /// How long a command is signed in: it asks, and is done.
 const COMMAND: Lifetime = Lifetime { idle: Duration::from_secs(300), longest: Duration::from_secs(600) };
+/// The header of what a page asks for without anybody having asked it to.
+const BY_ITSELF: &str = "x-pgsluice-live";
 /// Holds on one page, or in one answer.
 pub const MOST_LISTED: usize = 200;
 
 pub use deciding::Together;
 
 /// What the office needs of the house.
-#[derive(Debug)]
 pub struct Parts {
     pub desk: Arc<Desk>,
     pub journal: Arc<Journal>,
     pub state: State,
     pub single_person: bool,
+    pub policy: Arc<InForce>,
+    pub vitals: Ask,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Parts").field("single_person", &self.single_person).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
 pub struct Office {
     desk: Arc<Desk>,
-    journal: Arc<Journal>,
+    pub archive: Archive,
+    pub(super) journal: Arc<Journal>,
     accounts: Mutex<AccountStore>,
     throttle: Mutex<Throttle>,
-    waiting: Semaphore,
+    pub(super) waiting: Semaphore,
     hashing: Semaphore,
     lifetime: Lifetime,
     single_person: bool,
+    /// Who else says who people are.
+    pub(super) provided: Option<Provided>,
     pub jar: Jar,
     /// The names that questions are sent to; `None` where any may be.
     hosts: Option<Vec<String>>,
+}
+
+/// Which holds somebody wants to see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Show {
+    Waiting,
+    /// Those of them that they may decide.
+    Mine,
+    Decided,
+    All,
 }
 
 /// By which door somebody came, as the record calls it.
@@ -69,7 +96,7 @@ pub enum Through {
 }
 
 impl Through {
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Web => "web",
             Self::Api => "api",
@@ -83,6 +110,14 @@ pub enum NoEntry {
     /// The same words whatever was wrong.
     #[error("name or password is wrong")]
     Wrong,
+    /// The way back from the provider did not begin here, or too long ago.
+    #[error("this sign-in did not begin in this browser, or is over")]
+    Astray,
+    #[error(transparent)]
+    NoWord(#[from] NoWord),
+    /// The provider's word is good, and they are nobody here all the same.
+    #[error("{0}")]
+    Barred(PeopleError),
     #[error("too many people are signing in right now: try again in a moment")]
     Busy,
     #[error("the record cannot be written, so nobody is let in")]
@@ -93,6 +128,9 @@ pub enum NoEntry {
 
 impl From<PeopleError> for NoEntry {
     fn from(error: PeopleError) -> Self {
+        if matches!(error, PeopleError::Removed(_) | PeopleError::Exists(_) | PeopleError::IsAgent(_) | PeopleError::Name(_)) {
+            return Self::Barred(error);
+        }
         tracing::error!(%error, "a sign-in failed for a reason of ours");
         Self::State
     }
@@ -120,10 +158,11 @@ pub enum Undecided {
 
 impl Office {
     pub fn open(place: &Place, settings: &Settings, parts: Parts) -> Result<Self, WebError> {
-        let Parts { desk, journal, state, single_person } = parts;
+        let Parts { desk, journal, state, single_person, policy, vitals } = parts;
         let encrypted = settings.public_url.as_ref().map_or_else(|| place.is_encrypted(), |url| url.is_encrypted());
         Ok(Self {
             desk,
+            archive: Archive { state: state.clone(), journal: Arc::clone(&journal), policy, vitals },
             journal,
             accounts: Mutex::new(AccountStore::open(&state)?),
             throttle: Mutex::default(),
@@ -131,6 +170,7 @@ impl Office {
             hashing: Semaphore::new(MOST_HASHED),
             lifetime: Lifetime { idle: settings.idle, longest: settings.longest },
             single_person,
+            provided: settings.oidc.as_ref().map(|oidc| Provided::new(oidc, &place.public_url)).transpose()?,
             jar: Jar { encrypted },
             hosts: hosts(place.address, settings),
         })
@@ -140,15 +180,15 @@ impl Office {
         self.hosts.as_ref().is_none_or(|hosts| hosts.iter().any(|known| known.eq_ignore_ascii_case(host)))
     }
 
-    fn accounts(&self) -> MutexGuard<'_, AccountStore> {
+    pub(super) fn accounts(&self) -> MutexGuard<'_, AccountStore> {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn throttle(&self) -> MutexGuard<'_, Throttle> {
+    pub(super) fn throttle(&self) -> MutexGuard<'_, Throttle> {
         self.throttle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lifetime(&self, through: Through) -> Lifetime {
+    pub(super) fn lifetime(&self, through: Through) -> Lifetime {
         match through {
             Through::Web => self.lifetime,
             Through::Api => COMMAND,
@@ -209,24 +249,60 @@ impl Office {
     /// Who has this page open, by the cookie.
     pub fn visitor(&self, headers: &HeaderMap) -> Result<Option<(Visitor, Secret)>, NoEntry> {
         let Some(token) = self.jar.get(headers, Kept::Visit) else { return Ok(None) };
-        Ok(self.known(&token, Through::Web)?.map(|visitor| (visitor, token)))
+        // What a page asks for by itself is no sign that somebody sits before it.
+        let attended = !headers.contains_key(BY_ITSELF);
+        Ok(self.known(&token, Through::Web, attended)?.map(|visitor| (visitor, token)))
     }
 
     /// Which command calls, by the token it was given.
     pub fn caller(&self, headers: &HeaderMap) -> Result<Option<(Visitor, Secret)>, NoEntry> {
         let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
         let Some(token) = bearer.map(Secret::new) else { return Ok(None) };
-        Ok(self.known(&token, Through::Api)?.map(|visitor| (visitor, token)))
+        Ok(self.known(&token, Through::Api, true)?.map(|visitor| (visitor, token)))
     }
 
-    fn known(&self, token: &Secret, through: Through) -> Result<Option<Visitor>, PeopleError> {
-        self.accounts().visitor(token.expose(), through.word(), self.lifetime(through), SystemTime::now())
+    fn known(&self, token: &Secret, through: Through, attended: bool) -> Result<Option<Visitor>, PeopleError> {
+        self.accounts().visitor(token.expose(), through.word(), self.lifetime(through), attended, SystemTime::now())
+    }
+
+    /// Whether who came with this cookie is still signed in.
+    pub fn stays(&self, token: &Secret) -> bool {
+        self.known(token, Through::Web, false).is_ok_and(|visitor| visitor.is_some())
+    }
+
+    /// Every step that holds take from here on.
+    pub fn follow(&self) -> broadcast::Receiver<Step> {
+        self.desk.follow()
+    }
+
+    /// How many wait for a decision.
+    pub fn waiting(&self) -> usize {
+        self.desk.standings().iter().filter(|(standing, _)| standing.state == Stands::Waiting).count()
     }
 
     pub fn sign_out(&self, visitor: &Visitor, token: &Secret, through: Through) -> Result<(), NoEntry> {
         self.accounts().end(token.expose())?;
         self.journal.record(PersonSignedOut { person: visitor.name.clone(), through: through.word().into() })?;
         Ok(())
+    }
+
+    /// What somebody finds in their inbox: those that wait before the others, the newest first, and how many more there are.
+    pub fn inbox(&self, visitor: &Visitor, shown: Show, agent: Option<&str>) -> (Vec<Listed>, usize) {
+        let which = if shown == Show::Waiting || shown == Show::Mine { Which::Waiting } else { Which::All };
+        let mut views = self.desk.list(which);
+        let decider = decider(visitor);
+        views.retain(|view| {
+            let may = || may_decide(&decider, &view.about.owner, view.groups(), self.single_person).is_ok();
+            let wanted = match shown {
+                Show::Waiting | Show::All => true,
+                Show::Mine => may(),
+                Show::Decided => !view.state.is_undecided(),
+            };
+            wanted && agent.is_none_or(|agent| *view.about.agent == *agent)
+        });
+        views.sort_by_key(|view| (!view.state.is_undecided(), std::cmp::Reverse(view.about.opened)));
+        let more = views.len().saturating_sub(MOST_LISTED);
+        (views.iter().take(MOST_LISTED).map(Listed::of).collect(), more)
     }
 
     /// The newest first, without what was sent, and how many more there are.
@@ -265,7 +341,7 @@ pub type May = Result<bool, Barred>;
 fn decider(visitor: &Visitor) -> Decider {
     Decider {
         name: visitor.name.as_str().into(),
-        aliases: vec![visitor.os_user.as_str().into()],
+        aliases: std::iter::once(&visitor.os_user).chain(&visitor.aliases).map(|name| name.as_str().into()).collect(),
         groups: visitor.groups.iter().map(|group| group.as_str().into()).collect(),
         reviews: visitor.role.may(Capability::Decide),
     }

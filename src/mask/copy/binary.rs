@@ -99,6 +99,7 @@ impl Binary {
                             return Err(OtherShape);
                         }
                         out.extend_from_slice(&NULL);
+                        fields.null();
                         *self = self.ended(fields);
                         continue;
                     };

@@ -130,7 +130,11 @@ impl Lines {
 
     /// Masks a field that is whole.
     fn mask(&mut self, raw: &[u8], fields: &mut Fields<'_>, out: &mut Vec<u8>) {
+        if self.header && fields.row.is_some() {
+            return;
+        }
         if *raw == *self.null && !self.header {
+            fields.null();
             return out.extend_from_slice(raw);
         }
         self.plain.clear();

@@ -3,6 +3,7 @@
 
 mod binary;
 mod lines;
+mod rows;
 
 use std::sync::Arc;
 
@@ -10,6 +11,8 @@ use super::plan::{Course, Plan, Planned};
 use super::verdict::Holding;
 use super::{Kind, Workspace};
 use crate::wire::value::{Format, Outcome};
+pub use rows::CopyRows;
+use rows::Row;
 
 /// A longer field is not kept, nor would its value be looked at.
 const FIELD_LIMIT: usize = super::row::VALUE_LIMIT;
@@ -82,25 +85,30 @@ impl CopyMasker {
 
     /// Appends what comes of the next bytes of the stream. What belongs to a field that is not complete comes later.
     pub fn feed(&mut self, data: &[u8], workspace: &mut Workspace, out: &mut Vec<u8>) -> Result<(), OtherShape> {
-        let Self { plan, column, held, dropping, reading } = self;
-        if plan.passes() {
+        if self.plan.passes() {
             out.extend_from_slice(data);
             return Ok(());
         }
-        let mut fields = Fields { plan, column, held, dropping, workspace };
+        self.run(data, workspace, None, out)
+    }
+
+    /// Appends what is left at the end of the stream.
+    pub fn finish(&mut self, workspace: &mut Workspace, out: &mut Vec<u8>) -> Result<(), OtherShape> {
+        if self.plan.passes() { Ok(()) } else { self.end(workspace, None, out) }
+    }
+
+    fn run(&mut self, data: &[u8], workspace: &mut Workspace, row: Option<&mut Row>, out: &mut Vec<u8>) -> Result<(), OtherShape> {
+        let Self { plan, column, held, dropping, reading } = self;
+        let mut fields = Fields { plan, column, held, dropping, row, workspace };
         match reading {
             Reading::Lines(lines) => lines.feed(data, &mut fields, out),
             Reading::Binary(binary) => binary.feed(data, &mut fields, out),
         }
     }
 
-    /// Appends what is left at the end of the stream.
-    pub fn finish(&mut self, workspace: &mut Workspace, out: &mut Vec<u8>) -> Result<(), OtherShape> {
+    fn end(&mut self, workspace: &mut Workspace, row: Option<&mut Row>, out: &mut Vec<u8>) -> Result<(), OtherShape> {
         let Self { plan, column, held, dropping, reading } = self;
-        if plan.passes() {
-            return Ok(());
-        }
-        let mut fields = Fields { plan, column, held, dropping, workspace };
+        let mut fields = Fields { plan, column, held, dropping, row, workspace };
         match reading {
             Reading::Lines(lines) => lines.finish(&mut fields, out),
             Reading::Binary(binary) => binary.finish(),
@@ -114,6 +122,8 @@ struct Fields<'a> {
     column: &'a mut usize,
     held: &'a mut Vec<u8>,
     dropping: &'a mut bool,
+    /// They are looked at, not masked.
+    row: Option<&'a mut Row>,
     workspace: &'a mut Workspace,
 }
 
@@ -123,7 +133,7 @@ impl Fields<'_> {
     }
 
     fn passes(&self) -> bool {
-        self.planned().is_some_and(|column| column.course == Course::Pass)
+        self.row.is_none() && self.planned().is_some_and(|column| column.course == Course::Pass)
     }
 
     /// Keeps what there is of a field. From the limit on nothing is kept of it.
@@ -141,6 +151,10 @@ impl Fields<'_> {
 
     /// Masks a value, appended. Kept: nothing was.
     fn value(&mut self, value: &[u8], format: Format, out: &mut Vec<u8>) -> Outcome {
+        if let Some(row) = &mut self.row {
+            row.value(Some(value));
+            return Outcome::Kept;
+        }
         let Some(column) = self.plan.columns.get(*self.column) else { return Outcome::Null };
         let outcome = self.plan.value(column, format, value, self.workspace, out);
         if outcome == Outcome::Changed {
@@ -151,6 +165,10 @@ impl Fields<'_> {
 
     /// Masks a value of which nothing was kept.
     fn dropped(&mut self, out: &mut Vec<u8>) -> Outcome {
+        if let Some(row) = &mut self.row {
+            row.value(None);
+            return Outcome::Null;
+        }
         let kind = match self.planned().map(|column| column.holding) {
             Some(Holding::Whole(kind)) => kind,
             _ => Kind::DERIVED,
@@ -173,6 +191,11 @@ impl Fields<'_> {
     /// A field has ended.
     fn next(&mut self) {
         *self.column += 1;
+        if *self.column == self.plan.width()
+            && let Some(row) = &mut self.row
+        {
+            row.ends(*self.column);
+        }
         *self.dropping = false;
         self.held.clear();
         self.held.shrink_to(KEEP_CAPACITY);

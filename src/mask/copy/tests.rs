@@ -313,3 +313,49 @@ proptest! {
         prop_assert_eq!(whole, masked(&shape, &COLUMNS[1..2], &data, &parts));
     }
 }
+
+/// The rows that are looked at, as a client would write their values.
+fn looked_at(shape: &CopyShape, columns: usize, data: &[u8], part: usize) -> Vec<Vec<Option<Vec<u8>>>> {
+    let columns = vec![(TEXT, MIXED); columns];
+    let mut rows = CopyRows::new(shape.clone(), plan(&columns, shape.format()));
+    let mut workspace = Workspace::default();
+    for part in data.chunks(part) {
+        rows.feed(part, &mut workspace).unwrap();
+    }
+    rows.finish(b"", &mut workspace);
+    let (mut found, mut rest) = (Vec::new(), rows.messages());
+    while let Some((head, behind)) = rest.split_at_checked(5) {
+        let length = usize::try_from(u32::from_be_bytes(head[1..].try_into().unwrap())).unwrap() - 4;
+        let Backend::DataRow(row) = Backend::read(head[0], &behind[..length]).unwrap() else { panic!("no row") };
+        found.push(row.iter().map(|value| value.map(<[u8]>::to_vec)).collect());
+        rest = &behind[length..];
+    }
+    found
+}
+
+#[test]
+fn rows_are_looked_at_as_a_result_would_bring_them() {
+    let value = |text: &str| Some(text.as_bytes().to_vec());
+    let expected = vec![vec![value("a\tb"), None], vec![value(""), value("x\"y")], vec![value("last"), value("z")]];
+    let header = |shape| match shape {
+        CopyShape::Text { delimiter, null, .. } => CopyShape::Text { delimiter, null, header: true },
+        CopyShape::Csv { delimiter, quote, escape, null, .. } => CopyShape::Csv { delimiter, quote, escape, null, header: true },
+        CopyShape::Binary => CopyShape::Binary,
+    };
+    let mut binary = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0".to_vec();
+    for row in &expected {
+        binary.extend_from_slice(&[0, 2]);
+        for value in row {
+            binary.extend_from_slice(&value.as_ref().map_or(-1, |value| i32::try_from(value.len()).unwrap()).to_be_bytes());
+            binary.extend_from_slice(value.as_deref().unwrap_or_default());
+        }
+    }
+    for part in [1, 3, 1000] {
+        // The last line of each has no end.
+        assert_eq!(looked_at(&CopyShape::text(), 2, b"a\\tb\t\\N\n\tx\"y\nlast\tz", part), expected);
+        assert_eq!(looked_at(&header(CopyShape::text()), 2, b"one\ttwo\na\\tb\t\\N\n\tx\"y\nlast\tz\n", part), expected);
+        assert_eq!(looked_at(&CopyShape::csv(), 2, b"a\tb,\n\"\",\"x\"\"y\"\nlast,z", part), expected);
+        assert_eq!(looked_at(&header(CopyShape::csv()), 2, b"one,two\na\tb,\n\"\",\"x\"\"y\"\nlast,z\n", part), expected);
+        assert_eq!(looked_at(&CopyShape::Binary, 2, &binary, part), expected);
+    }
+}

@@ -208,6 +208,23 @@ fn an_approval_to_go_over_a_limit_is_found_by_what_it_was_given_for() {
 }
 
 #[test]
+fn many_guesses_in_one_statement_are_many_questions() {
+    let mut bench = Bench::new(Policy::allow_all().with_allowance(Allowance { probes: Some(50), ..Allowance::NONE }));
+    let list = |count: usize| vec!["'123-45-6789'"; count].join(", ");
+    let ask = |count| Script::default().query(&format!("select count(*) from customers where ssn in ({})", list(count)));
+    bench.settle(&ask(8));
+    bench.settle(&ask(40));
+    assert!(bench.desk.over.is_empty());
+    bench.settle(&ask(60));
+    let given =
+        |value: &str| Script::default().given("select count(*) from customers where ssn = any(string_to_array($1, ','))", &[value]).sync();
+    bench.settle(&given("123-45-6789,987-65-4321"));
+    bench.settle(&given(&"123-45-6789,".repeat(100)));
+    assert_eq!(bench.desk.over.iter().filter_map(|asked| asked.over).map(|over| over.quantity).collect::<Vec<_>>(), [Quantity::Probes; 2]);
+    bench.finish();
+}
+
+#[test]
 fn shapes_not_met_before_have_a_budget() {
     let mut bench = Bench::new(Policy::allow_all().with_allowance(Allowance { shape_bytes: Some(20), ..Allowance::NONE }));
     bench.settle(&Script::default().query("set").query("rows 1").query("a_name_that_is_too_long").query("rows 1").query("begin"));

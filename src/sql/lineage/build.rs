@@ -133,6 +133,15 @@ impl<'t> Build<'t> {
         Place::try_from(self.lineage.queries.len().saturating_sub(1)).unwrap_or(Place::MAX)
     }
 
+    /// For the names of something in FROM: see [`Query::beside`].
+    pub(super) fn beside(&mut self, query: Place) -> Place {
+        let place = self.new_query(Some(query));
+        if let Some(query) = self.at(place) {
+            query.beside = true;
+        }
+        place
+    }
+
     pub(super) fn at(&mut self, place: Place) -> Option<&mut Query> {
         self.lineage.queries.get_mut(usize::try_from(place).ok()?)
     }

@@ -10,19 +10,10 @@ use crate::sql::functions;
 use crate::sql::walk::{children, names};
 
 /// Functions that tell nothing of their arguments but how many there are, or of what type.
-const COUNTING: &[&str] = &[
-    "count",
-    "row_number",
-    "rank",
-    "dense_rank",
-    "percent_rank",
-    "cume_dist",
-    "ntile",
-    "num_nulls",
-    "num_nonnulls",
-    "pg_typeof",
-    "regr_count",
-];
+const COUNTING: &[&str] = &["count", "num_nulls", "num_nonnulls", "pg_typeof"];
+
+/// The same, of the rows that are ordered: with an argument these names may be those of attributes of it.
+const RANKING: &[&str] = &["row_number", "rank", "dense_rank", "percent_rank", "cume_dist"];
 
 /// Functions whose result is one of their arguments.
 const CHOOSING: &[&str] =
@@ -32,7 +23,7 @@ const CHOOSING: &[&str] =
 const SUMMING: &[&str] = &["sum", "avg", "round", "trunc", "ceil", "ceiling", "floor", "abs", "bool_and", "bool_or", "every", "sign"];
 
 /// Functions that give a truth value.
-const ASKING: &[&str] = &["starts_with", "regexp_like", "jsonb_path_exists", "jsonb_exists", "isfinite", "isempty"];
+const ASKING: &[&str] = &["starts_with", "regexp_like", "jsonb_path_exists", "jsonb_exists"];
 
 /// Operators that give a truth value.
 const COMPARING: &[&str] = &[
@@ -145,7 +136,8 @@ impl<'t> Build<'t> {
     fn call(&mut self, call: &'t FuncCall, query: Place, steps: &mut Vec<Step>) -> u32 {
         let (schema, name) = names::qualified(&call.funcname);
         let (initdb, effects) = functions::function(schema, name, call.args.len());
-        if initdb && COUNTING.contains(&name) {
+        let counts = COUNTING.contains(&name) || RANKING.contains(&name) && call.args.is_empty();
+        if initdb && counts {
             return 0;
         }
         let beside = if !initdb {
@@ -172,7 +164,8 @@ impl<'t> Build<'t> {
             _ if !initdb => Fold::Compute,
             _ if CHOOSING.contains(&name) => Fold::One,
             _ if SUMMING.contains(&name) => Fold::Same,
-            _ if ASKING.contains(&name) => Fold::Ask,
+            // With a single argument it may be an attribute of it.
+            _ if ASKING.contains(&name) && call.args.len() > 1 => Fold::Ask,
             _ => Fold::Compute,
         };
         folded(fold, values, steps)

@@ -16,7 +16,8 @@ impl<'t> Build<'t> {
             Some(NodeRef::RangeVar(range)) => self.range(range, query),
             Some(NodeRef::RangeSubselect(subselect)) => {
                 let inner = subselect.subquery.as_deref().and_then(|node| node.node.as_ref()).map(|node| node.to_ref());
-                if let Some(inner) = inner.and_then(|inner| self.query(inner, Some(query))) {
+                let beside = self.beside(query);
+                if let Some(inner) = inner.and_then(|inner| self.query(inner, Some(beside))) {
                     self.add_source(query, named(subselect.alias.as_ref(), "", Of::Query(inner)));
                 }
             }
@@ -31,18 +32,14 @@ impl<'t> Build<'t> {
                     Some(NodeRef::RangeTableFuncCol(column)) => Some(column.colname.as_str().into()),
                     _ => None,
                 });
-                let of = Of::Function {
-                    columns: names.collect(),
-                    complete: true,
-                    numbered: false,
-                    steps: self.all_below(NodeRef::RangeTableFunc(table), query),
-                };
+                let (beside, steps) = self.all_below(NodeRef::RangeTableFunc(table), query);
+                let of = Of::Function { beside, steps, columns: names.collect(), complete: true, numbered: false };
                 self.add_source(query, named(table.alias.as_ref(), "xmltable", of));
             }
             Some(NodeRef::JsonTable(table)) => {
-                let steps = self.all_below(NodeRef::JsonTable(table), query);
+                let (beside, steps) = self.all_below(NodeRef::JsonTable(table), query);
                 // Columns stand within columns: their names are not needed.
-                let of = Of::Function { steps, columns: Box::default(), complete: false, numbered: false };
+                let of = Of::Function { beside, steps, columns: Box::default(), complete: false, numbered: false };
                 self.add_source(query, named(table.alias.as_ref(), "json_table", of));
             }
             Some(NodeRef::JoinExpr(join)) => self.join(join, query),
@@ -63,6 +60,7 @@ impl<'t> Build<'t> {
 
     fn range_function(&mut self, function: &'t RangeFunction, query: Place) {
         let (mut steps, mut values) = (Vec::new(), 0);
+        let beside = self.beside(query);
         let mut columns: Vec<Box<str>> = Vec::new();
         let mut called: Box<str> = "".into();
         let mut complete = !function.functions.is_empty();
@@ -72,7 +70,7 @@ impl<'t> Build<'t> {
                 continue;
             };
             let Some(call) = list.items.first() else { continue };
-            values += self.expression(Some(call), query, &mut steps);
+            values += self.expression(Some(call), beside, &mut steps);
             let name = label::of(call);
             let inner = list.items.get(1).and_then(|node| node.node.as_ref()).map(|node| node.to_ref());
             let given = if let Some(NodeRef::List(given)) = inner { defined(&given.items) } else { Vec::new() };
@@ -98,19 +96,19 @@ impl<'t> Build<'t> {
             // A function that gives one column gives it the name of the whole.
             columns = vec![alias.aliasname.as_str().into()];
         }
-        let of = Of::Function { steps: steps.into(), columns: columns.into(), complete, numbered: function.ordinality };
+        let of = Of::Function { beside, steps: steps.into(), columns: columns.into(), complete, numbered: function.ordinality };
         self.add_source(query, named(alias, &called, of));
     }
 
-    fn all_below(&mut self, node: NodeRef<'t>, query: Place) -> Steps {
-        let mut steps = Vec::new();
-        self.below(node, query, &mut steps);
-        steps.into()
+    fn all_below(&mut self, node: NodeRef<'t>, query: Place) -> (Place, Steps) {
+        let (beside, mut steps) = (self.beside(query), Vec::new());
+        self.below(node, beside, &mut steps);
+        (beside, steps.into())
     }
 
     fn join(&mut self, join: &'t JoinExpr, query: Place) {
         // The name of a join hides those within it.
-        let within = if join.alias.is_some() { self.new_query(Some(query)) } else { query };
+        let within = if join.alias.is_some() { self.beside(query) } else { query };
         for side in [&join.larg, &join.rarg].into_iter().flatten() {
             self.from(side, within);
         }

@@ -44,6 +44,9 @@ pub struct Named {
 struct Query {
     /// Where names are looked for that are not found here.
     around: Option<Place>,
+    /// What is around it stands beside it in FROM: whether a name means that, or something further out, hangs on LATERAL and on which of them
+    /// comes first.
+    beside: bool,
     sources: Vec<Source>,
     outputs: Vec<Output>,
     /// Of a set operation: its columns are theirs, one upon the other.
@@ -70,6 +73,8 @@ enum Of {
     Query(Place),
     /// A function: each column of it is computed from all its arguments.
     Function {
+        /// Where names of its arguments are looked for.
+        beside: Place,
         steps: Steps,
         columns: Box<[Box<str>]>,
         /// It has no others.

@@ -100,8 +100,8 @@ impl<'a> Tracer<'a> {
         let mut changed = false;
         for (at, query) in self.lineage.queries.iter().enumerate().rev() {
             for (place, source) in query.sources.iter().enumerate() {
-                if let Of::Function { steps, .. } = &source.of {
-                    let taint = self.value(at, steps)?.changed();
+                if let Of::Function { beside, steps, .. } = &source.of {
+                    let taint = self.value(index(*beside), steps)?.changed();
                     if let Some(known) = self.functions.get_mut(at).and_then(|functions| functions.get_mut(place)) {
                         changed |= *known != taint;
                         *known = taint;
@@ -192,14 +192,20 @@ impl<'a> Tracer<'a> {
                     }
                 }
                 Output::AllOf(name) => {
-                    let mut found = false;
+                    let (mut found, mut sure) = (false, true);
                     let mut scope = Some(at);
-                    while let Some(here) = scope.filter(|_| !found) {
+                    while let Some(here) = scope.filter(|_| !(found && sure)) {
                         let Some(query) = self.lineage.queries.get(here) else { break };
                         for (place, source) in query.sources.iter().enumerate().filter(|(_, source)| source.name == *name) {
+                            if found && !sure {
+                                let whole = self.whole(here, place, source);
+                                open(&mut shape, whole.changed());
+                            } else {
+                                self.expand(here, place, source, false, &mut shape)?;
+                            }
                             found = true;
-                            self.expand(here, place, source, false, &mut shape)?;
                         }
+                        sure = !query.beside;
                         scope = query.around.map(index);
                     }
                     if !found {
@@ -302,13 +308,11 @@ impl<'a> Tracer<'a> {
                 Step::Column { qualifier, name } => self.column(at, qualifier.as_deref(), name)?,
                 Step::Row(name) => self.row(at, name)?,
                 Step::Everything => self.everything(at).changed(),
-                Step::Field { base, name } => {
-                    if self.is_source(at, base) {
-                        self.column(at, Some(base), name)?
-                    } else {
-                        self.column(at, None, base)?.changed()
-                    }
-                }
+                Step::Field { base, name } => match self.is_source(at, base) {
+                    Some(true) => self.column(at, Some(base), name)?,
+                    Some(false) => self.column(at, Some(base), name)?.or(self.column(at, None, base)?).changed(),
+                    None => self.column(at, None, base)?.changed(),
+                },
                 Step::Query(place) => {
                     let shape = self.queries.get(index(*place));
                     shape.map(|shape| if let [(_, only)] = shape.columns.as_slice() { *only } else { shape.whole() }).unwrap_or_default()
@@ -323,29 +327,38 @@ impl<'a> Tracer<'a> {
         Ok(stack.into_iter().reduce(Taint::or).unwrap_or_default())
     }
 
-    fn is_source(&self, at: usize, name: &str) -> bool {
-        let mut scope = self.lineage.queries.get(at);
+    /// Whether a name is that of a source in sight, and whether that is certain.
+    fn is_source(&self, at: usize, name: &str) -> Option<bool> {
+        let (mut scope, mut sure) = (self.lineage.queries.get(at), true);
         while let Some(query) = scope {
             if query.sources.iter().any(|source| *source.name == *name) {
-                return true;
+                return Some(sure);
             }
+            sure &= !query.beside;
             scope = query.around.and_then(|around| self.lineage.queries.get(index(around)));
         }
-        false
+        None
     }
 
     /// A whole row of a source, or a column of that name.
     fn row(&mut self, at: usize, name: &str) -> Result<Taint, Exhausted> {
-        let mut scope = Some(at);
+        let lineage = self.lineage;
+        let (mut scope, mut maybe, mut sure) = (Some(at), None, true);
         while let Some(here) = scope {
-            let Some(query) = self.lineage.queries.get(here) else { break };
-            let named = query.sources.iter().enumerate().filter(|(_, source)| *source.name == *name);
-            if let Some(taint) = named.map(|(place, source)| self.whole(here, place, source)).reduce(Taint::or) {
+            let Some(query) = lineage.queries.get(here) else { break };
+            for (place, source) in query.sources.iter().enumerate().filter(|(_, source)| *source.name == *name) {
+                maybe = either(maybe, self.whole(here, place, source));
+            }
+            if let Some(taint) = maybe.filter(|_| sure) {
                 return Ok(taint);
             }
+            sure = !query.beside;
             scope = query.around.map(index);
         }
-        self.column(at, None, name)
+        match maybe {
+            Some(taint) => Ok(taint.or(self.column(at, None, name)?)),
+            None => self.column(at, None, name),
+        }
     }
 
     fn whole(&self, at: usize, place: usize, source: &Source) -> Taint {
@@ -372,8 +385,8 @@ impl<'a> Tracer<'a> {
     fn column(&mut self, at: usize, qualifier: Option<&str>, name: &str) -> Result<Taint, Exhausted> {
         let lineage = self.lineage;
         let mut scope = Some(at);
-        // What it may be, where not all columns of a source are known.
-        let mut maybe: Option<Taint> = None;
+        // What it may be, where not all columns of a source are known, or which of them are in sight.
+        let (mut maybe, mut sure): (Option<Taint>, bool) = (None, true);
         while let Some(here) = scope {
             let Some(query) = lineage.queries.get(here) else { break };
             let in_sight = |source: &Source| match qualifier {
@@ -400,12 +413,15 @@ impl<'a> Tracer<'a> {
                     row = either(row, self.whole(here, place, source));
                 }
             }
-            if let Some(found) = found.or(row) {
-                return Ok(maybe.map_or(found, |maybe| maybe.or(found)));
+            match found.or(row) {
+                Some(found) if sure => return Ok(maybe.map_or(found, |maybe| maybe.or(found))),
+                Some(found) => maybe = either(maybe, found),
+                None => {}
             }
             if let Some(beside) = beside {
                 maybe = either(maybe, beside);
             }
+            sure = !query.beside;
             scope = query.around.map(index);
         }
         match maybe {

@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt as _;
 
 use clap::Args;
 
-use super::{Desk, Place, record, show};
+use super::{Desk, Place, record};
 use crate::audit::Event;
 use crate::audit::event::{Erased, Words};
 use crate::audit::record::{HEAD, LONGEST, Record};
@@ -17,6 +17,7 @@ use crate::audit::segment::HEADER;
 use crate::host::cli::Failure;
 use crate::host::journal::files;
 use crate::host::people::Capability;
+use crate::host::reading;
 
 #[derive(Debug, Args)]
 pub(in crate::host::cli) struct Erase {
@@ -71,16 +72,16 @@ struct Targets {
 
 impl Targets {
     fn find(desk: &Desk, seq: u64) -> Result<Self, Failure> {
-        let entry = show::find(desk, seq)?;
+        let entry = reading::find(&desk.folder, seq)?;
         let event = entry.event()?;
-        let shape = event.as_ref().and_then(show::statement).map(|statement| statement.shape);
+        let shape = event.as_ref().and_then(reading::statement).map(|statement| statement.shape);
         let mut found = Self::default();
         // The texts of a shape stand in every segment that speaks of it; one of its own body stands here.
         let first = if shape.is_some() { 1 } else { seq };
-        show::scan(desk, first, |entry, event| {
+        reading::scan(&desk.folder, first, |entry, event| {
             let of_shape = matches!(&event, Event::ShapeMet(met) if shape == Some(met.shape));
             // What was prepared, refused or held had the text too.
-            if shape.is_some() && show::statement(&event).map(|statement| statement.shape) == shape {
+            if shape.is_some() && reading::statement(&event).map(|statement| statement.shape) == shape {
                 found.statements = found.statements.saturating_add(1);
             }
             if (of_shape || entry.seq == seq) && (entry.erased || entry.has_body()) {

@@ -14,6 +14,7 @@ use crate::audit::Event;
 use crate::audit::event::{Continued, SignedIn};
 use crate::host::cli::Failure;
 use crate::host::journal::reader::{Entry, Reader};
+use crate::host::reading;
 
 /// Sessions that are remembered at once, to name the agent in the rows of its statements.
 const MOST_SESSIONS: usize = 1 << 20;
@@ -60,7 +61,7 @@ pub(super) fn run(command: &Export, environment: BTreeMap<String, String>) -> Re
         }
         let shown = entry.time >= since;
         match command.format {
-            Format::Jsonl if shown => writeln!(out, "{}", Value::Object(render::json(&entry)?))?,
+            Format::Jsonl if shown => writeln!(out, "{}", Value::Object(reading::json(&entry)?))?,
             Format::Jsonl => {}
             Format::Csv => {
                 let who = who(&entry, &mut sessions)?;
@@ -88,7 +89,7 @@ fn who(entry: &Entry, sessions: &mut HashMap<u64, SignedIn>) -> Result<Option<Si
         keep(sessions, *session, who);
         return Ok(Some(who.clone()));
     }
-    Ok(super::show::execution(&event).and_then(|(session, _)| sessions.get(&session).cloned()))
+    Ok(reading::execution(&event).and_then(|(session, _)| sessions.get(&session).cloned()))
 }
 
 fn keep(sessions: &mut HashMap<u64, SignedIn>, session: u64, who: &SignedIn) {

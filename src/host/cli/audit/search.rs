@@ -7,12 +7,13 @@ use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
 
 use super::{Desk, Place, Span, reindex};
-use crate::audit::event::{Outcome, Verdict};
+use crate::audit::event::Verdict;
 use crate::gate::hold::HoldId;
 use crate::host::cli::{Failure, terminal};
 use crate::host::index::Filter;
 use crate::host::index::filter::Masked;
 use crate::host::index::search::{Found, Page, Statement};
+use crate::host::index::told::{self, outcome, took, verdict, what};
 use crate::host::when;
 use crate::sql::effect::Effect;
 
@@ -89,7 +90,7 @@ pub(in crate::host::cli) struct Search {
     #[arg(long)]
     errors: bool,
     /// Only what took at least this long; without a value, as long as audit.slow of the configuration says [default there: 1s]
-    #[arg(long, value_name = "DURATION", num_args = 0..=1, value_parser = duration)]
+    #[arg(long, value_name = "DURATION", num_args = 0..=1, value_parser = told::duration)]
     slow: Option<Option<u64>>,
     /// Only what had values masked, or values of this kind
     #[arg(long, value_name = "KIND", num_args = 0..=1, default_missing_value = "any")]
@@ -111,14 +112,6 @@ pub(in crate::host::cli) struct Search {
     csv: bool,
     #[command(flatten)]
     place: Place,
-}
-
-/// `200ms`, `3s`, `2m`.
-fn duration(text: &str) -> Result<u64, &'static str> {
-    let number = |text: &str, unit: u64| text.parse::<u64>().ok().and_then(|count| count.checked_mul(unit));
-    let found = [("ms", 1000), ("s", 1_000_000), ("m", 60_000_000), ("h", 3_600_000_000)];
-    let read = found.iter().find_map(|(unit, size)| text.strip_suffix(unit).and_then(|count| number(count, *size)));
-    read.ok_or("expected a duration such as 200ms, 3s or 2m")
 }
 
 pub(super) fn run(command: &Search, environment: BTreeMap<String, String>) -> Result<(), Failure> {
@@ -197,32 +190,6 @@ fn json(found: &Found) -> Result<Value, Failure> {
     Ok(Value::Object(all))
 }
 
-/// The word for how it went.
-fn outcome(statement: &Statement) -> String {
-    let word = match statement.outcome {
-        None if statement.code.is_some() => "refused",
-        None => "-",
-        Some(Outcome::Completed) => "ok",
-        Some(Outcome::Suspended) => "suspended",
-        Some(Outcome::Failed) => "failed",
-        Some(Outcome::Cancelled) => "cancelled",
-        Some(Outcome::Skipped) => "skipped",
-        Some(Outcome::Unknown) => "unknown",
-        Some(Outcome::Stopped) => "stopped",
-    };
-    statement.code.as_ref().map_or_else(|| word.to_owned(), |code| format!("{word} {code}"))
-}
-
-fn verdict(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Allowed => "allowed",
-        Verdict::Denied => "denied",
-        Verdict::Held => "held",
-        Verdict::Approved => "approved",
-        Verdict::Observed => "observed",
-    }
-}
-
 fn csv(found: &Found) -> String {
     let number = |number: Option<u64>| number.map_or_else(String::new, |number| number.to_string());
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
@@ -252,23 +219,6 @@ fn csv(found: &Found) -> String {
         what(found),
     ];
     cells.iter().map(|cell| terminal::cell(cell)).collect::<Vec<_>>().join(",")
-}
-
-/// The shape, or what an event says.
-fn what(found: &Found) -> String {
-    if let Some(said) = &found.statement {
-        return said.text.clone().unwrap_or_else(|| format!("(text erased) {}", said.shape));
-    }
-    [found.about.as_deref(), found.words.as_deref()].into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ")
-}
-
-/// Microseconds, for people.
-pub(super) fn took(duration: u64) -> String {
-    match duration {
-        0..1000 => format!("{duration} µs"),
-        1000..1_000_000 => format!("{}.{} ms", duration / 1000, duration % 1000 / 100),
-        _ => format!("{}.{:02} s", duration / 1_000_000, duration % 1_000_000 / 10_000),
-    }
 }
 
 fn table(out: &mut impl Write, found: &[Found]) -> Result<(), Failure> {
@@ -324,6 +274,7 @@ fn columns() -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::event::Outcome;
 
     fn found(text: &str) -> Found {
         let statement = Statement {
@@ -381,14 +332,5 @@ mod tests {
         assert!(line.ends_with("\"'=1+1\x1b[2J\n, \"\"x\"\"\""), "{line}");
         assert_eq!(CELLS.len(), 21);
         assert_eq!(json(&found).unwrap()["at"], "2023-11-14T22:13:20.000Z");
-    }
-
-    #[test]
-    fn durations_are_read_and_shown() {
-        for (text, read) in [("200ms", 200_000), ("3s", 3_000_000), ("2m", 120_000_000)] {
-            assert_eq!(duration(text), Ok(read));
-        }
-        assert!(["", "5", "s", "-1s", "99999999999999999h"].into_iter().all(|text| duration(text).is_err()));
-        assert_eq!([0, 999, 1500, 61_000_000].map(took), ["0 µs", "999 µs", "1.5 ms", "61.00 s"]);
     }
 }

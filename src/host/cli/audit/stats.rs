@@ -5,9 +5,10 @@ use std::io::{self, Write as _};
 
 use clap::Args;
 
-use super::search::{aligned, took};
+use super::search::aligned;
 use super::{Desk, Place, reindex};
 use crate::host::cli::Failure;
+use crate::host::index::told::took;
 use crate::host::index::totals::{self, Day};
 use crate::host::when;
 

@@ -10,6 +10,7 @@ use super::{Desk, Place, render};
 use crate::host::cli::Failure;
 use crate::host::journal::files;
 use crate::host::journal::reader::{Entry, Reader};
+use crate::host::reading;
 
 /// How long after a look at the end the next one follows.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -71,6 +72,6 @@ fn last(desk: &Desk, count: usize) -> Result<(VecDeque<Entry>, Reader), Failure>
 }
 
 fn show(entry: &Entry, json: bool) -> Result<(), Failure> {
-    let text = if json { serde_json::Value::Object(render::json(entry)?).to_string() } else { render::line(entry)? };
+    let text = if json { serde_json::Value::Object(reading::json(entry)?).to_string() } else { render::line(entry)? };
     Ok(writeln!(std::io::stdout(), "{text}")?)
 }

@@ -5,9 +5,10 @@ use std::io::{self, Write as _};
 
 use clap::{Args, ValueEnum};
 
-use super::search::{aligned, took};
+use super::search::aligned;
 use super::{Desk, Place, Span, reindex};
 use crate::host::cli::Failure;
+use crate::host::index::told::took;
 use crate::host::index::totals;
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -692,3 +692,19 @@ async fn without_a_record_nothing_happens() {
     assert_eq!(place.desk.view(hold).unwrap().state, State::Waiting);
     assert_eq!(granted(place.ask("DROP TABLE u").await), approved);
 }
+
+#[tokio::test]
+async fn whoever_follows_hears_of_every_step_in_order() {
+    let place = Place::new(options());
+    let mut steps = place.desk.follow();
+    let hold = place.hold("DROP TABLE t").await;
+    place.approve(hold).await;
+    granted(place.ask("DROP TABLE t").await);
+    for state in [State::Waiting, State::Approved, State::Reserved, State::Spent] {
+        assert_eq!(steps.recv().await.unwrap(), Step { hold, state });
+    }
+    assert_eq!(
+        place.desk.standings().iter().map(|(standing, _)| (standing.id, standing.state)).collect::<Vec<_>>(),
+        [(hold, State::Spent)]
+    );
+}

@@ -232,3 +232,72 @@ fn what_was_looked_at_long_ago_is_looked_at_again_the_longest_first() {
     assert_eq!(old(31_100, 2), [1, 0]);
     assert_eq!(old(60_000, 9), [1, 0, 2, 4, 3]);
 }
+
+const DERIVED: Holding = Holding::Whole(Kind::DERIVED);
+
+fn marked(facts: &Facts, relation: u32, attribute: i16) -> bool {
+    verdict(&shown(facts, "r", &[]), relation, attribute).holding == DERIVED
+}
+
+#[test]
+fn what_was_written_is_in_it_under_another_name_and_of_another_type() {
+    let mut facts = Facts::default();
+    let mark = |relation, name: &str| Mark { relation, column: name.into(), holding: DERIVED };
+    facts.put(7, known("t", vec![column(1, "a", 25), column(2, "b", 25)]));
+    facts.mark(vec![mark(7, "a")]);
+    facts.put(7, known("t", vec![column(1, "renamed", 1043), column(2, "b", 25)]));
+    assert!(marked(&facts, 7, 1) && !marked(&facts, 7, 2));
+    // It was renamed, and another one took its name before anybody looked at it again.
+    assert_eq!(facts.put(8, known("t", vec![column(1, "a", 25)])), [7]);
+    assert!(!marked(&facts, 8, 1));
+    facts.put(7, known("u", vec![column(1, "renamed", 1043), column(2, "b", 25)]));
+    assert!(marked(&facts, 7, 1) && !marked(&facts, 7, 2));
+    // Nobody had looked before the column had another name.
+    facts.mark(vec![mark(9, "a")]);
+    facts.put(9, known("v", vec![column(1, "b", 25), column(2, "c", 25)]));
+    assert!(marked(&facts, 9, 1) && marked(&facts, 9, 2));
+}
+
+#[test]
+fn no_mark_is_lost_where_there_is_no_room_for_a_relation() {
+    let mut facts = Facts::default();
+    // One with a mark comes first and stays; the next goes.
+    for oid in FIRST_MADE..FIRST_MADE + u32::try_from(MOST_RELATIONS).unwrap() {
+        facts.relations.insert(oid, known(&format!("t{oid}"), vec![column(1, "a", 25)]));
+    }
+    facts.mark(vec![Mark { relation: FIRST_MADE, column: "a".into(), holding: DERIVED }]);
+    facts.put(1, known("new", vec![column(1, "a", 25)]));
+    assert_eq!(facts.relations.len(), MOST_RELATIONS);
+    assert!(facts.relations.contains_key(&FIRST_MADE) && !facts.relations.contains_key(&(FIRST_MADE + 1)));
+    // Where all have marks, the one that goes still has its own when it comes back.
+    facts.relations.values_mut().for_each(|known| known.columns[0].mark(DERIVED));
+    facts.put(2, known("newer", vec![column(1, "a", 25)]));
+    assert!(!facts.relations.contains_key(&1));
+    facts.put(1, known("new", vec![column(1, "a", 25)]));
+    assert!(marked(&facts, 1, 1) && !facts.flooded);
+}
+
+#[test]
+fn what_cannot_be_kept_in_mind_may_be_anywhere() {
+    let mut facts = Facts::default();
+    let most = u32::try_from(MOST_MARKS).unwrap();
+    let mark = |relation| Mark { relation, column: "a".into(), holding: DERIVED };
+    let before = FIRST_MADE + most + 5;
+    facts.put(before, known("before", vec![column(1, "a", 25)]));
+    facts.mark((0..most).map(|place| mark(FIRST_MADE + place)).collect());
+    facts.put(before + 1, known("other", vec![column(1, "a", 25)]));
+    assert!(!marked(&facts, before + 1, 1));
+    facts.mark(vec![mark(FIRST_MADE + most)]);
+    facts.put(FIRST_MADE + most, known("lost", vec![column(1, "a", 25), column(2, "b", 25)]));
+    assert!(marked(&facts, FIRST_MADE + most, 1) && marked(&facts, FIRST_MADE + most, 2));
+    // What was known before is as it was, also when it is looked at again; so are the server's own.
+    facts.put(before, known("before", vec![column(1, "a", 25)]));
+    facts.put(12, known("pg_own", vec![column(1, "a", 25)]));
+    assert!(!marked(&facts, before, 1) && !marked(&facts, 12, 1));
+    let promise = |place: usize| Written { schema: None, name: format!("p{place}").into(), column: None, holding: DERIVED };
+    let mut facts = Facts::default();
+    facts.promise((0..MOST_PROMISES).map(promise).collect());
+    assert!(!facts.flooded);
+    facts.promise(vec![promise(0), promise(MOST_PROMISES)]);
+    assert!(facts.flooded);
+}

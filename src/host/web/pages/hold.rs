@@ -10,8 +10,8 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::steps;
-use super::text::{lines, moment, sent, value, words};
-use super::{Guest, answer, go, hold_id, layout, malformed, not_ours, plain};
+use super::text::{deadline, lines, moment, sent, value, words};
+use super::{Guest, Place, answer, followed, go, hold_id, malformed, not_ours, plain};
 use crate::gate::hold::{Barred, HoldId, Verdict};
 use crate::host::desk::{LONGEST_REASON, NotDecided};
 use crate::host::visible::deceives;
@@ -66,7 +66,7 @@ fn drawn(
     let groups = if open { office.groups() } else { Vec::new() };
     let tokens = Tokens { decide: guest.token(&purpose(id)), reveal: guest.token(&to_reveal(id)) };
     let title = format!("Hold {}", hold.id);
-    answer(status, &layout(&title, Some(guest), &draw(hold, may, &groups, &tokens, said, reason)))
+    answer(status, &followed(&title, Some((guest, Place::Holds)), Some(&hold.id), &draw(hold, may, &groups, &tokens, said, reason)))
 }
 
 /// For the forms of a page.
@@ -206,8 +206,8 @@ fn standing(hold: &Shown) -> Markup {
     html! {
         div.standing {
             @match hold.state.as_str() {
-                "waiting" => p { "Nothing of it ran. It waits for a decision until " strong { (moment(&hold.until)) } "." },
-                "asked" => p { "Nothing of it ran. The agent was asked and has not answered yet; it can be decided all the same, until " strong { (moment(&hold.until)) } "." },
+                "waiting" => p { "Nothing of it ran. It waits for a decision until " strong { (deadline(&hold.until)) } "." },
+                "asked" => p { "Nothing of it ran. The agent was asked and has not answered yet; it can be decided all the same, until " strong { (deadline(&hold.until)) } "." },
                 "approved" => { (by(if unmasked { "Approved, to see values unmasked," } else { "Approved" })) p { "The agent can run it once, until " strong { (moment(&hold.until)) } "." } },
                 "reserved" => { (by(if unmasked { "Approved, to see values unmasked," } else { "Approved" })) p { "It ran inside a transaction that has not ended." } },
                 "spent" => { (by(if unmasked { "Approved, to see values unmasked," } else { "Approved" })) p { "It was run; the approval is used up." } },

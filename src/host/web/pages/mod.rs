@@ -1,8 +1,16 @@
-//! Pages for browsers: no scripts, nothing loaded but one style sheet, fit for a phone and for dark rooms. Whatever an agent or a person wrote is
+//! Pages for browsers: they work without scripts, load nothing but a style sheet and the script by which they follow what happens, and are fit for a
+//! phone and for dark rooms. Whatever an agent or a person wrote is
 //! text, and what would act on the reader's eye is shown as its code point.
 
+mod agents;
+mod audit;
+mod health;
 mod hold;
 mod inbox;
+mod policy;
+mod provider;
+mod record;
+mod shapes;
 mod sign_in;
 mod steps;
 mod text;
@@ -14,21 +22,25 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{FromRequestParts, State};
 use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use maud::{DOCTYPE, Markup, html};
 use serde::Deserialize;
 
+use super::archive::NotShown;
 use super::cookie::{form_token, is_form_token};
-use super::office::{NoEntry, Office, Through};
+use super::live::stream;
+use super::office::{NoEntry, Office};
 use crate::gate::hold::HoldId;
+use crate::host::oidc::RETURN;
 use crate::host::people::Visitor;
 use crate::host::secret::Secret;
 
 use text::words;
 
 const STYLE: &str = include_str!("style.css");
+const LIVE: &str = include_str!("live.js");
 const SIGN_OUT: &str = "sign out";
 
 pub fn routes() -> Router<Arc<Office>> {
@@ -43,8 +55,18 @@ pub fn routes() -> Router<Arc<Office>> {
         .route("/holds/{id}/together", get(steps::together).post(steps::decide_together))
         .route("/grants", get(steps::grants))
         .route("/grants/{id}/revoke", post(steps::revoke))
+        .route("/audit", get(audit::page))
+        .route("/audit/shapes", get(shapes::page))
+        .route("/audit/{seq}", get(record::page))
+        .route("/agents", get(agents::page))
+        .route("/policy", get(policy::page).post(policy::explain))
+        .route("/health", get(health::page))
         .route("/sign-in", get(sign_in::page).post(sign_in::enter))
+        .route("/sign-in/provider", get(provider::there))
+        .route(RETURN, get(provider::back))
         .route("/sign-out", post(sign_out))
+        .route("/live", get(live))
+        .route("/live.js", get(async || ([(CONTENT_TYPE, "text/javascript; charset=utf-8")], LIVE)))
         .route("/style.css", get(async || ([(CONTENT_TYPE, "text/css; charset=utf-8")], STYLE)))
 }
 
@@ -75,7 +97,51 @@ fn go(to: &str) -> Response {
     }
 }
 
-fn layout(title: &str, guest: Option<&Guest>, body: &Markup) -> Markup {
+/// Where in the pages one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Holds,
+    Record,
+    Shapes,
+    Agents,
+    Policy,
+    Health,
+}
+
+const PLACES: [(Place, &str, &str); 6] = [
+    (Place::Holds, "/", "Holds"),
+    (Place::Record, "/audit", "Record"),
+    (Place::Shapes, "/audit/shapes", "Shapes"),
+    (Place::Agents, "/agents", "Agents"),
+    (Place::Policy, "/policy", "Policy"),
+    (Place::Health, "/health", "Health"),
+];
+
+/// What was asked for cannot be shown now.
+fn not_shown(guest: &Guest, error: &NotShown) -> Response {
+    let body = html! {
+        h1 { "Not now" }
+        p { (words(&error.to_string())) "." }
+    };
+    answer(StatusCode::SERVICE_UNAVAILABLE, &layout("Not now", Some((guest, Place::Record)), &body))
+}
+
+/// What happens, as it happens.
+async fn live(State(office): State<Arc<Office>>, headers: HeaderMap) -> Response {
+    match office.visitor(&headers) {
+        Ok(Some((_, secret))) => stream(office, secret),
+        // A browser that is told so does not ask again.
+        Ok(None) => StatusCode::NO_CONTENT.into_response(),
+        Err(error) => trouble(&error),
+    }
+}
+
+fn layout(title: &str, guest: Option<(&Guest, Place)>, body: &Markup) -> Markup {
+    followed(title, guest, None, body)
+}
+
+/// A page that follows the holds: all of them, as a list does, or one.
+fn followed(title: &str, guest: Option<(&Guest, Place)>, follows: Option<&str>, body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -86,12 +152,16 @@ fn layout(title: &str, guest: Option<&Guest>, body: &Markup) -> Markup {
                 meta name="robots" content="noindex";
                 title { (words(title)) " · pgsluice" }
                 link rel="stylesheet" href="/style.css";
+                @if guest.is_some() { script src="/live.js" defer {} }
             }
-            body {
+            body data-live=[follows] {
                 a.skip href="#main" { "Skip to the content" }
                 header {
                     a.home href="/" { "pgsluice" }
-                    @if let Some(guest) = guest {
+                    @if let Some((guest, place)) = guest {
+                        nav aria-label="Pages" { @for (other, path, name) in PLACES {
+                            a href=(path) aria-current=[(other == place).then_some("page")] { (name) }
+                        } }
                         form.out method="post" action="/sign-out" {
                             span { (words(&guest.visitor.name)) }
                             input type="hidden" name="token" value=(guest.token(SIGN_OUT));
@@ -99,6 +169,7 @@ fn layout(title: &str, guest: Option<&Guest>, body: &Markup) -> Markup {
                         }
                     }
                 }
+                p.warn id="notice" role="status" {}
                 main id="main" { (body) }
             }
         }
@@ -163,10 +234,10 @@ async fn sign_out(State(office): State<Arc<Office>>, guest: Guest, form: Result<
     if !guest.owns(SIGN_OUT, &leaving.token) {
         return not_ours();
     }
-    if let Err(error) = office.sign_out(&guest.visitor, &guest.secret, Through::Web) {
-        return trouble(&error);
+    match office.leave(&guest.visitor, &guest.secret).await {
+        Ok(exit) => sign_in::left(&office, exit.as_deref()),
+        Err(error) => trouble(&error),
     }
-    sign_in::left(&office)
 }
 
 /// A hold's id in an address; what is none leads to no hold.

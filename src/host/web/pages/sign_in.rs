@@ -12,7 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use maud::html;
 use serde::Deserialize;
 
-use super::{answer, go, hold_id, layout, malformed, not_ours, plain, trouble};
+use super::{answer, go, hold_id, layout, malformed, not_ours, plain, trouble, words};
 use crate::host::scram;
 use crate::host::secret::Secret;
 use crate::host::web::cookie::{Kept, form_token, is_form_token};
@@ -32,7 +32,7 @@ pub fn address(path: &str) -> String {
 }
 
 /// The page that is shown after the sign-in: one of ours, whatever was asked for.
-fn wanted(next: &str) -> String {
+pub(super) fn wanted(next: &str) -> String {
     let hold = next.strip_prefix("/holds/").and_then(hold_id);
     hold.map_or_else(|| "/".to_owned(), |hold| format!("/holds/{hold}"))
 }
@@ -52,6 +52,11 @@ pub(super) async fn page(State(office): State<Arc<Office>>, headers: HeaderMap, 
     }
 }
 
+/// By way of the provider; a hold's address needs no escape.
+fn through(next: &str) -> String {
+    if next == "/" { "/sign-in/provider".to_owned() } else { format!("/sign-in/provider?next={next}") }
+}
+
 fn form(office: &Office, headers: &HeaderMap, status: StatusCode, next: &str, name: &str, said: Option<&str>) -> Response {
     let (secret, is_new) = match (office.jar.get(headers, Kept::Form), scram::random::<SECRET>()) {
         (Some(kept), _) => (kept, false),
@@ -62,6 +67,9 @@ fn form(office: &Office, headers: &HeaderMap, status: StatusCode, next: &str, na
         h1 { "Sign in" }
         p.soft { "For reviewers: people who decide what agents may run. An agent's own login does not work here." }
         @if let Some(said) = said { p.bad role="alert" id="said" { (said) } }
+        @if let Some(provider) = office.provider() {
+            p { a.main.button href=(through(&wanted(next))) { "Sign in with " (words(&provider)) } }
+        }
         form.card method="post" action="/sign-in" {
             input type="hidden" name="token" value=(form_token(&secret, PURPOSE));
             input type="hidden" name="next" value=(wanted(next));
@@ -80,7 +88,7 @@ fn form(office: &Office, headers: &HeaderMap, status: StatusCode, next: &str, na
     response
 }
 
-fn put(response: &mut Response, cookie: &str) {
+pub(super) fn put(response: &mut Response, cookie: &str) {
     // A cookie of ours is made of letters that a header may have.
     if let Ok(mut value) = HeaderValue::from_str(cookie) {
         value.set_sensitive(true);
@@ -133,8 +141,11 @@ fn capital(text: &str) -> String {
 }
 
 /// Signed out: the browser forgets as well.
-pub fn left(office: &Office) -> Response {
-    let mut response = go("/sign-in");
+pub fn left(office: &Office, exit: Option<&str>) -> Response {
+    let mut response = match (exit, office.provider()) {
+        (Some(exit), Some(provider)) => super::provider::farewell(&provider, exit),
+        (Some(_) | None, _) => go("/sign-in"),
+    };
     put(&mut response, &office.jar.clear(Kept::Visit));
     response
 }

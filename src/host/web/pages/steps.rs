@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::hold::{purpose, show, unknown, unrecordable};
 use super::text::{lines, moment, words};
-use super::{Guest, answer, go, hold_id, layout, malformed, not_ours, plain};
+use super::{Guest, Place, answer, go, hold_id, layout, malformed, not_ours, plain};
 use crate::gate::hold::{HoldId, LONGEST_QUESTION, MOST_TIMES, Room, Terms, Verdict};
 use crate::host::desk::{LONGEST_REASON, NotDecided};
 use crate::host::web::office::{May, Office, Through, Together, Undecided};
@@ -232,7 +232,7 @@ fn gathered(office: &Office, guest: &Guest, id: HoldId, status: StatusCode, said
         @for hold in &holds { (one_of_many(hold)) }
         (decide_all(id, &digest, may, &token))
     };
-    answer(status, &layout("Of one session", Some(guest), &body))
+    answer(status, &layout("Of one session", Some((guest, Place::Holds)), &body))
 }
 
 fn one_of_many(hold: &Shown) -> Markup {
@@ -299,7 +299,7 @@ fn listed(office: &Office, guest: &Guest, status: StatusCode, said: Option<&str>
         @if grants.is_empty() { p.soft { "There is none. One is made where a hold is approved." } }
         @for grant in &grants { (standing(grant, &token)) }
     };
-    answer(status, &layout("Standing grants", Some(guest), &body))
+    answer(status, &layout("Standing grants", Some((guest, Place::Holds)), &body))
 }
 
 fn standing(grant: &Grant, token: &str) -> Markup {

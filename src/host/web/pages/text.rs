@@ -36,6 +36,12 @@ pub fn moment(time: &str) -> Markup {
     html! { time datetime=(time) { (shown) " UTC" } }
 }
 
+/// A point of time that something has to be done before: where scripts run it counts down.
+pub fn deadline(time: &str) -> Markup {
+    let shown = time.split_once('.').map_or(time, |(before, _)| before).replace('T', " ");
+    html! { time datetime=(time) data-until="" { (shown) " UTC" } }
+}
+
 /// Several lines, as they are.
 pub fn lines(text: &str) -> Markup {
     html! {

@@ -33,6 +33,12 @@ impl InForce {
         Arc::clone(&self.held.read().unwrap_or_else(PoisonError::into_inner).policy)
     }
 
+    /// The policy, and what it says of masking.
+    pub fn both(&self) -> (Arc<Policy>, Arc<Profiles>) {
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        (Arc::clone(&held.policy), Arc::clone(&held.profiles))
+    }
+
     /// What finds under it.
     pub fn detectors(&self) -> Arc<Detectors> {
         Arc::clone(&self.held.read().unwrap_or_else(PoisonError::into_inner).profiles.detectors)

@@ -24,7 +24,7 @@ impl Backoff {
     }
 
     /// Between half of the time and all of it: many who lost the same receiver must not come back at once.
-    pub fn next(&mut self) -> Duration {
+    pub fn pause(&mut self) -> Duration {
         let mut random = [0];
         // Without random bytes all wait for the whole of it.
         let part = SystemRandom::new().fill(&mut random).map_or(255, |()| u32::from(random[0]));
@@ -43,12 +43,12 @@ mod tests {
         let mut backoff = Backoff::default();
         let mut due = FIRST;
         for _ in 0..20 {
-            let wait = backoff.next();
+            let wait = backoff.pause();
             assert!(wait >= due / 2 && wait <= due, "{wait:?} {due:?}");
             due = (due * 2).min(LONGEST);
         }
         assert_eq!(due, LONGEST);
         backoff.reset();
-        assert!(backoff.next() <= FIRST);
+        assert!(backoff.pause() <= FIRST);
     }
 }

@@ -1,4 +1,4 @@
-//! Connections to where the record is sent. The address that is judged is the address that is connected to: a name cannot
+//! Connections to other machines. The address that is judged is the address that is connected to: a name cannot
 //! resolve to one thing when it is checked and to another when it is used.
 
 use std::io;
@@ -28,15 +28,30 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
 
 pub type Stream = Box<dyn Duplex>;
 
+/// Which machines may be meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    All,
+    /// Every one but this: what a name leads back to here is none of the services that the world is offered.
+    Away,
+    /// This one alone: what is sent in clear text stays on it.
+    Near,
+}
+
 /// One receiver.
 pub struct Target {
     pub host: String,
     pub port: u16,
     pub tls: Option<TlsConnector>,
-    /// What is sent in clear text to a webhook stays on this machine.
-    pub near_only: bool,
+    pub reach: Reach,
     /// Bytes that the system may hold back for us.
     pub send_buffer: Option<usize>,
+}
+
+impl std::fmt::Debug for Target {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Target").field("host", &self.host).field("port", &self.port).field("reach", &self.reach).finish_non_exhaustive()
+    }
 }
 
 impl Target {
@@ -59,8 +74,13 @@ impl Target {
                 last = Failure::new(format!("{}: {reason}", address.ip()));
                 continue;
             }
-            if self.near_only && !address.ip().to_canonical().is_loopback() {
+            let near = address.ip().to_canonical().is_loopback();
+            if self.reach == Reach::Near && !near {
                 last = Failure::new(format!("{}: off loopback a webhook is https", address.ip()));
+                continue;
+            }
+            if self.reach == Reach::Away && near {
+                last = Failure::new(format!("{}: its name leads back to this machine; write localhost where that is meant", address.ip()));
                 continue;
             }
             match timeout(PATIENCE, self.try_one(address)).await {
@@ -85,7 +105,7 @@ impl Target {
     }
 }
 
-/// Where clouds answer their own machines, outside of the link-local networks: a record sent there would reach whoever rents
+/// Where clouds answer their own machines, outside of the link-local networks: what is sent there would reach whoever rents
 /// out the machine, and the answer could be a credential.
 const METADATA: [IpAddr; 5] = [
     // Alibaba, Azure, Oracle, AWS, Google.
@@ -100,13 +120,13 @@ const METADATA: [IpAddr; 5] = [
 fn refused(address: IpAddr) -> Option<&'static str> {
     let address = address.to_canonical();
     if METADATA.contains(&address) {
-        return Some("a metadata service is no receiver of records");
+        return Some("a metadata service is no receiver");
     }
     match address {
-        IpAddr::V4(v4) if v4.is_link_local() => Some("a link-local address is no receiver of records"),
+        IpAddr::V4(v4) if v4.is_link_local() => Some("a link-local address is no receiver"),
         IpAddr::V4(v4) if v4.is_unspecified() || v4.is_broadcast() || v4.is_multicast() => Some("it names no one machine"),
         IpAddr::V4(_) => None,
-        IpAddr::V6(v6) if v6.is_unicast_link_local() => Some("a link-local address is no receiver of records"),
+        IpAddr::V6(v6) if v6.is_unicast_link_local() => Some("a link-local address is no receiver"),
         IpAddr::V6(v6) if v6.is_unspecified() || v6.is_multicast() => Some("it names no one machine"),
         IpAddr::V6(v6) => within(v6).and_then(|v4| refused(IpAddr::V4(v4))),
     }
