@@ -19,7 +19,7 @@ use super::shown::{Listed, Shown};
 use super::slack::SlackDoor;
 use super::{Place, WebError};
 use crate::audit::event::{HoldRead, PersonDenied, PersonSignedIn, PersonSignedOut, Revealed, Words};
-use crate::gate::hold::{Barred, Decider, HoldId, may_decide};
+use crate::gate::hold::{Barred, Decider, HoldId, State as Stands, may_decide};
 use crate::host::config::Web as Settings;
 use crate::host::desk::{Desk, NotDecided, Step, Which};
 use crate::host::health::Ask;
@@ -331,7 +331,7 @@ impl Office {
         let mut views = self.desk.list(which);
         let decider = decider(visitor);
         views.retain(|view| {
-            let may = || may_decide(&decider, &view.about.owner, &view.about.groups, self.single_person).is_ok();
+            let may = || may_decide(&decider, &view.about.owner, view.groups(), self.single_person).is_ok();
             let wanted = match shown {
                 Show::Waiting | Show::All => true,
                 Show::Mine => may(),

@@ -116,6 +116,7 @@ async fn a_question_ends_the_wait_and_its_answer_reopens_the_hold() {
     let view = place.says(hold, &rita(), Verdict::Approve).await.unwrap();
     assert_eq!(view.state, State::Approved);
     assert_eq!(granted(place.sent(&drop).await), hold);
+    place.done().await;
     let erased = place.desk.view(hold).unwrap().talk;
     assert_eq!(erased.exchanges[0].answer.as_ref().map(|answer| answer.text.is_empty()), Some(true));
     assert_eq!(place.record(), ["held", "decided", "answered", "decided", "decided", "spent"]);

@@ -150,8 +150,8 @@ impl Office {
     fn gathered(&self, views: &[View], visitor: &Visitor) -> Together {
         let (masking, decider) = (self.desk.masking(), decider(visitor));
         let holds: Vec<_> = views.iter().map(|view| Shown::of(view, &masking)).collect();
-        let each = views.iter().map(|view| may_decide(&decider, &view.about.owner, view.groups(), self.single_person));
-        let may = each.fold(Ok(false), |all, one| Ok(all? | one?));
+        let mut each = views.iter().map(|view| may_decide(&decider, &view.about.owner, view.groups(), self.single_person));
+        let may = each.try_fold(false, |all, one| Ok(all | one?));
         Together { digest: shown::digest_of_all(&holds), holds, may }
     }
 

@@ -144,9 +144,9 @@ fn done(office: &Office, guest: &Guest, id: HoldId, outcome: Result<(), Undecide
 }
 
 /// The hold that a form is about, where it is one of ours.
-fn own(guest: &Guest, id: &str, token: &str) -> Result<HoldId, Response> {
-    let id = hold_id(id).ok_or_else(unknown)?;
-    if guest.owns(&purpose(id), token) { Ok(id) } else { Err(not_ours()) }
+fn own(guest: &Guest, id: &str, token: &str) -> Result<HoldId, Box<Response>> {
+    let id = hold_id(id).ok_or_else(|| Box::new(unknown()))?;
+    if guest.owns(&purpose(id), token) { Ok(id) } else { Err(Box::new(not_ours())) }
 }
 
 type Given = Result<axum::Form<Step>, FormRejection>;
@@ -158,7 +158,7 @@ pub(super) async fn ask(State(office): State<Arc<Office>>, guest: Guest, Path(id
     };
     let id = match own(&guest, &id, &step.token) {
         Ok(id) => id,
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     let asked = office.ask(id, &guest.visitor, &plain_lines(&step.question), &step.digest, Through::Web).await;
     done(&office, &guest, id, asked.map(drop))
@@ -171,7 +171,7 @@ pub(super) async fn pass(State(office): State<Arc<Office>>, guest: Guest, Path(i
     };
     let id = match own(&guest, &id, &step.token) {
         Ok(id) => id,
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     let passed = office.pass(id, &guest.visitor, (&step.to, &plain_lines(&step.reason)), &step.digest, Through::Web).await;
     done(&office, &guest, id, passed.map(drop))
@@ -191,7 +191,7 @@ pub(super) async fn grant(
     let field = |name: &str| fields.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str());
     let id = match own(&guest, &id, field("token")) {
         Ok(id) => id,
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     let rooms = fields.iter().filter(|(name, value)| name == "room" && !value.trim().is_empty()).map(|(_, value)| room(value));
     let (minutes, times, rooms) =
@@ -271,7 +271,7 @@ pub(super) async fn decide_together(State(office): State<Arc<Office>>, guest: Gu
     };
     let id = match own(&guest, &id, &step.token) {
         Ok(id) => id,
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     let verdict = match step.verdict.as_str() {
         "approve" => Verdict::Approve,
