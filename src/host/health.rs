@@ -1,5 +1,5 @@
 //! The health page: whether the process lives, and whether it can do its work. It is open to whoever can reach its address, so it
-//! tells numbers and nothing else. What the numbers are made of it is told by a closure.
+//! tells numbers and nothing else, of itself and of what is counted. What the numbers are made of it is told by a closure.
 
 use std::convert::Infallible;
 use std::io;
@@ -18,6 +18,8 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use super::metrics::Render;
+
 /// Connections at once. Who asks is a supervisor or two.
 const MOST: usize = 32;
 /// One question and its answer.
@@ -34,6 +36,8 @@ pub struct Vitals {
     /// Records that the index does not have yet; missing where there is none.
     pub index_lag: Option<u64>,
     pub sinks: Vec<SinkVitals>,
+    /// Places that are told of holds.
+    pub notices: Vec<NoticeVitals>,
     /// Whether the server can be reached; missing where it was not tried.
     pub upstream: Option<bool>,
 }
@@ -56,6 +60,16 @@ pub struct SinkVitals {
     pub failing: bool,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NoticeVitals {
+    pub name: String,
+    /// Messages that have not arrived there.
+    pub waiting: u64,
+    /// Those that never did and are not tried any more.
+    pub dead: u64,
+    pub failing: bool,
+}
+
 impl Vitals {
     /// Whether agents can work. Neither the index nor a sink is needed for that: they catch up.
     pub fn is_ready(&self) -> bool {
@@ -64,23 +78,25 @@ impl Vitals {
 }
 
 pub type Ask = Arc<dyn Fn() -> Vitals + Send + Sync>;
+/// What is counted, as Prometheus reads it.
+const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::bind(address).await
 }
 
 /// Answers for ever.
-pub async fn serve(listener: TcpListener, ask: Ask) {
+pub async fn serve(listener: TcpListener, ask: Ask, metrics: Render) {
     let places = Arc::new(Semaphore::new(MOST));
     loop {
         // It is never closed.
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
-                let ask = Arc::clone(&ask);
+                let (ask, metrics) = (Arc::clone(&ask), Arc::clone(&metrics));
                 tokio::spawn(async move {
                     let answer = service_fn(|request| {
-                        let answer = answer(&request, &ask);
+                        let answer = answer(&request, &ask, &metrics);
                         async { Ok::<_, Infallible>(answer) }
                     });
                     let connection =
@@ -98,7 +114,8 @@ pub async fn serve(listener: TcpListener, ask: Ask) {
     }
 }
 
-fn answer(request: &Request<Incoming>, ask: &Ask) -> Response<Full<Bytes>> {
+fn answer(request: &Request<Incoming>, ask: &Ask, metrics: &Render) -> Response<Full<Bytes>> {
+    let mut kind = "application/json";
     let (status, text) = match (request.uri().path(), request.method()) {
         ("/healthz", &Method::GET) => (StatusCode::OK, "{\"alive\":true}".to_owned()),
         ("/readyz", &Method::GET) => {
@@ -106,14 +123,18 @@ fn answer(request: &Request<Incoming>, ask: &Ask) -> Response<Full<Bytes>> {
             let status = if vitals.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
             (status, serde_json::to_string(&vitals).unwrap_or_default())
         }
-        ("/healthz" | "/readyz", _) => (StatusCode::METHOD_NOT_ALLOWED, String::new()),
+        ("/metrics", &Method::GET) => {
+            kind = METRICS;
+            (StatusCode::OK, metrics())
+        }
+        ("/healthz" | "/readyz" | "/metrics", _) => (StatusCode::METHOD_NOT_ALLOWED, String::new()),
         _ => (StatusCode::NOT_FOUND, String::new()),
     };
     let allowed = (status == StatusCode::METHOD_NOT_ALLOWED).then_some("GET");
     let mut response = Response::new(Full::new(Bytes::from(text)));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
+    headers.insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(kind));
     headers.insert(CACHE_CONTROL, hyper::header::HeaderValue::from_static("no-store"));
     if let Some(allowed) = allowed {
         headers.insert(ALLOW, hyper::header::HeaderValue::from_static(allowed));

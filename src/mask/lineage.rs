@@ -57,6 +57,8 @@ pub enum Origin {
 #[derive(Debug)]
 pub struct Reading<'a> {
     rows: Option<Shape<'a>>,
+    /// Which rows there are tells of sensitive values: a truth value beside them is no answer to one question.
+    pub told: bool,
     surroundings: Surroundings<'a>,
 }
 
@@ -76,6 +78,8 @@ pub struct Stores {
     pub written: Vec<Written>,
     /// Those of them that every session may read.
     pub promised: Vec<Written>,
+    /// Something of it goes where nobody could mark it.
+    pub given: bool,
 }
 
 impl Remembered {
@@ -130,7 +134,7 @@ impl Classes {
             self.0.push(verdict);
             self.0.len().saturating_sub(1)
         });
-        Taint { level: Level::Sensitive, class: u16::try_from(place.saturating_add(1)).unwrap_or(0) }
+        Taint { class: u16::try_from(place.saturating_add(1)).unwrap_or(0), ..Taint::SENSITIVE }
     }
 
     fn holding(&self, taint: Taint) -> Holding {
@@ -147,7 +151,8 @@ pub fn unknown(lineage: &Lineage, relations: &[Relation], verdicts: &Verdicts) -
 
 /// The columns of the rows that a statement gives back.
 pub fn reading<'a>(lineage: &'a Lineage, surroundings: Surroundings<'a>) -> Reading<'a> {
-    Reading { rows: traced(lineage, &surroundings, &mut Classes::default()).rows, surroundings }
+    let Traced { rows, told, .. } = traced(lineage, &surroundings, &mut Classes::default());
+    Reading { rows, told, surroundings }
 }
 
 /// What a statement writes that came from sensitive columns.
@@ -158,11 +163,12 @@ pub fn stores(lineage: &Lineage, surroundings: Surroundings<'_>) -> Stores {
     }
     let mut classes = Classes::default();
     let traced = traced(lineage, &surroundings, &mut classes);
+    stores.given = traced.given;
     for stored in traced.stored.iter().filter(|stored| stored.taint.level == Level::Sensitive) {
         let Some(named) = lineage.relations.get(stored.relation) else { continue };
         let holding = classes.holding(stored.taint);
         let mut settled = !stored.defined;
-        let mut targets = 0;
+        let mut targets = 0_usize;
         for oid in called(named, surroundings.relations).filter(|_| !stored.defined) {
             targets += 1;
             let Some(relation) = surroundings.verdicts.relations.get(&oid) else {
@@ -170,6 +176,8 @@ pub fn stores(lineage: &Lineage, surroundings: Surroundings<'_>) -> Stores {
                 continue;
             };
             let columns = relation.columns.iter().filter(|column| stored.column.is_none_or(|name| *name == *column.name));
+            // One that came after anybody looked is known by its name alone.
+            settled &= columns.clone().next().is_some();
             for column in columns.filter(|column| !covers(column.verdict.holding, holding)) {
                 settled = false;
                 stores.marks.push(Mark { relation: oid, column: column.name.clone(), holding });

@@ -12,6 +12,8 @@ use super::{Holding, Kind, KindSet, Masking, Workspace};
 const VALUE: &[u8] = b"[VALUE]";
 /// A name is no longer than this; what is quoted and longer is none.
 const NAME: usize = 128;
+/// A number of fewer digits says less than a few answers do.
+const LONG_NUMBER: usize = 3;
 
 /// What was sent that an error or a notice answers.
 #[derive(Debug, Clone, Copy, Default)]
@@ -162,7 +164,9 @@ impl Reader<'_> {
                 Some((b'\n', line)) => (line, b"\n".as_slice()),
                 Some(_) | None => (line, b"".as_slice()),
             };
+            let from = out.len();
             changed |= self.line(kind, line, out);
+            changed |= self.numbers(from, out);
             out.extend_from_slice(end);
         }
         if !changed {
@@ -224,6 +228,44 @@ impl Reader<'_> {
             }
         }
         changed |= self.quotes(rest, out);
+        changed
+    }
+
+    /// Replaces the numbers of a line that begins there: `large object 536228841 does not exist`. What a type or a place is numbered by, what is
+    /// quoted as a name, and what the client wrote itself stays.
+    fn numbers(&self, from: usize, out: &mut Vec<u8>) -> bool {
+        const SAFE: &[&[u8]] =
+            &[b"varying(", b"character(", b"numeric(", b"bit(", b"line ", b"precision ", b"scale ", b"10^", b"PostgreSQL ", b"version "];
+        // Locks, limits and an operator's doings are told by the numbers of processes.
+        const NONE: &[&[u8]] = &[b"40", b"53", b"57"];
+        let asks = |facts: &Facts| {
+            facts.opaque.is_some() || facts.statements.iter().any(|told| !told.columns.is_empty() || !told.functions.is_empty())
+        };
+        let silent = self.quoted != Quoted::Values
+            || NONE.iter().any(|class| self.code.starts_with(class))
+            || !tells_always(self.code) && !self.source.facts.is_none_or(asks);
+        if silent {
+            return false;
+        }
+        let line = out.split_off(from);
+        let (mut at, mut quoted, mut changed) = (0, false, false);
+        while let Some(byte) = line.get(at) {
+            let digits = line.get(at..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_digit()).count();
+            if digits == 0 {
+                quoted ^= *byte == b'"';
+                out.push(*byte);
+                at += 1;
+                continue;
+            }
+            let (before, number) = (line.get(..at).unwrap_or_default(), line.get(at..at + digits).unwrap_or_default());
+            at += digits;
+            let within_word = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_');
+            let named = quoted || within_word(before.last()) || within_word(line.get(at));
+            let kept =
+                digits < LONG_NUMBER || named || SAFE.iter().any(|word| before.ends_with(word)) || stands_in(number, self.source.text);
+            out.extend_from_slice(if kept { number } else { VALUE });
+            changed |= !kept;
+        }
         changed
     }
 

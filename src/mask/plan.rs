@@ -126,7 +126,7 @@ fn planned(column: &Described<'_>, masking: &Masking) -> Planned {
     let course = match holding {
         _ if masking.profile.wanted.is_empty() => Course::Pass,
         // A yes or a no says little, and what asks for many of them is counted elsewhere.
-        _ if column.type_oid == BOOL => Course::Pass,
+        _ if column.type_oid == BOOL && !column.derived => Course::Pass,
         Holding::Harmless => Course::Pass,
         Holding::Mixed(_) | Holding::Whole(_) => match (masking.types.get(column.type_oid), holding) {
             (None, _) => Course::Null,

@@ -359,7 +359,7 @@ impl Linked {
             return false;
         }
         if length > cap {
-            let report = Report::error("PS004", format!("stopped at a row of {length} bytes: rows may have {cap}"))
+            let report = Report::error("PS004", format!("stopped at a row longer than the {cap} bytes that rows may have"))
                 .with_hint("Select fewer or shorter columns.");
             self.stop(terms, Err(Box::new(report)), out);
             return false;

@@ -7,12 +7,14 @@ use std::sync::Arc;
 
 use crate::gate::Grounds;
 use crate::mask::lineage::{self, Origin, Reading, Remembered, Surroundings};
-use crate::mask::verdict::{ColumnId, Unknown};
+use crate::mask::verdict::{ColumnId, Relation, Unknown};
 use crate::sql::facts::{Facts, Named, Opaque, Statement as Told};
 use crate::sql::lineage::Lineage;
 
+use crate::wire::report::Report;
+
 use super::Terms;
-use super::asking::{Course, Inquiry, Passage};
+use super::asking::{Course, Inquiry, Passage, Refusal};
 use super::columns::Column;
 use super::expected::Expected;
 use super::linked::{Linked, named};
@@ -31,10 +33,28 @@ enum Bringing {
     /// Nothing that computes: words of the server's own.
     Server,
     Statement(Arc<Lineage>, Option<Arc<Grounds>>),
+    /// How many rows each step of a statement had when it ran.
+    Plan(Arc<Lineage>, Option<Arc<Grounds>>),
     /// What was not read, or not in whole.
     Unread,
     /// Another statement, which is not known.
     Another,
+}
+
+/// What a column is that comes from code, or from a relation of which nothing is known. Code that was let run may look up anything by what it is
+/// given, so beside a table that holds something sensitive its values are masked whole; and so are those of a table that somebody else has and
+/// nobody could look at. What trusted functions compute is as sensitive as what they are given, which is told without them; a table that the
+/// catalog does not have is the session's own, and what came into it from sensitive columns is remembered.
+fn untraced(terms: &Terms, lineage: &Lineage, grounds: Option<&Grounds>) -> Origin {
+    let Some(grounds) = grounds else { return Origin::Derived };
+    let (masking, relations) = (&terms.masking, &grounds.resolved.relations);
+    let sensitive = |relation: &Relation| {
+        let mut columns = relation.columns.iter();
+        columns.any(|column| masking.profile.verdict(relation, column).unwrap_or(column.verdict).is_sensitive())
+    };
+    let known = || relations.iter().filter_map(|relation| masking.verdicts.relations.get(&relation.oid));
+    let unknown = masking.verdicts.asks && !lineage::unknown(lineage, relations, &masking.verdicts).is_empty();
+    if unknown || grounds.resolved.reaches_code && known().any(|relation| sensitive(relation)) { Origin::Derived } else { Origin::Unknown }
 }
 
 impl Linked {
@@ -47,9 +67,17 @@ impl Linked {
             Bringing::Server => each(Origin::Clear),
             Bringing::Unread => each(Origin::Derived),
             Bringing::Another => each(Origin::Unknown),
+            Bringing::Plan(lineage, grounds) => {
+                let told = lineage::reading(&lineage, self.surroundings(terms, grounds.as_deref())).told;
+                each(if told { Origin::Derived } else { Origin::Clear })
+            }
             Bringing::Statement(lineage, grounds) => {
                 let reading = lineage::reading(&lineage, self.surroundings(terms, grounds.as_deref()));
-                let origin = |(place, column): (usize, &Column)| self.origin(&reading, place, columns.len(), column);
+                let untraced = untraced(terms, &lineage, grounds.as_deref());
+                let origin = |(place, column): (usize, &Column)| match self.origin(&reading, place, columns.len(), column) {
+                    Origin::Unknown => untraced,
+                    origin @ (Origin::Clear | Origin::Derived) => origin,
+                };
                 columns.iter().enumerate().map(origin).collect()
             }
         }
@@ -57,8 +85,8 @@ impl Linked {
 
     fn origin(&self, reading: &Reading<'_>, place: usize, width: usize, column: &Column) -> Origin {
         let base = ColumnId { relation: column.relation, attribute: column.attribute };
-        // A truth value is an answer, whatever was asked.
-        if column.type_oid == BOOL && base.relation == 0 { Origin::Clear } else { reading.column(place, width, base) }
+        // A truth value is an answer, whatever was asked: for each row that was not made of what is asked about.
+        if column.type_oid == BOOL && base.relation == 0 && !reading.told { Origin::Clear } else { reading.column(place, width, base) }
     }
 
     fn surroundings<'a>(&'a self, terms: &'a Terms, grounds: Option<&'a Grounds>) -> Surroundings<'a> {
@@ -68,12 +96,14 @@ impl Linked {
 
     /// Relations that have to be known before it can be said what these columns are computed from.
     pub(super) fn reached(&self, terms: &Terms, columns: &[Column]) -> Vec<u32> {
-        if columns.iter().all(|column| column.relation != 0 || column.type_oid == BOOL) {
+        if columns.iter().all(|column| column.relation != 0) {
             return Vec::new();
         }
         match self.bringing() {
-            Bringing::Statement(lineage, Some(grounds)) => lineage::unknown(&lineage, &grounds.resolved.relations, &terms.masking.verdicts),
-            Bringing::Statement(_, None) | Bringing::Server | Bringing::Unread | Bringing::Another => Vec::new(),
+            Bringing::Statement(lineage, Some(grounds)) | Bringing::Plan(lineage, Some(grounds)) => {
+                lineage::unknown(&lineage, &grounds.resolved.relations, &terms.masking.verdicts)
+            }
+            Bringing::Statement(_, None) | Bringing::Plan(_, None) | Bringing::Server | Bringing::Unread | Bringing::Another => Vec::new(),
         }
     }
 
@@ -108,7 +138,8 @@ impl Linked {
         for name in &told.named {
             match name {
                 Named::Execute(name) => {
-                    let Some(statement) = named(&self.statements, name.as_bytes()) else { return Bringing::Another };
+                    // One that code made: nobody read it.
+                    let Some(statement) = named(&self.statements, name.as_bytes()) else { return Bringing::Unread };
                     if statement.facts.opaque.is_some() {
                         return Bringing::Unread;
                     }
@@ -118,8 +149,8 @@ impl Linked {
                     };
                 }
                 Named::Fetch { cursor, .. } => {
-                    let Some(portal) = named(&self.portals, cursor.as_bytes()) else { return Bringing::Another };
-                    let Some(statement) = &portal.statement else { return Bringing::Another };
+                    let Some(portal) = named(&self.portals, cursor.as_bytes()) else { return Bringing::Unread };
+                    let Some(statement) = &portal.statement else { return Bringing::Unread };
                     if statement.facts.opaque.is_some() {
                         return Bringing::Unread;
                     }
@@ -140,6 +171,7 @@ impl Linked {
             }
         }
         match &told.lineage {
+            Some(lineage) if told.explain.is_some_and(|explain| explain.executes) => Bringing::Plan(Arc::clone(lineage), grounds.cloned()),
             _ if told.explain.is_some() => Bringing::Server,
             Some(lineage) => Bringing::Statement(Arc::clone(lineage), grounds.cloned()),
             // Code gives rows of its own.
@@ -171,6 +203,9 @@ impl Linked {
         let (mut marks, mut written, mut promised) = (Vec::new(), Vec::new(), Vec::new());
         for lineage in writing {
             let stores = lineage::stores(lineage, self.surroundings(terms, grounds.as_deref()));
+            if stores.given {
+                return Course::Refuse(Refusal::plain(given_away()));
+            }
             marks.extend(stores.marks);
             written.extend(stores.written);
             promised.extend(stores.promised);
@@ -212,6 +247,12 @@ impl Linked {
     pub(super) fn grounds_of_head(&self) -> Option<Arc<Grounds>> {
         self.expected.head().and_then(Expected::run).and_then(|run: &Rc<_>| run.grounds().cloned())
     }
+}
+
+/// Where a setting, a counter, a lock or a message shows a value again, no mark would stand beside it.
+fn given_away() -> Report {
+    Report::error("22023", "a value of a sensitive column would be given to a function that does more than compute")
+        .with_detail("Settings, sequences, locks, notifications and large objects keep no mark of what was put into them. Nothing ran.")
 }
 
 const BOOL: u32 = 16;

@@ -11,7 +11,7 @@ use pgsluice::gate::policy::BuiltIn;
 use pgsluice::gate::{Grounds, Policy, Subject};
 use pgsluice::host::config::{Oidc, PublicUrl, ServerCertificate, Web as Settings, WebListen};
 use pgsluice::host::desk::{Desk, HoldId, Options, View};
-use pgsluice::host::health::{JournalVitals, SinkVitals, Vitals};
+use pgsluice::host::health::{JournalVitals, NoticeVitals, SinkVitals, Vitals};
 use pgsluice::host::in_force::InForce;
 use pgsluice::host::index;
 use pgsluice::host::journal::reader::Reader;
@@ -95,6 +95,7 @@ impl House {
                 journal: JournalVitals { trouble: None, last: 7, synced: 7 },
                 index_lag: Some(*last.borrow()),
                 sinks: vec![SinkVitals { name: "siem <1>".to_owned(), lag: 12_345, failing: true }],
+                notices: vec![NoticeVitals { name: "slack".to_owned(), waiting: 6, dead: 1, failing: false }],
                 upstream: None,
             }),
         };

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use pgsluice::host::health::{self, JournalVitals, SinkVitals, Vitals};
+use pgsluice::host::health::{self, JournalVitals, NoticeVitals, SinkVitals, Vitals};
 use serde_json::json;
 
 use crate::stage::LIMIT;
@@ -16,6 +16,7 @@ fn start(broken: Arc<AtomicBool>) -> SocketAddr {
         journal: JournalVitals { trouble: broken.load(Ordering::Relaxed).then_some("full"), last: 9, synced: 7 },
         index_lag: Some(2),
         sinks: vec![SinkVitals { name: "forward:lake".to_owned(), lag: 3, failing: true }],
+        notices: vec![NoticeVitals { name: "slack".to_owned(), waiting: 4, dead: 1, failing: false }],
         upstream: None,
     });
     std::thread::spawn(move || {
@@ -23,7 +24,7 @@ fn start(broken: Arc<AtomicBool>) -> SocketAddr {
         runtime.block_on(async {
             let listener = health::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
             say.send(listener.local_addr().unwrap()).unwrap();
-            health::serve(listener, ask).await;
+            health::serve(listener, ask, Arc::new(|| "counted 7\n".to_owned())).await;
         });
     });
     heard.recv_timeout(LIMIT).unwrap()
@@ -55,14 +56,21 @@ fn it_says_whether_the_process_lives_and_can_work_and_nothing_else() {
             "journal": {"trouble": trouble, "last": 9, "synced": 7},
             "index_lag": 2,
             "sinks": [{"name": "forward:lake", "lag": 3, "failing": true}],
+            "notices": [{"name": "slack", "waiting": 4, "dead": 1, "failing": false}],
             "upstream": null,
         });
         assert_eq!((found, serde_json::from_str::<serde_json::Value>(&body).unwrap()), (status, expected));
         assert_eq!(ask(address, "GET /healthz").0, 200);
     }
-    for (request, status) in
-        [("GET /", 404), ("GET /healthz/", 404), ("GET /metrics", 404), ("POST /readyz", 405), ("DELETE /healthz", 405)]
-    {
+    assert_eq!(ask(address, "GET /metrics"), (200, "counted 7\n".to_owned()));
+    for (request, status) in [
+        ("GET /", 404),
+        ("GET /healthz/", 404),
+        ("GET /metrics/", 404),
+        ("POST /metrics", 405),
+        ("POST /readyz", 405),
+        ("DELETE /healthz", 405),
+    ] {
         assert_eq!(ask(address, request), (status, String::new()), "{request}");
     }
 }

@@ -5,6 +5,7 @@ mod agent;
 mod audit;
 mod holds;
 mod mask;
+mod notices;
 mod people;
 mod policy;
 mod prompt;
@@ -80,6 +81,9 @@ enum Command {
     /// Deny a hold; the agent is told the reason
     #[command(after_help = "Example:\n  pgsluice deny 5kx2m9qd --as ann --reason 'not before the backup'")]
     Deny(holds::Deny),
+    /// Show messages about holds that did not arrive where they were to go
+    #[command(after_help = "Example:\n  pgsluice notices --json")]
+    Notices(notices::Notices),
     /// Back up and restore the state folder
     #[command(subcommand)]
     State(state::StateCommand),
@@ -255,6 +259,7 @@ pub fn main() -> ExitCode {
         Command::Show(command) => holds::show(command, &environment),
         Command::Approve(command) => holds::approve(command, &environment),
         Command::Deny(command) => holds::deny(command, &environment),
+        Command::Notices(command) => notices::run(command, &environment),
         Command::State(command) => state::run(command, &environment),
         Command::Audit(command) => audit::run(command, environment),
         Command::Policy(command) => policy::run(command, environment),

@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use super::{Failure, Place, agent, prompt};
 use crate::host::ledger::Ledger;
 use crate::host::people::{
-    self, AccountStore, Acting, Capability, ListedAccount, NewAccount, PeopleError, PeopleStore, Visit, invitations, password,
+    self, AccountStore, Acting, Capability, ListedAccount, NewAccount, PeopleError, PeopleStore, SlackPeople, Visit, invitations, password,
 };
 use crate::host::secret::Secret;
 use crate::host::state::State;
@@ -42,6 +42,10 @@ pub(super) enum Reviewer {
     /// List the accounts
     #[command(after_help = "Example:\n  pgsluice reviewer list --json")]
     List(List),
+    /// Say which member of Slack somebody is, so that the buttons they press there count
+    #[command(after_help = "Example:\n  pgsluice reviewer slack ann U0123456789\n\n\
+                      In Slack the id is in the member's profile, under \"Copy member ID\". --remove takes it back.")]
+    Slack(Slack),
     /// Remove a person with their account; the name stays on the record
     #[command(after_help = "Example:\n  pgsluice reviewer remove ann")]
     Remove(Remove),
@@ -131,6 +135,20 @@ pub(super) struct Remove {
     place: Place,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct Slack {
+    /// Who, as `pgsluice reviewer list` names them
+    name: String,
+    /// The member's id
+    #[arg(required_unless_present = "remove", conflicts_with = "remove")]
+    member: Option<String>,
+    /// They are no member of Slack any more
+    #[arg(long)]
+    remove: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
 /// Whoever administers, with what they act on.
 struct Office {
     state: State,
@@ -172,6 +190,16 @@ pub(super) fn run(command: Reviewer, environment: &BTreeMap<String, String>) -> 
             eprintln!("pgsluice: {name} has another password; whoever was signed in with the old one is signed out");
             let printed = given.tell(&password);
             office.settle().and(printed)
+        }
+        Reviewer::Slack(Slack { name, member, remove: _, place }) => {
+            let office = Office::open(place, environment)?;
+            let mut slack = SlackPeople::open(&office.state)?;
+            slack.set(&name, member.as_deref(), &office.acting.by(), SystemTime::now())?;
+            match member {
+                Some(member) => eprintln!("pgsluice: what {member} presses in Slack counts as pressed by {name}"),
+                None => eprintln!("pgsluice: nobody in Slack is {name}"),
+            }
+            office.settle()
         }
         Reviewer::Remove(Remove { name, place }) => {
             let office = Office::open(place, environment)?;

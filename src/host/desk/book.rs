@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{broadcast, watch};
 
 use super::matter::Matter;
+use super::tally;
 use super::view::{About, Ruled, View, Which};
 use crate::audit::Digest;
 use crate::gate::hold::{HoldId, Standing, State};
@@ -124,6 +125,7 @@ impl Book {
         self.held = self.held.saturating_add(entry.matter.as_deref().map_or(0, Matter::size));
         Self::tell_purse(&self.purses, &entry);
         let standing = entry.standing;
+        tally::stands(None, &entry);
         self.entries.insert(standing.id, entry);
         Self::tell(&self.steps, standing);
     }
@@ -131,7 +133,9 @@ impl Book {
     /// Changes an entry. What was held is forgotten when nothing can run by it any more, and whoever waits is woken.
     pub fn change<T>(&mut self, id: HoldId, change: impl FnOnce(&mut Entry) -> T) -> Option<T> {
         let entry = self.entries.get_mut(&id)?;
+        let before = entry.standing.state;
         let outcome = change(entry);
+        tally::stands(Some(before), entry);
         Self::tell_purse(&self.purses, entry);
         if !entry.standing.state.is_open()
             && let Some(matter) = entry.matter.take()

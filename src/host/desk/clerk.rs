@@ -11,6 +11,7 @@ use super::book::{Entry, Full};
 use super::matter::Matter;
 use super::recover::{self, Recovered};
 use super::store::Store;
+use super::tally;
 use super::view::{About, NotDecided, Ruled, View};
 use super::{DeskError, LONGEST_REASON, Shared, binding};
 use crate::audit::event::{Decided, Decision, Held, Returned, Spent, Words};
@@ -230,6 +231,7 @@ impl Clerk {
         let body = Some(Box::new(Words { text: about.reason.to_string() }));
         let seq = self.record(Held { hold: id.number(), statement, bound, until, body })?;
         self.shared.book().insert(Entry::kept(standing, bound, about, Some(matter), None, seq));
+        tally::opened();
         self.unsaved.insert(id);
         Ok(self.waiting(id))
     }

@@ -13,6 +13,7 @@ mod options;
 mod recover;
 mod seal;
 mod store;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod thread;
@@ -171,6 +172,10 @@ impl Desk {
         self.shared.book().standings()
     }
 
+    pub fn standing(&self, hold: HoldId) -> Option<(Standing, Arc<About>)> {
+        self.shared.book().get(hold).map(|entry| (entry.standing, Arc::clone(&entry.about)))
+    }
+
     pub fn view(&self, hold: HoldId) -> Option<View> {
         self.shared.book().get(hold).map(Entry::view)
     }
@@ -183,6 +188,11 @@ impl Desk {
     /// The page of a hold.
     pub fn link(&self, hold: HoldId) -> String {
         self.shared.link(hold)
+    }
+
+    /// The page that lists them.
+    pub fn list_link(&self) -> String {
+        format!("{}/", self.shared.options().public_url.trim_end_matches('/'))
     }
 
     /// A person decides; `through` is a word for the record: web, terminal, API. It counts when this returns, and is on disk.

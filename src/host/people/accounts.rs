@@ -290,7 +290,7 @@ fn person_id(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
     connection.query_row("SELECT id FROM people WHERE name = ?1 AND removed IS NULL", [name], |row| row.get(0))
 }
 
-fn groups(connection: &Connection, person: i64) -> rusqlite::Result<Vec<String>> {
+pub(super) fn groups(connection: &Connection, person: i64) -> rusqlite::Result<Vec<String>> {
     let mut statement = connection.prepare_cached("SELECT name FROM person_groups WHERE person = ?1 ORDER BY name")?;
     statement.query_map([person], |row| row.get(0))?.collect()
 }
@@ -303,6 +303,7 @@ pub(super) fn forget(transaction: &Transaction<'_>, name: &str) -> rusqlite::Res
         "DELETE FROM accounts WHERE person = ?1",
         "DELETE FROM person_groups WHERE person = ?1",
         "DELETE FROM person_aliases WHERE person = ?1",
+        "DELETE FROM slack_people WHERE person = ?1",
     ] {
         transaction.execute(sql, [id])?;
     }

@@ -8,6 +8,7 @@ mod accounts;
 mod identities;
 pub mod invitations;
 pub mod password;
+mod slack;
 mod store;
 mod visits;
 
@@ -22,6 +23,7 @@ use super::state::{State, StateError};
 pub use accounts::{Account, AccountStore, Lifetime, ListedAccount, NewAccount, Visitor};
 pub use identities::{Admitted, Due, Identity, Tokens};
 pub use invitations::Invitation;
+pub use slack::SlackPeople;
 pub use store::{Listed, NewPerson, PeopleStore};
 pub use visits::Visit;
 
@@ -65,6 +67,10 @@ pub enum PeopleError {
     NoInvitation,
     #[error("too many links are open: they are over a day after they were made")]
     Invitations,
+    #[error("{0:?} is no member of Slack: the id is meant, such as U0123456789 (in Slack: the profile, \"Copy member ID\")")]
+    NoMember(String),
+    #[error("{0} is somebody else here already")]
+    MemberTaken(String),
     #[error("nobody is in more than 32 groups")]
     Groups,
     #[error("the password {0}")]

@@ -21,11 +21,13 @@ use tokio::sync::{mpsc, watch};
 
 use super::config::{ClientTls, Config, Sources};
 use super::desk::DeskError;
-use super::health::{self, JournalVitals, SinkVitals, Vitals};
+use super::health::{self, JournalVitals, NoticeVitals, SinkVitals, Vitals};
 use super::index;
 use super::journal::{Journal, JournalError, Unwritable};
 use super::ledger::{Keeper, Ledger, LedgerError};
 use super::log::LogHandle;
+use super::metrics;
+use super::notify::{self, Notifier, NotifyError};
 use super::people::{AccountStore, PeopleError, invitations};
 use super::sinks::{SinkError, Sinks, Standing};
 use super::state::{ListenerRecord, State, StateError};
@@ -66,6 +68,10 @@ pub enum ServeError {
     Desk(#[from] DeskError),
     #[error(transparent)]
     Sinks(#[from] SinkError),
+    #[error("what is counted cannot be shown: {0}")]
+    Metrics(#[from] metrics_exporter_prometheus::BuildError),
+    #[error(transparent)]
+    Notify(#[from] NotifyError),
     #[error(transparent)]
     Web(#[from] WebError),
     #[error(transparent)]
@@ -89,6 +95,8 @@ pub enum Ready<'a> {
 pub fn run(config: Config, sources: Sources, state: State, log: LogHandle, ready: impl Fn(Ready<'_>)) -> Result<(), ServeError> {
     let workers = config.workers;
     let journal = open_journal(&state, &config)?;
+    // Before anything is there to be counted.
+    let counted = config.health_listen.map(|_| metrics::install()).transpose()?;
     let (place, settings, people) = (Place::take(&config.web)?, config.web.clone(), config.people.clone());
     let public_url = place.as_ref().map(|place| place.public_url.clone());
     let house = Arc::new(House::open(config, sources, &state, log, journal, public_url.as_deref())?);
@@ -102,7 +110,9 @@ pub fn run(config: Config, sources: Sources, state: State, log: LogHandle, ready
         Some(_) if settings.oidc.is_none() => AccountStore::open(&state)?.invite_first(SystemTime::now())?,
         Some(_) | None => None,
     };
-    let vitals = vitals(&house, sinks.standings(), index.passed());
+    let parts = notify::Parts { desk: Arc::clone(&house.desk), journal: Arc::clone(&house.journal), state: state.clone() };
+    let (notifier, slack) = Notifier::start(&house.running().config.notify, parts)?;
+    let vitals = vitals(&house, sinks.standings(), notifier.standings(), index.passed());
     let web = place.map(|place| {
         let parts = Parts {
             desk: Arc::clone(&house.desk),
@@ -112,15 +122,15 @@ pub fn run(config: Config, sources: Sources, state: State, log: LogHandle, ready
             policy: Arc::clone(&house.policy),
             vitals: Arc::clone(&vitals),
         };
-        let office = Office::open(&place, &settings, parts)?;
+        let office = Office::open(&place, &settings, parts)?.with_slack(slack);
         Web::start(place, office)
     });
     let web = web.transpose()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        if let Some(address) = house.running().config.health_listen {
+        if let (Some(address), Some(counted)) = (house.running().config.health_listen, counted) {
             let listener = health::bind(address).await.map_err(|error| ServeError::Listen { address, error })?;
-            tokio::spawn(health::serve(listener, vitals));
+            tokio::spawn(health::serve(listener, vitals, counted));
         }
         let workers = Workers::start(workers, &house)?;
         if let Some(url) = &public_url {
@@ -134,6 +144,7 @@ pub fn run(config: Config, sources: Sources, state: State, log: LogHandle, ready
         Ok::<_, ServeError>(())
     })?;
     drop(web);
+    drop(notifier);
     // What commands did until now is to be recorded before the journal closes, and all of it is to be found and sent elsewhere.
     drop(keeper);
     drop(verdicts);
@@ -157,7 +168,12 @@ fn open_journal(state: &State, config: &Config) -> Result<Arc<Journal>, JournalE
 }
 
 /// What the health page tells.
-fn vitals(house: &Arc<House>, sinks: watch::Receiver<Vec<Standing>>, index: watch::Receiver<u64>) -> health::Ask {
+fn vitals(
+    house: &Arc<House>,
+    sinks: watch::Receiver<Vec<Standing>>,
+    notices: watch::Receiver<Vec<notify::Standing>>,
+    index: watch::Receiver<u64>,
+) -> health::Ask {
     let journal = Arc::clone(&house.journal);
     Arc::new(move || {
         let now = journal.health();
@@ -171,9 +187,16 @@ fn vitals(house: &Arc<House>, sinks: watch::Receiver<Vec<Standing>>, index: watc
             failing: sink.trouble.is_some(),
         };
         let sinks = sinks.borrow().iter().map(sink).collect();
+        let notice = |standing: &notify::Standing| NoticeVitals {
+            name: standing.place.clone(),
+            waiting: standing.backlog.waiting,
+            dead: standing.backlog.dead,
+            failing: standing.trouble.is_some(),
+        };
+        let notices = notices.borrow().iter().map(notice).collect();
         let journal = JournalVitals { trouble, last: now.last_seq, synced: now.synced_seq };
         let index_lag = Some(now.last_seq.saturating_sub(*index.borrow()));
-        Vitals { journal, index_lag, sinks, upstream: None }
+        Vitals { journal, index_lag, sinks, notices, upstream: None }
     })
 }
 

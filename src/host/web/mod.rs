@@ -10,7 +10,8 @@ mod live;
 mod office;
 mod pages;
 mod provided;
-mod shown;
+pub mod shown;
+mod slack;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -27,6 +28,7 @@ use super::tls::{TlsError, WebAcceptor};
 pub use api::{Holds, Said, Token};
 pub use office::{Office, Parts};
 pub use shown::{Listed, Shown, Text, masked_places, number, size};
+pub use slack::{APPROVE, DENY, REASON, SlackAsk, SlackDoor};
 
 #[derive(Debug, thiserror::Error)]
 pub enum WebError {
@@ -147,6 +149,6 @@ impl Drop for Web {
 }
 
 fn router(office: &Arc<Office>) -> Router {
-    let routes = Router::new().merge(pages::routes()).nest("/api", api::routes()).fallback(pages::nothing);
+    let routes = Router::new().merge(pages::routes()).merge(slack::routes()).nest("/api", api::routes()).fallback(pages::nothing);
     guard::around(routes, office).with_state(Arc::clone(office))
 }

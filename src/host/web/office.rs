@@ -14,6 +14,7 @@ use super::cookie::{Jar, Kept};
 use super::entry::Peer;
 use super::provided::Provided;
 use super::shown::{Listed, Shown};
+use super::slack::SlackDoor;
 use super::{Place, WebError};
 use crate::audit::event::{HoldRead, PersonDenied, PersonSignedIn, PersonSignedOut, Revealed, Words};
 use crate::gate::hold::{Barred, Decider, HoldId, State as Stands, Verdict, may_decide};
@@ -23,7 +24,7 @@ use crate::host::health::Ask;
 use crate::host::in_force::InForce;
 use crate::host::journal::{Journal, Unwritable};
 use crate::host::oidc::NoWord;
-use crate::host::people::{Account, AccountStore, Capability, Invitation, Lifetime, PeopleError, Visitor, password};
+use crate::host::people::{Account, AccountStore, Capability, Invitation, Lifetime, PeopleError, SlackPeople, Visitor, password};
 use crate::host::secret::Secret;
 use crate::host::state::State;
 use crate::host::throttle::Throttle;
@@ -72,6 +73,9 @@ pub struct Office {
     pub jar: Jar,
     /// The names that questions are sent to; `None` where any may be.
     hosts: Option<Vec<String>>,
+    /// Where presses in Slack come in, if they do.
+    pub slack: Option<SlackDoor>,
+    slack_people: Mutex<SlackPeople>,
 }
 
 /// Which holds somebody wants to see.
@@ -89,6 +93,8 @@ pub enum Show {
 pub enum Through {
     Web,
     Api,
+    /// A button, pressed by somebody whom Slack knows.
+    Slack,
 }
 
 impl Through {
@@ -96,6 +102,7 @@ impl Through {
         match self {
             Self::Web => "web",
             Self::Api => "api",
+            Self::Slack => "slack",
         }
     }
 }
@@ -169,7 +176,15 @@ impl Office {
             provided: settings.oidc.as_ref().map(|oidc| Provided::new(oidc, &place.public_url)).transpose()?,
             jar: Jar { encrypted },
             hosts: hosts(place.address, settings),
+            slack: None,
+            slack_people: Mutex::new(SlackPeople::open(&state)?),
         })
+    }
+
+    /// The same, and presses in Slack count.
+    #[must_use]
+    pub fn with_slack(self, slack: Option<SlackDoor>) -> Self {
+        Self { slack, ..self }
     }
 
     pub fn is_host(&self, host: &str) -> bool {
@@ -187,7 +202,7 @@ impl Office {
     pub(super) fn lifetime(&self, through: Through) -> Lifetime {
         match through {
             Through::Web => self.lifetime,
-            Through::Api => COMMAND,
+            Through::Api | Through::Slack => COMMAND,
         }
     }
 
@@ -270,6 +285,15 @@ impl Office {
         let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
         let Some(token) = bearer.map(Secret::new) else { return Ok(None) };
         Ok(self.known(&token, Through::Api, true)?.map(|visitor| (visitor, token)))
+    }
+
+    /// Which person this member of Slack is. That somebody pressed whom nobody knows is on the record.
+    pub fn of_slack(&self, peer: Peer, member: &str) -> Result<Option<Visitor>, NoEntry> {
+        let found = self.slack_people.lock().unwrap_or_else(PoisonError::into_inner).visitor(member)?;
+        if found.is_none() {
+            self.record_denial(peer, member, Through::Slack);
+        }
+        Ok(found)
     }
 
     fn known(&self, token: &Secret, through: Through, attended: bool) -> Result<Option<Visitor>, PeopleError> {

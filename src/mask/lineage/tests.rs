@@ -97,6 +97,29 @@ fn a_write_marks_what_says_less_than_what_is_written() {
 }
 
 #[test]
+fn what_acts_is_given_nothing_sensitive() {
+    let world = World::new();
+    for (sql, given) in [
+        ("select setval('s', length(email)) is null from people", true),
+        ("select pg_notify('c', reverse(email)) from people", true),
+        ("select count(*) over (order by set_config('application_name', email, false)) from people", true),
+        ("select id from people where pg_try_advisory_lock(ascii(email))", true),
+        ("select setval('s', (email like 'a%')::int) from people", true),
+        ("select setval('s', max(id)) from people", false),
+        ("select nextval('s'), set_config('application_name', 'x', false), upper(email) from people", false),
+    ] {
+        assert_eq!(world.stores(sql).given, given, "{sql}");
+    }
+}
+
+#[test]
+fn a_column_that_nobody_looked_at_yet_is_remembered_by_its_name() {
+    let world = World::new();
+    let stores = world.stores("update log set added = reverse(email) from people");
+    assert_eq!(stores.written.iter().map(|written| written.column.as_deref()).collect::<Vec<_>>(), [Some("added")]);
+}
+
+#[test]
 fn what_is_made_is_remembered_by_its_name() {
     let mut world = World::new();
     let stores = world.stores("create temp table made as select id, reverse(email) as x from people");

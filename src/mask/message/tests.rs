@@ -29,6 +29,22 @@ fn check(given: &[&str], expected: &[&str]) {
 }
 
 #[test]
+fn numbers_are_values_unless_they_number_a_type_or_a_line() {
+    for (code, message, expected) in [
+        ("2202E", "index 536228841 out of valid range, 0..7", "index [VALUE] out of valid range, 0..7"),
+        ("42704", "large object 536228841 does not exist", "large object [VALUE] does not exist"),
+        ("01000", "PID 536228841 is not a PostgreSQL backend process", "PID [VALUE] is not a PostgreSQL backend process"),
+        ("22001", "value too long for type character varying(255)", "value too long for type character varying(255)"),
+        ("40P01", "Process 48213 waits", "Process 48213 waits"),
+        ("42P01", "number 20240101 was sent", "number 20240101 was sent"),
+    ] {
+        let source = Source { runs: true, text: b"select 20240101", ..Source::default() };
+        let found = masked(&[&format!("C{code}"), &format!("M{message}")], &source);
+        assert_eq!(found[1], format!("M{expected}"));
+    }
+}
+
+#[test]
 fn errors_over_values_leave_without_them() {
     check(
         &["C22P02", "Minvalid input syntax for type integer: \"Alice\""],

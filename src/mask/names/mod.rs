@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 
 use super::kind::{Kind, KindSet};
 use super::words::{Fold, Words, letter};
+pub use table::NATIONAL;
 use table::Says;
 
 /// What a name speaks for.
@@ -317,5 +318,5 @@ impl Cache {
 
 /// Whether a kind is a number that a state gives to a person.
 pub fn is_national(kind: Kind) -> bool {
-    KindSet::of(table::NATIONAL).has(kind)
+    KindSet::of(NATIONAL).has(kind)
 }

@@ -307,7 +307,7 @@ pub(super) const KINDS: &[(Says, &[Kind], &str)] = &[
 ];
 
 /// Numbers that a state gives: whose checksums tell them, and those that have none.
-pub(super) const NATIONAL: &[Kind] = &[
+pub const NATIONAL: &[Kind] = &[
     Kind::US_SSN,
     Kind::US_ITIN,
     Kind::CA_SIN,

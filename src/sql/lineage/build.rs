@@ -16,11 +16,11 @@ const DEEPEST: usize = 2000;
 pub fn lineage(statement: NodeRef<'_>) -> Option<Lineage> {
     let mut build = Build::default();
     build.statement(statement);
-    let Build { lineage, .. } = build;
+    let Build { lineage, explained, .. } = build;
     if lineage.unbounded {
         return Some(Lineage { unbounded: true, rows: Some(0), ..Lineage::default() });
     }
-    (lineage.rows.is_some() || !lineage.writes.is_empty()).then(|| Lineage {
+    (lineage.rows.is_some() || !lineage.writes.is_empty() || explained).then(|| Lineage {
         relations: lineage.relations.into(),
         queries: lineage.queries.into(),
         rows: lineage.rows,
@@ -43,6 +43,8 @@ pub(super) struct Build<'t> {
     pub lineage: Growing,
     /// Subqueries of WITH in sight, the innermost last.
     with: Vec<(&'t str, Place)>,
+    /// How many rows its steps have may be told.
+    explained: bool,
     parts: usize,
     depth: usize,
 }
@@ -77,6 +79,7 @@ impl<'t> Build<'t> {
             // Its own rows are words of the planner's.
             self.statement(below.to_ref());
             self.lineage.rows = None;
+            self.explained = true;
         }
     }
 
@@ -172,7 +175,10 @@ impl<'t> Build<'t> {
                 self.from(item, place);
             }
             self.targets(&select.target_list, place);
+            self.condition(select.where_clause.as_deref(), place);
+            self.condition(select.having_clause.as_deref(), place);
         }
+        self.orders(select, place);
         if let Some(into) = select.into_clause.as_deref() {
             self.define(into.rel.as_ref(), &into.col_names, place);
         }

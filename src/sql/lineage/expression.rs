@@ -3,6 +3,7 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "what is of no kind of its own is made of what is below it")]
 
 use super::super::parser::tree::{AExpr, AExprKind, AIndirection, CaseExpr, ColumnRef, FuncCall, Node, NodeRef, SubLink, SubLinkType};
+use super::ask::{MOST_CHOICES, gathers, gives_away, is_stored, is_whole, sizes};
 use super::build::Build;
 use super::{Fold, Level, Place, Step};
 use crate::sql::effect::Effect;
@@ -137,9 +138,20 @@ impl<'t> Build<'t> {
         let (schema, name) = names::qualified(&call.funcname);
         let (initdb, effects) = functions::function(schema, name, call.args.len());
         let counts = COUNTING.contains(&name) || RANKING.contains(&name) && call.args.is_empty();
-        if initdb && counts {
-            return 0;
+        let gathers = initdb && gathers(name, call);
+        if let Some(filter) = call.agg_filter.as_deref() {
+            self.condition(Some(filter), query);
         }
+        if initdb && counts {
+            return if gathers { self.step(steps, Step::Rows) } else { 0 };
+        }
+        if let Some(window) = call.over.as_deref() {
+            self.window(window, query);
+        }
+        if !call.agg_within_group {
+            self.aside(&call.agg_order, query);
+        }
+        let from = steps.len();
         let beside = if !initdb {
             // It may read what it likes.
             Some(Level::Unknown)
@@ -152,6 +164,15 @@ impl<'t> Build<'t> {
         let mut values = beside.map_or(0, |level| self.step(steps, Step::Is(level)));
         for argument in &call.args {
             values += self.expression(Some(argument), query, steps);
+        }
+        if initdb && gives_away(name, effects) {
+            self.give(query, steps.get(from..).unwrap_or_default());
+        }
+        if initdb && sizes(name, call) {
+            self.size(query, steps.get(from..).unwrap_or_default());
+        }
+        if gathers {
+            values += self.step(steps, Step::Rows);
         }
         if call.agg_within_group {
             for sort in &call.agg_order {
@@ -193,14 +214,22 @@ impl<'t> Build<'t> {
             Ok(AExprKind::Undefined) | Err(_) => Fold::Compute,
             Ok(_) => Fold::Ask,
         };
-        self.fold(sides, fold, query, steps)
+        let from = steps.len();
+        let values = self.fold(sides, fold, query, steps);
+        if fold == Fold::Ask {
+            self.ask(query, steps.get(from..).unwrap_or_default(), is_stored(expression));
+        }
+        values
     }
 
     fn sublink(&mut self, link: &'t SubLink, query: Place, steps: &mut Vec<Step>) -> u32 {
         let kind = SubLinkType::try_from(link.sub_link_type);
         if kind == Ok(SubLinkType::ExistsSublink) {
-            return 0;
+            let inner = link.subselect.as_deref().and_then(|node| node.node.as_ref()).map(|node| node.to_ref());
+            let place = inner.and_then(|inner| self.query(inner, Some(query)));
+            return place.map_or(0, |place| self.step(steps, Step::Exists(place)));
         }
+        let from = steps.len();
         let mut values = self.expression(link.testexpr.as_deref(), query, steps);
         let inner = link.subselect.as_deref().and_then(|node| node.node.as_ref()).map(|node| node.to_ref());
         if let Some(inner) = inner {
@@ -211,7 +240,12 @@ impl<'t> Build<'t> {
             Ok(SubLinkType::ExprSublink | SubLinkType::MultiexprSublink) => Fold::One,
             Ok(_) | Err(_) => Fold::Compute,
         };
-        folded(fold, values, steps)
+        let values = folded(fold, values, steps);
+        if fold == Fold::Ask {
+            let stored = kind == Ok(SubLinkType::AnySublink) && link.testexpr.as_deref().is_some_and(is_whole);
+            self.ask(query, steps.get(from..).unwrap_or_default(), stored);
+        }
+        values
     }
 
     fn case(&mut self, case: &'t CaseExpr, query: Place, steps: &mut Vec<Step>) -> u32 {
@@ -220,12 +254,17 @@ impl<'t> Build<'t> {
             _ => None,
         });
         let asked = case.arg.as_deref().into_iter().chain(arms.clone().filter_map(|when| when.expr.as_deref()));
+        let from = steps.len();
         let mut values = self.fold(asked, Fold::Ask, query, steps);
+        if case.arg.is_some() {
+            self.ask(query, steps.get(from..).unwrap_or_default(), false);
+        }
+        let fold = if case.args.len() > MOST_CHOICES { Fold::Compute } else { Fold::One };
         for when in arms {
             values += self.expression(when.result.as_deref(), query, steps);
         }
         values += self.expression(case.defresult.as_deref(), query, steps);
-        folded(Fold::One, values, steps)
+        folded(fold, values, steps)
     }
 }
 

@@ -116,6 +116,11 @@ impl<'t> Build<'t> {
             && let Some(within) = self.at(within)
         {
             within.merges = true;
+            within.natural |= join.is_natural;
+        }
+        self.condition(join.quals.as_deref(), within);
+        for name in join.using_clause.iter().filter_map(names::text) {
+            self.push_ask(within, &[Step::Column { qualifier: None, name: name.into() }], true);
         }
         if let Some(alias) = &join.join_using_alias {
             let merged = self.new_query(Some(within));

@@ -2,6 +2,7 @@
 //! subqueries, set operations, functions and what the statement itself writes. It knows no catalog and no column that is not written down; who
 //! knows the columns of the relations and which of them are sensitive has it worked out by [`Lineage::trace`].
 
+mod ask;
 mod build;
 mod expression;
 mod from;
@@ -9,6 +10,7 @@ mod label;
 mod shape;
 #[cfg(test)]
 mod tests;
+mod told;
 mod trace;
 mod write;
 
@@ -53,6 +55,22 @@ struct Query {
     arms: Vec<Place>,
     /// Where columns of a join stand in `*` is not told by the order of its sources.
     merges: bool,
+    /// Columns of one name are compared with each other.
+    natural: bool,
+    /// What decides which rows there are, and what else is asked about values.
+    asks: Vec<Asked>,
+    /// What tells how many rows there are.
+    sizes: Vec<Steps>,
+    /// What is given to functions that do more than compute: nobody could say where it comes out again.
+    given: Vec<Steps>,
+}
+
+/// Values that are held against each other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Asked {
+    steps: Steps,
+    /// Whole values are compared, as they are stored: no piece of them.
+    stored: bool,
 }
 
 /// Something in FROM.
@@ -116,6 +134,10 @@ enum Step {
         name: Box<str>,
     },
     Query(Place),
+    /// Whether a query has rows.
+    Exists(Place),
+    /// How many rows there are.
+    Rows,
     Is(Level),
     Fold(Fold, u32),
 }
@@ -155,9 +177,9 @@ enum Assigned {
 }
 
 impl Lineage {
-    /// Whether it writes what it read.
+    /// Whether it writes what it read, or gives it away.
     pub fn writes(&self) -> bool {
-        !self.writes.is_empty()
+        !self.writes.is_empty() || self.queries.iter().any(|query| !query.given.is_empty())
     }
 
     /// Whether there is more to it than is kept.
@@ -187,6 +209,9 @@ impl Lineage {
                 + query.sources.iter().map(sources).sum::<usize>()
                 + query.outputs.iter().map(outputs).sum::<usize>()
                 + size_of_val(&*query.arms)
+                + query.asks.iter().map(|asked| size_of::<Asked>() + steps(&asked.steps)).sum::<usize>()
+                + query.given.iter().map(|of| size_of::<Steps>() + steps(of)).sum::<usize>()
+                + query.sizes.iter().map(|of| size_of::<Steps>() + steps(of)).sum::<usize>()
         };
         let writes = |write: &Write| {
             size_of::<Write>()

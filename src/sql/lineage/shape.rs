@@ -19,12 +19,14 @@ pub struct Taint {
     pub level: Level,
     /// Where a sensitive value is one as it was stored, the number by which whoever asks knows its like; 0 where it is not.
     pub class: u16,
+    /// It was made of sensitive values and of others that stood beside them.
+    pub mixed: bool,
 }
 
 impl Taint {
-    pub const CLEAN: Self = Self { level: Level::Clean, class: 0 };
-    pub const SENSITIVE: Self = Self { level: Level::Sensitive, class: 0 };
-    pub const UNKNOWN: Self = Self { level: Level::Unknown, class: 0 };
+    pub const CLEAN: Self = Self { level: Level::Clean, class: 0, mixed: false };
+    pub const SENSITIVE: Self = Self { level: Level::Sensitive, ..Self::CLEAN };
+    pub const UNKNOWN: Self = Self { level: Level::Unknown, ..Self::CLEAN };
 
     #[must_use]
     pub(super) fn or(self, other: Self) -> Self {
@@ -33,7 +35,7 @@ impl Taint {
             (Level::Sensitive, _) => self.class,
             _ => other.class,
         };
-        Self { level: self.level.max(other.level), class }
+        Self { level: self.level.max(other.level), class, mixed: self.mixed || other.mixed }
     }
 
     pub(super) fn changed(self) -> Self {

@@ -24,7 +24,7 @@ impl Tables {
             match column.strip_suffix('!') {
                 Some(name) => {
                     *class += 1;
-                    (name.to_owned(), Taint { level: Level::Sensitive, class: *class })
+                    (name.to_owned(), Taint { class: *class, ..Taint::SENSITIVE })
                 }
                 None => (column.to_owned(), Taint::CLEAN),
             }

@@ -2,6 +2,7 @@
 //! written with them. Queries are worked out from the innermost to the outermost, again and again until nothing changes.
 
 use super::shape::{Level, Shape, Taint};
+use super::told::Told;
 use super::{Assigned, Fold, Lineage, Of, Output, Place, Query, Source, Step};
 
 /// Rounds until a lineage stands still: a few for what is written in one subquery and read in another, one more for each level that a name is
@@ -17,6 +18,10 @@ const MOST_COLUMNS: usize = 1664;
 pub struct Traced<'a> {
     /// The columns of the rows that are given back, if any are.
     pub rows: Option<Shape<'a>>,
+    /// Which rows there are, and how many, tells of sensitive values: what they are is no answer to one question.
+    pub told: bool,
+    /// A sensitive value, or an answer about one, is given to a function that does more than compute.
+    pub given: bool,
     pub stored: Vec<Stored<'a>>,
 }
 
@@ -35,10 +40,11 @@ pub struct Stored<'a> {
 }
 
 /// The work is more than is done.
-struct Exhausted;
+pub(super) struct Exhausted;
 
-struct Tracer<'a> {
-    lineage: &'a Lineage,
+pub(super) struct Tracer<'a> {
+    pub lineage: &'a Lineage,
+    pub told: Told<'a>,
     relations: Vec<Shape<'a>>,
     queries: Vec<Shape<'a>>,
     /// What the functions in FROM give, by query and source.
@@ -56,6 +62,7 @@ impl Lineage {
         relations.resize_with(self.relations.len(), || Shape::unknown([], Taint::UNKNOWN));
         let tracer = Tracer {
             lineage: self,
+            told: Told::new(self),
             relations,
             queries: self.queries.iter().map(|_| Shape { pending: true, ..Shape::default() }).collect(),
             functions: self.queries.iter().map(|query| vec![Taint::CLEAN; query.sources.len()]).collect(),
@@ -72,11 +79,16 @@ impl Lineage {
             column: None,
             taint: Taint::SENSITIVE,
         });
-        Traced { rows: self.rows.map(|_| Shape::unknown([], Taint::SENSITIVE)), stored: stored.collect() }
+        Traced {
+            rows: self.rows.map(|_| Shape::unknown([], Taint::SENSITIVE)),
+            told: true,
+            given: self.queries.iter().any(|query| !query.given.is_empty()),
+            stored: stored.collect(),
+        }
     }
 }
 
-fn index(place: Place) -> usize {
+pub(super) fn index(place: Place) -> usize {
     usize::try_from(place).unwrap_or(usize::MAX)
 }
 
@@ -90,7 +102,9 @@ impl<'a> Tracer<'a> {
         for _ in 0..MOST_ROUNDS {
             if !self.round()? {
                 let rows = self.lineage.rows.and_then(|rows| self.queries.get(index(rows)).cloned());
-                return Ok(Traced { rows, stored: self.stored()? });
+                let (rows, many) = self.gathered(rows);
+                let given = self.is_given()?;
+                return Ok(Traced { rows, told: many || self.told.is_any_told(), given, stored: self.stored()? });
             }
         }
         Err(Exhausted)
@@ -114,6 +128,7 @@ impl<'a> Tracer<'a> {
                 changed = true;
             }
         }
+        changed |= self.tell()?;
         for stored in self.stored()? {
             if stored.defined {
                 continue;
@@ -166,7 +181,7 @@ impl<'a> Tracer<'a> {
         Ok(stored)
     }
 
-    fn spend(&mut self, work: usize) -> Result<(), Exhausted> {
+    pub(super) fn spend(&mut self, work: usize) -> Result<(), Exhausted> {
         self.work = self.work.checked_sub(work).ok_or(Exhausted)?;
         Ok(())
     }
@@ -180,7 +195,8 @@ impl<'a> Tracer<'a> {
         for output in &query.outputs {
             match output {
                 Output::Column { name, steps } => {
-                    let taint = self.value(at, steps)?;
+                    let mut taint = self.value(at, steps)?;
+                    taint.mixed = taint.level == Level::Sensitive && (taint.mixed || self.is_mixed(at, steps)?);
                     shape.columns.push((name, taint));
                     if let Some((_, tail)) = &mut shape.loose {
                         *tail = tail.saturating_add(1);
@@ -277,6 +293,12 @@ impl<'a> Tracer<'a> {
             }
         };
         self.spend(1 + shape.columns.len().saturating_sub(from))?;
+        if self.told.part(at, place) {
+            for (_, taint) in shape.columns.iter_mut().skip(from).filter(|(name, _)| self.told.column(at, place, name)) {
+                *taint = Taint::SENSITIVE.or(taint.changed());
+            }
+            shape.rest = shape.rest.map(|rest| rest.or(Taint::SENSITIVE));
+        }
         if merges || !exact {
             let head = shape.loose.map_or(from, |(head, _)| head);
             shape.loose = Some((head, 0));
@@ -290,7 +312,7 @@ impl<'a> Tracer<'a> {
         Ok(())
     }
 
-    fn shape(&self, of: &Of) -> Option<&Shape<'a>> {
+    pub(super) fn shape(&self, of: &Of) -> Option<&Shape<'a>> {
         match of {
             Of::Relation(place) => self.relations.get(index(*place)),
             Of::Query(place) => self.queries.get(index(*place)),
@@ -299,12 +321,20 @@ impl<'a> Tracer<'a> {
     }
 
     /// The value of an expression of a query's.
-    fn value(&mut self, at: usize, steps: &'a [Step]) -> Result<Taint, Exhausted> {
+    pub(super) fn value(&mut self, at: usize, steps: &'a [Step]) -> Result<Taint, Exhausted> {
         let mut stack: Vec<Taint> = Vec::new();
         for step in steps {
             self.spend(1)?;
             let taint = match step {
-                Step::Is(level) => Taint { level: *level, class: 0 },
+                Step::Is(level) => {
+                    let taint = Taint { level: *level, ..Taint::CLEAN };
+                    self.told.leaf(None, None, taint);
+                    taint
+                }
+                Step::Rows if self.told.is_told(at) => Taint::SENSITIVE,
+                Step::Rows => Taint::CLEAN,
+                Step::Exists(place) if self.told.is_told(index(*place)) => Taint { level: Level::Answer, ..Taint::CLEAN },
+                Step::Exists(_) => Taint::CLEAN,
                 Step::Column { qualifier, name } => self.column(at, qualifier.as_deref(), name)?,
                 Step::Row(name) => self.row(at, name)?,
                 Step::Everything => self.everything(at).changed(),
@@ -315,7 +345,11 @@ impl<'a> Tracer<'a> {
                 },
                 Step::Query(place) => {
                     let shape = self.queries.get(index(*place));
-                    shape.map(|shape| if let [(_, only)] = shape.columns.as_slice() { *only } else { shape.whole() }).unwrap_or_default()
+                    let taint = shape
+                        .map(|shape| if let [(_, only)] = shape.columns.as_slice() { *only } else { shape.whole() })
+                        .unwrap_or_default();
+                    self.leaves_of_query(*place, taint)?;
+                    taint
                 }
                 Step::Fold(fold, values) => {
                     let from = stack.len().saturating_sub(index(*values));
@@ -324,7 +358,8 @@ impl<'a> Tracer<'a> {
             };
             stack.push(taint);
         }
-        Ok(stack.into_iter().reduce(Taint::or).unwrap_or_default())
+        let taint = stack.into_iter().reduce(Taint::or).unwrap_or_default();
+        Ok(if taint.level == Level::Answer && self.told.is_told(at) { Taint::SENSITIVE } else { taint })
     }
 
     /// Whether a name is that of a source in sight, and whether that is certain.
@@ -341,13 +376,15 @@ impl<'a> Tracer<'a> {
     }
 
     /// A whole row of a source, or a column of that name.
-    fn row(&mut self, at: usize, name: &str) -> Result<Taint, Exhausted> {
+    fn row(&mut self, at: usize, name: &'a str) -> Result<Taint, Exhausted> {
         let lineage = self.lineage;
         let (mut scope, mut maybe, mut sure) = (Some(at), None, true);
         while let Some(here) = scope {
             let Some(query) = lineage.queries.get(here) else { break };
             for (place, source) in query.sources.iter().enumerate().filter(|(_, source)| *source.name == *name) {
-                maybe = either(maybe, self.whole(here, place, source));
+                let whole = self.whole(here, place, source);
+                self.told.leaf(Some((here, place)), None, whole);
+                maybe = either(maybe, whole);
             }
             if let Some(taint) = maybe.filter(|_| sure) {
                 return Ok(taint);
@@ -362,27 +399,31 @@ impl<'a> Tracer<'a> {
     }
 
     fn whole(&self, at: usize, place: usize, source: &Source) -> Taint {
-        match self.shape(&source.of) {
+        let told = if self.told.part(at, place) { Taint::SENSITIVE } else { Taint::CLEAN };
+        let whole = match self.shape(&source.of) {
             Some(shape) => shape.whole(),
             None => self.functions.get(at).and_then(|functions| functions.get(place)).copied().unwrap_or_default(),
-        }
+        };
+        told.or(whole)
     }
 
     /// All columns in sight.
-    fn everything(&self, at: usize) -> Taint {
+    fn everything(&mut self, at: usize) -> Taint {
         let mut all = Taint::CLEAN;
         let mut scope = Some(at);
         while let Some(here) = scope {
             let Some(query) = self.lineage.queries.get(here) else { break };
             for (place, source) in query.sources.iter().enumerate() {
-                all = all.or(self.whole(here, place, source));
+                let whole = self.whole(here, place, source);
+                self.told.leaf(Some((here, place)), None, whole);
+                all = all.or(whole);
             }
             scope = query.around.map(index);
         }
         all
     }
 
-    fn column(&mut self, at: usize, qualifier: Option<&str>, name: &str) -> Result<Taint, Exhausted> {
+    pub(super) fn column(&mut self, at: usize, qualifier: Option<&str>, name: &'a str) -> Result<Taint, Exhausted> {
         let lineage = self.lineage;
         let mut scope = Some(at);
         // What it may be, where not all columns of a source are known, or which of them are in sight.
@@ -397,12 +438,17 @@ impl<'a> Tracer<'a> {
             for (place, source) in query.sources.iter().enumerate() {
                 self.spend(1)?;
                 if in_sight(source) {
-                    match self.look(here, place, source, name)? {
+                    let look = self.look(here, place, source, name)?;
+                    if let Look::Is(taint) | Look::MayBe(taint) = look {
+                        self.told.leaf(Some((here, place)), Some(name), taint);
+                    }
+                    match look {
                         Look::Is(taint) => found = either(found, taint),
                         Look::MayBe(taint) => beside = either(beside, taint),
                         // A function by the name of an attribute.
                         Look::Not if qualifier.is_some() && !is_system(name) => {
                             let whole = self.whole(here, place, source);
+                            self.told.leaf(Some((here, place)), None, whole);
                             found = either(found, whole);
                         }
                         Look::Not if qualifier.is_some() => found = either(found, Taint::CLEAN),
@@ -410,7 +456,9 @@ impl<'a> Tracer<'a> {
                     }
                 }
                 if qualifier.is_none() && *source.name == *name {
-                    row = either(row, self.whole(here, place, source));
+                    let whole = self.whole(here, place, source);
+                    self.told.leaf(Some((here, place)), None, whole);
+                    row = either(row, whole);
                 }
             }
             match found.or(row) {
@@ -434,6 +482,15 @@ impl<'a> Tracer<'a> {
 
     /// A column of a source by its name.
     fn look(&mut self, at: usize, place: usize, source: &Source, name: &str) -> Result<Look, Exhausted> {
+        let look = self.look_up(at, place, source, name)?;
+        Ok(match look {
+            Look::Is(taint) if self.told.column(at, place, name) => Look::Is(Taint::SENSITIVE.or(taint.changed())),
+            Look::MayBe(taint) if self.told.column(at, place, name) => Look::MayBe(Taint::SENSITIVE.or(taint.changed())),
+            look @ (Look::Is(_) | Look::MayBe(_) | Look::Not) => look,
+        })
+    }
+
+    fn look_up(&mut self, at: usize, place: usize, source: &Source, name: &str) -> Result<Look, Exhausted> {
         let renamed = source.columns.iter().position(|given| **given == *name);
         if let Of::Function { columns, complete, numbered, .. } = &source.of {
             let taint = self.functions.get(at).and_then(|functions| functions.get(place)).copied().unwrap_or_default();
@@ -499,7 +556,7 @@ fn folded(fold: Fold, values: impl Iterator<Item = Taint>) -> Taint {
         Fold::Arithmetic if answers && telling > 1 => Taint::SENSITIVE,
         Fold::Compute if answers => Taint::SENSITIVE,
         Fold::Arithmetic | Fold::Compute => all.changed(),
-        Fold::Ask if answers || all.level == Level::Sensitive => Taint { level: Level::Answer, class: 0 },
+        Fold::Ask if answers || all.level == Level::Sensitive => Taint { level: Level::Answer, ..Taint::CLEAN },
         // Asking code says nothing that the code would not.
         Fold::Ask => Taint::CLEAN,
     }

@@ -27,6 +27,7 @@ impl<'t> Build<'t> {
                 let of = Of::Relation(target);
                 self.add_source(place, Source { name: "excluded".into(), columns: Box::default(), of, named_only: true });
             }
+            self.condition(conflict.where_clause.as_deref(), place);
             self.assign(target, &conflict.target_list, place);
         }
         self.returning(insert.returning_clause.as_ref(), target, place);
@@ -40,6 +41,7 @@ impl<'t> Build<'t> {
         for item in &update.from_clause {
             self.from(item, place);
         }
+        self.condition(update.where_clause.as_deref(), place);
         self.assign(target, &update.target_list, place);
         self.returning(update.returning_clause.as_ref(), target, place);
         place
@@ -52,6 +54,7 @@ impl<'t> Build<'t> {
         for item in &delete.using_clause {
             self.from(item, place);
         }
+        self.condition(delete.where_clause.as_deref(), place);
         self.returning(delete.returning_clause.as_ref(), target, place);
         place
     }
@@ -64,8 +67,10 @@ impl<'t> Build<'t> {
             self.from(source, place);
         }
         let target = self.target(merge.relation.as_ref(), place);
+        self.condition(merge.join_condition.as_deref(), place);
         for clause in &merge.merge_when_clauses {
             let Some(NodeRef::MergeWhenClause(clause)) = clause.node.as_ref().map(|node| node.to_ref()) else { continue };
+            self.condition(clause.condition.as_deref(), place);
             if clause.command_type == CmdType::CmdUpdate as i32 {
                 self.assign(target, &clause.target_list, place);
             } else if clause.command_type == CmdType::CmdInsert as i32 {

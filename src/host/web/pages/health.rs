@@ -54,6 +54,16 @@ pub(super) async fn page(State(office): State<Arc<Office>>, guest: Guest) -> Res
                 } } }
             }
         }
+        @if !vitals.notices.is_empty() {
+            h2 { "Told of holds" }
+            table {
+                thead { tr { th scope="col" { "Where" } th.n scope="col" { "To be told" } th.n scope="col" { "Never arrived" } th scope="col" { "" } } }
+                tbody { @for notice in &vitals.notices { tr {
+                    td { (words(&notice.name)) } td.n { (number(notice.waiting)) } td.n { (number(notice.dead)) }
+                    td { @if notice.failing { span.bad { "failing" } } @else { "fine" } }
+                } } }
+            }
+        }
     };
     answer(StatusCode::OK, &layout("Health", Some((&guest, Place::Health)), &body))
 }

@@ -14,6 +14,7 @@ pub use chain::{Edge, after_of, before_of};
 pub use words::WORDS;
 
 use super::{Context, Finding, Scan, Sure, said_before};
+use crate::mask::names;
 use crate::mask::{Kind, KindSet};
 use cards::Card;
 use chain::{Chain, Window};
@@ -24,46 +25,18 @@ const MOST: usize = 19;
 const LONGEST_TOKEN: usize = 128;
 
 /// Kinds that are looked for here.
-pub const KINDS: KindSet = KindSet::of(&[
+pub const KINDS: KindSet = KindSet::of(names::NATIONAL).or(KindSet::of(&[
     Kind::CREDIT_CARD,
     Kind::CARD_TRACK,
     Kind::IBAN,
     Kind::US_ABA,
     Kind::SWIFT,
     Kind::CRYPTO,
-    Kind::US_SSN,
-    Kind::US_ITIN,
-    Kind::CA_SIN,
-    Kind::SE_PNR,
-    Kind::ZA_ID,
-    Kind::IN_AADHAAR,
-    Kind::IN_PAN,
-    Kind::UK_NHS,
-    Kind::UK_NINO,
-    Kind::AU_TFN,
-    Kind::AU_MEDICARE,
-    Kind::NL_BSN,
-    Kind::BR_CPF,
-    Kind::BR_CNPJ,
-    Kind::CN_RIC,
-    Kind::KR_RRN,
-    Kind::FR_NIR,
-    Kind::BE_NRN,
-    Kind::DE_TAXID,
-    Kind::ES_NIF,
-    Kind::ES_NIE,
-    Kind::FI_HETU,
-    Kind::IT_CF,
-    Kind::PL_PESEL,
-    Kind::TR_TCKN,
-    Kind::MX_CURP,
-    Kind::SG_NRIC,
-    Kind::US_MBI,
     Kind::US_NPI,
     Kind::US_DEA,
     Kind::VIN,
     Kind::IMEI,
-]);
+]));
 
 /// Of nine digits, kept in columns of numbers without the zeros in front.
 const NINE: KindSet = KindSet::of(&[Kind::US_SSN, Kind::US_ABA, Kind::NL_BSN, Kind::AU_TFN]);
