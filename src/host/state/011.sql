@@ -31,7 +31,7 @@ CREATE TABLE notice (
 
 CREATE INDEX notice_due ON notice (place, due) WHERE due IS NOT NULL;
 CREATE INDEX notice_agent ON notice (place, agent, told);
-CREATE INDEX notice_digest ON notice (digest) WHERE digest IS NOT NULL;
+CREATE INDEX notice_together ON notice (digest) WHERE digest IS NOT NULL;
 
 -- One message for many holds of one agent.
 CREATE TABLE notice_digest (
