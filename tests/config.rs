@@ -525,3 +525,42 @@ fn a_provider_is_named_with_the_groups_that_let_somebody_in() {
     }
     assert!(with(&format!("[oidc]\nissuer = \"http://127.0.0.1:8080\"\nclient_id = \"a\"\n{GROUP}")).load().is_ok());
 }
+
+#[test]
+fn places_that_are_told_are_checked_and_their_secrets_never_shown() {
+    let none = with_url("").load().unwrap().notify;
+    assert!(none.slack.is_none() && none.teams.is_none() && none.webhooks.is_empty());
+    assert_eq!((none.escalate_after, none.digest_after, none.digest_window), (Some(Duration::from_secs(600)), 5, Duration::from_secs(60)));
+    let toml = "[notify]\nescalate_after = 0\n\
+                [slack]\nbot_token = \"xoxb-hunter2\"\nsigning_secret_file = \"signing\"\nchannel = \"C1\"\nescalate_channel = \"C2\"\n\
+                [slack.groups]\ndba = \"C3\"\n\
+                [teams]\nurl_file = \"teams\"\n\
+                [[webhook]]\nname = \"pager\"\nurl_env = \"PAGER\"\nsecret = \"whsec_aHVudGVyMmh1bnRlcjJodW50ZXIyaHVudGVyMmh1bnQ=\"\n";
+    let setup = with_url(toml).file("signing", "hunter3\n").file("teams", "https://flow.example/hunter4?sig=hunter5\n");
+    let config = setup.variable("PAGER", "https://pager.example/hunter6").load().unwrap();
+    assert!(config.notify.escalate_after.is_none() && config.notify.teams.is_some());
+    assert_eq!(config.notify.webhooks[0].0, "pager");
+    let shown = format!("{config}{config:?}{:?}", config.warnings);
+    assert!(!shown.contains("hunter") && shown.contains("slack.groups.dba = C3") && shown.contains("https://flow.example/…"), "{shown}");
+    for (toml, expected) in [
+        ("[slack]\nbot_token = \"x\"\nsigning_secret = \"y\"\n", "slack.channel: is missing"),
+        ("[slack]\nbot_token = \"x\"\nchannel = \"<!here>\"\n", "slack.channel: expected a channel's id"),
+        ("[slack]\nsigning_secret = \"y\"\n", "slack.bot_token: is missing"),
+        ("[slack]\nbot_token = \"x\"\nchannel = \"C1\"\nwebhook_url = \"https://hooks.slack.com/services/hunter2\"\n", "keep one of them"),
+        ("[slack]\nwebhook_url = \"https://hooks.slack.com/services/hunter2\"\nsigning_secret = \"y\"\n", "have no buttons"),
+        ("[slack]\nwebhook_url = \"http://hooks.example/hunter2\"\n", "off loopback a webhook is https"),
+        ("[slack]\nbot_token = \"x\"\nchannel = \"C1\"\napi_url = \"http://slack.example/api\"\n", "off loopback a webhook is https"),
+        ("[slack]\nchanel = \"C1\"\n", "unknown key slack.chanel: did you mean channel?"),
+        ("[teams]\nescalate_url = \"https://flow.example/hunter2\"\n", "teams.url: is missing"),
+        ("[teams]\nurl = \"hunter2\"\n", "teams.url: expected a URL"),
+        ("[webhook]\nname = \"a\"\n", "webhook is a list: write [[webhook]]"),
+        ("[[webhook]]\nname = \"a\"\n", "webhook.1.url: is missing"),
+        ("[[webhook]]\nname = \"a\"\nurl = \"https://h/\"\nsecret = \"short\"\n", "webhook.1.secret: expected whsec_"),
+        ("[notify]\ndigest_after = 0\n", "notify.digest_after: expected a whole number from 1"),
+    ] {
+        let refusal = with_url(toml).refusal();
+        assert!(refusal.contains(expected) && !refusal.contains("hunter"), "{toml}: {refusal}");
+    }
+    let weak = with_url("[slack]\nbot_token = \"x\"\nchannel = \"C1\"\n").load().unwrap();
+    assert!(weak.warnings.iter().any(|warning| warning.contains("a link and no buttons")));
+}

@@ -231,16 +231,16 @@ fn pgsluice(cluster: &Cluster, workers: Option<usize>, build: &Path, unmasked: b
     let program = |folder: &Path| {
         let mut command = command_as(None, build, folder);
         command.env("PGSLUICE_UPSTREAM_PASSWORD", &server.password).env("PGSLUICE_STATE", "state");
-        command.env("PGSLUICE_POLICY_FILE", "policy.toml");
+        // Several stand side by side.
+        command.env("PGSLUICE_POLICY_FILE", "policy.toml").env("PGSLUICE_WEB_LISTEN", "127.0.0.1:0");
         command
     };
     let mut command = program(folder.path());
     command.arg("serve").stdout(Stdio::piped()).stderr(fs::File::create(folder.path().join("log"))?);
     let mut process = Process::start("pgsluice", &mut command, Signal::TERM)?;
-    // Its first line says that it listens; the end of the stream, that it failed.
-    let mut line = String::new();
-    BufReader::new(process.take_stdout().ok_or("no standard output")?).read_line(&mut line)?;
-    if !line.starts_with("listening on") {
+    // A line says that it listens; the end of the stream, that it failed.
+    let mut lines = BufReader::new(process.take_stdout().ok_or("no standard output")?).lines();
+    if !lines.by_ref().map_while(Result::ok).any(|line| line.starts_with("listening on")) {
         return Err(format!("pgsluice did not start:\n{}", fs::read_to_string(folder.path().join("log"))?).into());
     }
     let printed = output(program(folder.path()).args(["agent", "add", "bench", "--owner", "bench"]))?;

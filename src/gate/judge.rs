@@ -126,6 +126,8 @@ pub struct Grounds {
     pub rule: Arc<str>,
     /// Groups of reviewers that may decide; none is any.
     pub groups: Arc<[Box<str>]>,
+    /// How many different people have to approve.
+    pub approvals: u32,
     /// For people, and for the agent.
     pub reason: Box<str>,
     pub policy: PolicyHash,
@@ -210,6 +212,7 @@ impl Judge {
             Ruling::Allow(_, grounds) if mask.may_unmask => Ruling::Hold(Arc::new(Grounds {
                 rule: Arc::clone(&UNMASK),
                 groups: Arc::default(),
+                approvals: 1,
                 reason: ASKS_UNMASKED.into(),
                 observed: false,
                 unmask: true,
@@ -289,14 +292,24 @@ impl Judge {
         let choice = self.view.choose(&self.policy, &situation);
         let (action, observed, depends) = (choice.action, choice.observed.is_some(), choice.depends);
         let (rule, reason) = (Arc::clone(choice.rule), choice.reason.into());
-        let groups = Arc::clone(choice.groups);
+        let (groups, approvals) = (Arc::clone(choice.groups), choice.approvals);
         let effects = self.policy.effects(facts, &resolved);
         // An estimate that stops a statement is this statement's alone: another value may be expected to bring less. And what was not found
         // may be there the next time.
         let stays = !resolved.missing && resolved.effects == before && (asked.is_none() || estimate.is_some()) && !depends.estimate;
         let known = matches!(self.knowledge, Knowledge::Textual | Knowledge::Known(_)) || self.view.allows_all();
-        let grounds =
-            Arc::new(Grounds { effects, rule, groups, reason, policy: self.policy.hash(), estimate, observed, unmask: false, resolved });
+        let grounds = Arc::new(Grounds {
+            effects,
+            rule,
+            groups,
+            approvals,
+            reason,
+            policy: self.policy.hash(),
+            estimate,
+            observed,
+            unmask: false,
+            resolved,
+        });
         if stays && known {
             let depends = Depends { open_work: depends.open_work, moment: depends.moment };
             self.memory.borrow_mut().rulings.keep(case, depends, action, &grounds);

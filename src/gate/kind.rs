@@ -178,7 +178,13 @@ impl KindSet {
     }
 
     pub fn iter(self) -> impl Iterator<Item = Kind> {
-        (0..128).filter(move |index| self.0 >> index & 1 == 1).filter_map(Kind::of_index)
+        let mut rest = self.0;
+        std::iter::from_fn(move || {
+            let index = (rest != 0).then(|| rest.trailing_zeros())?;
+            rest &= rest - 1;
+            usize::try_from(index).ok()
+        })
+        .filter_map(Kind::of_index)
     }
 }
 

@@ -106,8 +106,14 @@ fn decided(choice: &Choice<'_>) -> Vec<(&'static str, String)> {
         None => would.word().to_owned(),
     };
     let who = match would {
-        Action::Hold if choice.groups.is_empty() => "any reviewer".to_owned(),
-        Action::Hold => format!("reviewers of {}", choice.groups.join(", ")),
+        Action::Hold => {
+            let whose = if choice.groups.is_empty() { String::new() } else { format!(" of {}", choice.groups.join(", ")) };
+            match choice.approvals {
+                1 if whose.is_empty() => "any reviewer".to_owned(),
+                1 => format!("reviewers{whose}"),
+                many => format!("{many} different reviewers{whose}"),
+            }
+        }
         Action::Allow | Action::Deny => String::new(),
     };
     vec![("decision", decision), ("rule", choice.rule.to_string()), ("reason", choice.reason.to_string()), ("decided by", who)]

@@ -198,9 +198,8 @@ fn check(oid: u32, text: &str) {
                 } else if !matches!(oid, MOOD | LTREE) {
                     assert!(!shown().contains("jo@example"), "{oid} {text} {format:?} {holding:?} {style:?}: {}", shown());
                 }
-                // A whole value leaves nothing of itself but what a partial form is for, and a yes or a no; that there is none in a list of empty texts.
-                let is_something = text.bytes().any(|byte| !b"{},\"".contains(&byte));
-                if matches!(holding, Holding::Whole(_)) && oid != 16 && style != Style::Partial && is_something {
+                // A whole value leaves nothing of itself but what a partial form is for, and a yes or a no.
+                if matches!(holding, Holding::Whole(_)) && oid != 16 && style != Style::Partial && !is_void(text) {
                     assert_ne!(new, value, "{oid} {text} {format:?} {holding:?} {style:?}");
                 }
                 if oid == 1042 && format == Format::Text {
@@ -280,6 +279,11 @@ fn document() -> impl Strategy<Value = String> {
         ]
     });
     document.prop_map(|document| document.to_string())
+}
+
+/// An empty text, or a list of nothing but such: that nothing is there may show.
+fn is_void(text: &str) -> bool {
+    text.replace("\"\"", "").trim_matches(['{', '}', ',']).is_empty()
 }
 
 proptest! {

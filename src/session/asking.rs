@@ -13,6 +13,7 @@ use crate::gate::judge::{Grounds, Learned};
 use crate::gate::{Grant, Permit};
 use crate::sql::facts::Facts;
 use crate::wire::report::Report;
+use crate::wire::value::Format;
 
 /// A statement as the client sent it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +33,18 @@ pub struct Parameters {
     /// As in the message: none, one for all, or one for each.
     pub formats: Box<[i16]>,
     pub values: Vec<Option<Zeroizing<Vec<u8>>>>,
+}
+
+impl Parameters {
+    /// How this one is written: the message names one format for all, or one for each, and text where it names none.
+    pub fn format_of(&self, at: usize) -> Option<Format> {
+        let code = match &*self.formats {
+            [] => 0,
+            [all] => *all,
+            each => *each.get(at)?,
+        };
+        Format::from_code(code)
+    }
 }
 
 impl Message {
@@ -60,10 +73,27 @@ pub struct Petition {
     /// It ran, and was stopped at this limit; an approval raises that.
     pub over: Option<Over>,
     pub purpose: Purpose,
+    /// What the agent answers, where it was asked about a hold.
+    pub answer: Option<Said>,
     /// As it goes on the record; its verdict is `Held`.
     pub statement: Statement,
     /// Digest of nothing but the text and the parameters as they were sent.
     pub sent: Digest,
+}
+
+/// What the agent answers to a reviewer's question.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Said {
+    pub text: Box<str>,
+    /// As the record keeps it: with what is sensitive in it masked, if at all.
+    pub kept: Option<Box<str>>,
+}
+
+/// There may be anything in it.
+impl std::fmt::Debug for Said {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Said({} bytes)", self.text.len())
+    }
 }
 
 /// What the desk is asked for.
@@ -99,6 +129,8 @@ pub struct Waiting {
     pub ticket: Report,
     /// How long the connection waits.
     pub patience: Option<Duration>,
+    /// What the agent said was taken for the answer to a question.
+    pub answered: bool,
 }
 
 /// How far the asking about the client's next message has come.

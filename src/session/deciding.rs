@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use crate::gate::Ruling;
-use crate::gate::hold::HoldId;
+use crate::gate::hold::{HoldId, kept};
 use crate::gate::judge::{Circumstances, Grounds, Learned, UNKNOWN_PATH};
 use crate::sql::effect::Effect;
 use crate::sql::facts::{Facts, Opaque};
+use crate::sql::tags;
 use crate::wire::backend::TransactionStatus;
 use crate::wire::frontend::tag;
 use crate::wire::report::Report;
 use crate::wire::write;
 
 use super::Terms;
-use super::asking::{Asked, Course, Inquiry, Message, Passage, Petition, Purpose, Refusal, Reply, Wait, Waiting};
+use super::asking::{Asked, Course, Inquiry, Message, Passage, Petition, Purpose, Refusal, Reply, Said, Wait, Waiting};
 use super::columns::Portal;
 use super::expected::Expected;
 use super::linked::{Awaited, Copy, Linked, send_sync};
@@ -89,7 +90,8 @@ impl Linked {
                 let misplaced = belted && self.has_open_work();
                 let purpose = if misplaced { Purpose::Ticket } else { Purpose::Run };
                 let petition = self.petition(subject.clone(), message(), Arc::clone(&grounds));
-                let petition = Petition { awaited: before.map(|wait| wait.hold), purpose, ..petition };
+                let answer = self.said(terms, petition.message.sql());
+                let petition = Petition { awaited: before.map(|wait| wait.hold), purpose, answer, ..petition };
                 let open_work = petition.open_work;
                 let facts = Arc::clone(facts);
                 self.inquiry = Inquiry::Petitioned(Asked { grounds, facts, open_work, before, cancelled: false, misplaced });
@@ -97,6 +99,15 @@ impl Linked {
                 Course::Pause
             }
         }
+    }
+
+    /// What the agent answers, in this text or by a statement before it, should it have been asked.
+    pub(super) fn said(&self, terms: &Terms, sql: &[u8]) -> Option<Said> {
+        // What stands in a message that is run by its hold's id was said before anything was asked.
+        let own = tags::answer(sql).filter(|_| self.stored.is_none());
+        let text = own.and_then(|text| kept(&text)).or_else(|| self.answer.clone())?;
+        let kept = terms.recorder.said(&text, &terms.masking);
+        Some(Said { text, kept })
     }
 
     /// Judges the run of a portal again, by what it was bound under: where it is judged otherwise since, it does not run. What binds it anew
@@ -230,6 +241,9 @@ impl Linked {
                 Inquiry::Refused { report, hold: Some(hold), grounds: Some(grounds) }
             }
             Reply::Waiting(waiting) => {
+                if waiting.answered {
+                    self.answer = None;
+                }
                 let hold = waiting.hold;
                 let refused =
                     |report: Report| Inquiry::Refused { report: Box::new(report), hold: Some(hold), grounds: Some(Arc::clone(&grounds)) };

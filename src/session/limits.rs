@@ -309,7 +309,10 @@ impl Linked {
             return Course::Pause;
         }
         let awaited = before.map(|wait| wait.hold);
-        let petition = Petition { over: Some(over), purpose, awaited, ..self.petition(subject.clone(), message(), Arc::clone(&grounds)) };
+        let sent = message();
+        let answer = self.said(terms, sent.sql());
+        let petition =
+            Petition { over: Some(over), purpose, awaited, answer, ..self.petition(subject.clone(), sent, Arc::clone(&grounds)) };
         let open_work = petition.open_work;
         self.inquiry =
             Inquiry::Petitioned(Asked { grounds, facts: Arc::clone(facts), open_work, before, cancelled: false, misplaced: false });

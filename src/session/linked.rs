@@ -86,6 +86,8 @@ pub struct Linked {
     pub(super) flow: Flow,
     /// What the agent says it is working on.
     pub(super) task: Option<Box<str>>,
+    /// What it answers to the next question that it was asked.
+    pub(super) answer: Option<Box<str>>,
     pub(super) lifted: Lifted,
     /// Charged in this step and not used yet.
     pub(super) lease: Lease,
@@ -188,6 +190,7 @@ impl Linked {
             settings: Settings::new(Rc::clone(&terms.manner.settings)),
             flow: Flow::default(),
             task: terms.manner.task.clone(),
+            answer: None,
             lifted: Lifted::No,
             tainted: false,
             lease: Lease::NONE,

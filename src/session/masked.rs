@@ -46,7 +46,16 @@ pub struct Seen {
     pub text: String,
     /// Places that are masked.
     pub masked: usize,
+    /// Where they are in what was sent.
+    hidden: Vec<Range<usize>>,
     columns: Vec<Box<str>>,
+}
+
+impl Seen {
+    /// Whether something that stands there is masked.
+    pub fn hides(&self, place: &Range<usize>) -> bool {
+        self.hidden.iter().any(|hidden| hidden.start < place.end && place.start < hidden.end)
+    }
 }
 
 /// A detector may have missed something.
@@ -112,7 +121,8 @@ impl Scribe {
         doubtful.retain(|one| text.get(one.start..one.end).is_some_and(is_no_code));
         reading.found.append(&mut doubtful);
         let (text, masked) = replaced(text, &mut reading.found, masking, usize::MAX);
-        Seen { text, masked, columns: reading.columns }
+        let hidden = reading.found.iter().map(|one| one.start..one.end).collect();
+        Seen { text, masked, hidden, columns: reading.columns }
     }
 
     /// A parameter of it, whole, by its number counted from nothing; and how many places of it are masked.

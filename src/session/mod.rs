@@ -41,7 +41,7 @@ use crate::gate::judge::Learned;
 use crate::mask::Masking;
 use crate::wire::backend::{TransactionStatus, tag};
 use crate::wire::frame;
-use crate::wire::frontend::Frontend;
+use crate::wire::frontend::{Frontend, tag as frontend};
 use crate::wire::limits::{ClientLimits, ServerLimits};
 use crate::wire::report::Report;
 use crate::wire::{ProtocolError, write};
@@ -155,6 +155,8 @@ struct Unlinked {
     skipping: bool,
     /// The wait for a link was given up: this answers the first thing that needs one.
     refuse_next: Option<Box<Report>>,
+    /// Bytes of a message that is dropped as it comes.
+    dropping: usize,
 }
 
 impl Session {
@@ -280,11 +282,12 @@ impl Session {
     pub fn goodbye_follows(&self, rest: &[u8]) -> bool {
         let mut at = match &self.stage {
             Stage::Linked(linked) => linked.left_of_client_message(),
-            Stage::Unlinked(_) | Stage::Linking => 0,
+            Stage::Unlinked(unlinked) => unlinked.dropping,
+            Stage::Linking => 0,
             Stage::Over => return false,
         };
         while let Some(Ok(Some(head))) = rest.get(at..).map(|rest| frame::head(rest, &self.terms.frontend)) {
-            if head.tag == crate::wire::frontend::tag::TERMINATE {
+            if head.tag == frontend::TERMINATE {
                 return true;
             }
             at = at.saturating_add(head.total());
@@ -417,7 +420,7 @@ impl Session {
             Stage::Linking => {
                 let report = Report::error("57014", "canceling statement due to user request")
                     .with_detail("It was still waiting for a server connection.");
-                self.stage = Stage::Unlinked(Unlinked { skipping: false, refuse_next: Some(Box::new(report)) });
+                self.stage = Stage::Unlinked(Unlinked { refuse_next: Some(Box::new(report)), ..Unlinked::default() });
             }
             Stage::Linked(linked) if linked.is_busy() => out.demand(Demand::Cancel),
             Stage::Linked(linked) => linked.stop_waiting(),
@@ -438,7 +441,7 @@ impl Session {
             } else if linked.is_busy() {
                 out.demand(Demand::Cancel);
             } else if linked.upstream_is_between_messages() {
-                out.to_upstream.make(|bytes| write::message(bytes, crate::wire::frontend::tag::TERMINATE, |_| ()));
+                out.to_upstream.make(|bytes| write::message(bytes, frontend::TERMINATE, |_| ()));
             }
         }
         self.over(out);
@@ -574,8 +577,18 @@ enum Step {
 impl Unlinked {
     fn step(&mut self, terms: &Terms, account: &Account, input: &[u8], taken: &mut usize, out: &mut Output) -> Result<Step, ProtocolError> {
         let rest = input.get(*taken..).unwrap_or_default();
+        if self.dropping > 0 {
+            let now = self.dropping.min(rest.len());
+            *taken = taken.saturating_add(now);
+            self.dropping = self.dropping.saturating_sub(now);
+            return Ok(if self.dropping > 0 { Step::Wait } else { Step::More });
+        }
         let Some(head) = frame::head(rest, &terms.frontend)? else { return Ok(Step::Wait) };
-        // Bytes of a COPY that does not run are ignored, as the server does; a long message of them is left to a link.
+        if head.tag == frontend::COPY_DATA {
+            // Of a COPY that does not run: ignored, as the server does, and not held whole for that.
+            self.dropping = head.total();
+            return Ok(Step::More);
+        }
         let Some(body) = rest.get(frame::HEAD..head.total()) else { return Ok(Step::Wait) };
         let message = Frontend::read(head.tag, body)?;
         let refusal = match message {

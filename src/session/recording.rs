@@ -127,6 +127,16 @@ impl Recorder {
         (shape, false)
     }
 
+    /// What an agent says to people, as the record keeps it: masked, or not at all.
+    pub fn said(&self, text: &str, masking: &Masking) -> Option<Box<str>> {
+        if self.keep != Keep::Masked {
+            return None;
+        }
+        let mut scribe = self.scribe.borrow_mut();
+        let of = scribe.seen("", masking);
+        Some(scribe.seen_parameter(&of, usize::MAX, text, masking).0.into())
+    }
+
     /// A text given the parameters of a Bind.
     pub fn given(&self, text: &Text, bind: &Bind<'_>, masking: &Masking) -> Given {
         let parameters = u16::try_from(bind.parameters.len()).unwrap_or(u16::MAX);

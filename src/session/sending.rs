@@ -31,7 +31,7 @@ use super::names::significant;
 use super::output::{Demand, Output};
 use super::recording::{Circumstances, Execution, Given, Text};
 use super::stored;
-use super::task::{self, About as Task, Claim};
+use super::task::{self, About as Told, Claim, Topic};
 use super::tokens::{self, Spliced};
 
 /// A statement that is to be decided.
@@ -67,14 +67,14 @@ impl Linked {
         }
         match task::about(&facts) {
             // What cannot be recorded is refused as everything else is.
-            Task::Nothing | Task::Task(_) if terms.unrecordable.is_some() => {}
-            Task::Nothing => {}
-            Task::Task(claim) => {
+            Told::Nothing | Told::Claim(_) if terms.unrecordable.is_some() => {}
+            Told::Nothing => {}
+            Told::Claim(claim) => {
                 self.claim(claim, &text, out);
                 return true;
             }
-            Task::Entangled if self.settle_refusal(out) => return false,
-            Task::Entangled => {
+            Told::Entangled if self.settle_refusal(out) => return false,
+            Told::Entangled => {
                 let report = Box::new(task::entangled());
                 self.note_refusal(terms, &text, Way::Query, text.plain(), &report, out);
                 self.refuse_query(report, &terms.reserved, out);
@@ -217,7 +217,7 @@ impl Linked {
         portal
     }
 
-    /// The agent says what it is working on. An empty statement takes the place of it, so that the answer comes in its order.
+    /// The agent says something to people. An empty statement takes the place of it, so that the answer comes in its order.
     fn claim(&mut self, claim: Claim, text: &Text, out: &mut Output) {
         let execution = self.account.begun(text, self.circumstances(Way::Query, text.plain()), self.now, out);
         out.to_upstream.make(|bytes| {
@@ -226,8 +226,15 @@ impl Linked {
             });
         });
         self.expected.push(Expected::Query { refusal: None, execution, work: Work::standing_for(claim.command), run: Run::unknown() });
-        self.task = claim.task;
+        self.claimed(claim);
         self.segment_ended();
+    }
+
+    fn claimed(&mut self, claim: Claim) {
+        match claim.topic {
+            Topic::Task => self.task = claim.text,
+            Topic::Answer => self.answer = claim.text,
+        }
     }
 
     fn lift_where_needed(&mut self, terms: &Terms, grounds: Option<&Grounds>, hold: Option<HoldId>, lifted: Lifted, out: &mut Output) {
@@ -261,6 +268,7 @@ impl Linked {
             awaited: None,
             over: None,
             purpose: Purpose::Run,
+            answer: None,
             statement: self.account.held(text, &circumstances),
             sent,
             grounds,
@@ -324,7 +332,7 @@ impl Linked {
         } else if sql.len() > SHORT_TEXT && self.prepared_bytes().saturating_add(sql.len()) > PREPARED_BYTES {
             let report = Report::error("54000", format!("prepared statements of more than {PREPARED_BYTES} bytes on one connection"));
             Some(report.with_hint("Close statements that are no longer used, and send long values as parameters."))
-        } else if about == Task::Entangled {
+        } else if about == Told::Entangled {
             Some(task::entangled())
         } else if stored.as_deref().and_then(stored::values).is_some() {
             Some(stored::needs_values())
@@ -338,7 +346,7 @@ impl Linked {
             self.refuse_extended(Box::new(report), &terms.reserved, out);
             return true;
         }
-        let claim = if let Task::Task(claim) = about { Some(claim) } else { None };
+        let claim = if let Told::Claim(claim) = about { Some(claim) } else { None };
         match (&claim, &stored) {
             (None, None) => out.to_upstream.pass(range),
             (Some(_), _) => out.to_upstream.make(|bytes| stored::parse(bytes, parse.statement, b"", &[])),
@@ -465,7 +473,7 @@ impl Linked {
             out.to_upstream.pass(range);
             let (work, run) = (Work::standing_for(claim.command), Run::unknown());
             self.expected.push(Expected::Execute { portal, refusal: None, execution, work, run });
-            self.task = claim.task;
+            self.claimed(claim);
             self.executed = true;
             return true;
         }

@@ -121,6 +121,7 @@ fn is_neutral(name: &str) -> bool {
                 | "join_collapse_limit"
                 | "lc_messages"
                 | "max_parallel_workers_per_gather"
+                | "pgsluice.answer"
                 | "pgsluice.task"
                 | "plan_cache_mode"
                 | "standard_conforming_strings"

@@ -1,40 +1,65 @@
-//! What the agent says it is working on: `SET pgsluice.task = '…'`. It is a claim for people to read, and never reaches the server.
+//! What the agent says to people by settings that no server has: what it is working on, `SET pgsluice.task = '…'`, and what it answers to a
+//! reviewer's question, `SET pgsluice.answer = '…'`. Both are claims for people to read, and never reach the server.
 
 use std::borrow::Cow;
 
+use crate::gate::hold;
 use crate::sql::facts::{Facts, SetHow, Setting, SettingValue};
 use crate::wire::report::Report;
 
 /// Bytes of a task that are kept: a few sentences.
 pub const LONGEST: usize = 1000;
 
-const NAME: &str = "pgsluice.task";
+/// What a claim is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Topic {
+    Task,
+    Answer,
+}
 
-/// A statement that says what the agent is working on, and nothing else.
+impl Topic {
+    fn of(setting: &Setting) -> Option<Self> {
+        match &*setting.name {
+            "pgsluice.task" => Some(Self::Task),
+            "pgsluice.answer" => Some(Self::Answer),
+            _ => None,
+        }
+    }
+
+    fn kept(self, value: &str) -> Option<Box<str>> {
+        match self {
+            Self::Task => kept(value),
+            Self::Answer => hold::kept(value),
+        }
+    }
+}
+
+/// A statement that says something to people, and nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
     pub command: &'static str,
-    pub task: Option<Box<str>>,
+    pub topic: Topic,
+    pub text: Option<Box<str>>,
 }
 
-/// What a text has to do with the task.
+/// What a text has to do with claims.
 #[derive(Debug, PartialEq, Eq)]
 pub enum About {
     Nothing,
-    Task(Claim),
-    /// It sets the task among other things, or in a way that only the server could follow.
+    Claim(Claim),
+    /// It makes a claim among other things, or in a way that only the server could follow.
     Entangled,
 }
 
 pub fn about(facts: &Facts) -> About {
-    let sets = |setting: &&Setting| &*setting.name == NAME && setting.how != SetHow::Later;
-    if !facts.statements.iter().flat_map(|statement| &statement.settings).any(|setting| sets(&setting)) {
-        return About::Nothing;
-    }
+    let topic = |setting: &Setting| Topic::of(setting).filter(|_| setting.how != SetHow::Later);
+    let Some(topic) = facts.statements.iter().flat_map(|statement| &statement.settings).find_map(topic) else { return About::Nothing };
     match facts.statements.as_slice() {
         [statement] if matches!(statement.kind, "SET" | "RESET") => match statement.settings.as_slice() {
-            [Setting { value: SettingValue::Known(task), .. }] => About::Task(Claim { command: statement.kind, task: kept(&plain(task)) }),
-            [Setting { value: SettingValue::Reset, .. }] => About::Task(Claim { command: statement.kind, task: None }),
+            [Setting { value: SettingValue::Known(text), .. }] => {
+                About::Claim(Claim { command: statement.kind, topic, text: topic.kept(&plain(text)) })
+            }
+            [Setting { value: SettingValue::Reset, .. }] => About::Claim(Claim { command: statement.kind, topic, text: None }),
             _ => About::Entangled,
         },
         _ => About::Entangled,
@@ -56,9 +81,9 @@ pub fn kept(task: &str) -> Option<Box<str>> {
 }
 
 pub fn entangled() -> Report {
-    Report::error("0A000", "pgsluice.task is set by a statement of its own")
-        .with_detail("The task is for the people who decide about held statements; it is not sent to the server. Nothing ran.")
-        .with_hint("Send this alone: SET pgsluice.task = '…'")
+    Report::error("0A000", "pgsluice.task and pgsluice.answer are set by statements of their own")
+        .with_detail("They are for the people who decide about held statements, and are not sent to the server. Nothing ran.")
+        .with_hint("Send this alone: SET pgsluice.task = '…' or SET pgsluice.answer = '…'")
 }
 
 #[cfg(test)]
@@ -68,15 +93,25 @@ mod tests {
     #[test]
     fn a_task_is_set_by_a_statement_of_its_own() {
         let check = |sql: &str| about(&crate::sql::read(sql.as_bytes()));
-        let set = |task: &str| About::Task(Claim { command: "SET", task: Some(task.into()) });
+        let claim = |command, topic, text: Option<&str>| About::Claim(Claim { command, topic, text: text.map(Into::into) });
+        let set = |task: &str| claim("SET", Topic::Task, Some(task));
         assert_eq!(check("SET pgsluice.task = 'clean up the orders'"), set("clean up the orders"));
         assert_eq!(check("/* a */ set session PgSluice.Task to 'a, b';"), set("a, b"));
         assert_eq!(check("set local pgsluice.task = billing"), set("billing"));
-        assert_eq!(check("reset pgsluice.task"), About::Task(Claim { command: "RESET", task: None }));
-        assert_eq!(check("set pgsluice.task to default"), About::Task(Claim { command: "SET", task: None }));
+        assert_eq!(check("reset pgsluice.task"), claim("RESET", Topic::Task, None));
+        assert_eq!(check("set pgsluice.task to default"), claim("SET", Topic::Task, None));
+        assert_eq!(
+            check("SET pgsluice.answer = 'since May, it''s the old one'"),
+            claim("SET", Topic::Answer, Some("since May, it's the old one"))
+        );
         assert_eq!(check("set search_path = a"), About::Nothing);
         assert_eq!(check("select 'set pgsluice.task'"), About::Nothing);
-        for entangled in ["set pgsluice.task = 'a'; select 1", "select set_config('pgsluice.task', 'a', false)"] {
+        for entangled in [
+            "set pgsluice.task = 'a'; set pgsluice.answer = 'b'",
+            "select set_config('pgsluice.answer', 'a', false)",
+            "set pgsluice.task = 'a'; select 1",
+            "select set_config('pgsluice.task', 'a', false)",
+        ] {
             assert_eq!(check(entangled), About::Entangled, "{entangled}");
         }
         assert_eq!(kept(" \n"), None);

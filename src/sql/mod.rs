@@ -9,6 +9,7 @@ pub mod facts;
 pub mod functions;
 mod key;
 pub mod lineage;
+pub mod numbers;
 mod parser;
 mod read;
 pub mod scan;

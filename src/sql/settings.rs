@@ -60,8 +60,8 @@ fn taken(name: &str) -> Option<Taken> {
         | "random_page_cost"
         | "seq_page_cost"
         | "max_parallel_workers_per_gather" => Taken::Any,
-        // The agent's claim of what it is working on; it goes no further than here.
-        "pgsluice.task" => Taken::Any,
+        // What the agent says to people; it goes no further than here.
+        "pgsluice.task" | "pgsluice.answer" => Taken::Any,
         // To bind oneself is always allowed.
         "default_transaction_read_only" | "transaction_read_only" | "standard_conforming_strings" => Taken::On,
         "client_encoding" => Taken::Utf8,

@@ -55,6 +55,25 @@ pub fn asks_unmasked(sql: &[u8]) -> bool {
     outer_comments(text).is_some_and(|(leading, trailing)| [leading, trailing].into_iter().flatten().any(asks))
 }
 
+/// What the first or the last comment says to a reviewer's question: `/* pgsluice:answer='…' */`, alone or among tags. Beside no other tag
+/// anything may stand between the first quote and the last.
+pub fn answer(sql: &[u8]) -> Option<String> {
+    const ANSWER: &str = "pgsluice:answer";
+    memmem::find(sql, ANSWER.as_bytes())?;
+    let (leading, trailing) = outer_comments(std::str::from_utf8(sql).ok()?)?;
+    let answers = |comment: &str| {
+        let body = comment.strip_prefix("/*")?.strip_suffix("*/")?.trim();
+        let pairs = || Pairs { rest: body };
+        if pairs().all(|pair| pair.is_some()) {
+            let (_, value) = pairs().flatten().find(|(name, _)| *name == ANSWER)?;
+            return Some(decoded(&unescaped(value)).into_owned());
+        }
+        let quoted = body.strip_prefix(ANSWER)?.trim_start().strip_prefix('=')?.trim_start();
+        Some(unescaped(quoted.strip_prefix('\'')?.strip_suffix('\'')?).replace("''", "'"))
+    };
+    [leading, trailing].into_iter().flatten().find_map(answers)
+}
+
 /// The first block comment before everything else, and the last one behind everything else but semicolons.
 fn outer_comments(text: &str) -> Option<(Option<&str>, Option<&str>)> {
     let mut scanner = Scanner::new(text);
@@ -260,6 +279,31 @@ mod tests {
             "SELECT 'open /* pgsluice:unmask */",
         ] {
             assert!(!asks_unmasked(not.as_bytes()), "{not}");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_said_in_a_comment() {
+        for (sql, said) in [
+            ("/* pgsluice:answer='since May' */ DROP TABLE t", "since May"),
+            ("DROP TABLE t /*pgsluice:answer='since%20May'*/;", "since May"),
+            ("DROP TABLE t /* run='7', pgsluice:answer='it\\'s old' */", "it's old"),
+            ("/* pgsluice:answer = 'it''s old, and big: 100%' */ DROP TABLE t", "it's old, and big: 100%"),
+            ("/* pgsluice:answer='it's old' */ DROP TABLE t", "it's old"),
+            ("/* run='7' */ DROP TABLE t /* pgsluice:answer='yes' */", "yes"),
+        ] {
+            assert_eq!(answer(sql.as_bytes()).as_deref(), Some(said), "{sql}");
+        }
+        for not in [
+            "DROP TABLE t",
+            "SELECT '/* pgsluice:answer=''x'' */'",
+            "DROP /* pgsluice:answer='x' */ TABLE t",
+            "-- pgsluice:answer='x'\nDROP TABLE t",
+            "/* pgsluice:answer=x */ DROP TABLE t",
+            "/* pgsluice:answers='x' */ DROP TABLE t",
+            "/* see pgsluice:answer='x' */ DROP TABLE t",
+        ] {
+            assert_eq!(answer(not.as_bytes()), None, "{not}");
         }
     }
 

@@ -51,6 +51,7 @@ impl People {
             notice: Report::new(Severity::Notice, "PS001", "held"),
             ticket: Report::error("PS001", format!("held as {id}")),
             patience: self.patience,
+            answered: false,
         })
     }
 

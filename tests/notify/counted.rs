@@ -4,7 +4,7 @@ use pgsluice::host::desk::Verdict;
 use pgsluice::host::metrics;
 
 use crate::places::{Answer, Server};
-use crate::stage::{SECRET, Stage};
+use crate::stage::{SECRET, Stage, until};
 
 /// Other tests of this process count as well, but for no place of this name.
 #[test]
@@ -17,9 +17,16 @@ fn holds_decisions_and_messages_are_counted_and_no_word_of_an_agent_is_told() {
     assert_eq!(pager.next().id(), pager.next().id());
     stage.decide(&hold, Verdict::Deny, "odd");
     pager.next();
-    stage.settled();
+    let read =
+        |text: &str, line: &str| text.lines().find_map(|found| found.strip_prefix(line)).map(|value| value.trim().parse::<f64>().unwrap());
+    let waiting = "pgsluice_notices_waiting{place=\"webhook.metered\"}";
+    let arrived = "pgsluice_notices_total{place=\"webhook.metered\",outcome=\"arrived\"}";
+    until(|| {
+        let text = render();
+        read(&text, arrived) == Some(2.0) && read(&text, waiting) == Some(0.0)
+    });
     let text = render();
-    let value = |line: &str| text.lines().find_map(|found| found.strip_prefix(line)).map(|value| value.trim().parse::<f64>().unwrap());
+    let value = |line: &str| read(&text, line);
     assert_eq!(value("pgsluice_notices_total{place=\"webhook.metered\",outcome=\"failed\"}"), Some(1.0), "{text}");
     assert_eq!(value("pgsluice_notices_total{place=\"webhook.metered\",outcome=\"arrived\"}"), Some(2.0));
     assert_eq!(value("pgsluice_notices_waiting{place=\"webhook.metered\"}"), Some(0.0));

@@ -9,7 +9,7 @@ use crate::stage::{Stage, slack, teams, webhook};
 #[test]
 fn many_holds_of_one_agent_are_one_message() {
     let (chat, cards, pager) = (Server::start([]), Server::start([]), Server::start([]));
-    let flood = "[notify]\ndigest_after = 3\ndigest_window = \"5s\"\n";
+    let flood = "[notify]\ndigest_after = 3\ndigest_window = \"20s\"\n";
     let stage = Stage::new(&format!("{flood}{}{}{}", slack(chat.port), teams(cards.port), webhook(pager.port)));
     let holds: Vec<_> = (0..40).map(|number| stage.hold(&format!("DROP TABLE t{number}"))).collect();
     for place in [&chat, &cards, &pager] {

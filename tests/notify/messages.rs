@@ -121,11 +121,11 @@ fn what_is_not_seen_whole_has_a_link_instead_of_buttons() {
     let stage = Stage::new(&format!("[notify]\ndigest_after = 100\n{}{}{}", slack(chat.port), teams(cards.port), webhook(pager.port)));
     for sql in [
         format!("SELECT 1{}; DROP TABLE orders", "\n".repeat(5_000)),
-        format!("SELECT 1{}; DROP TABLE orders", "\n".repeat(10)),
-        format!("SELECT 1{}; DROP TABLE orders", " ".repeat(500)),
+        format!("SELECT 2{}; DROP TABLE orders", "\n".repeat(10)),
+        format!("SELECT 3{}; DROP TABLE orders", " ".repeat(500)),
         format!("SELECT '{}'; DROP TABLE orders", "x ".repeat(2_000)),
         format!("SELECT {}; DROP TABLE orders", "1,\n".repeat(200)),
-        format!("DROP TABLE {}", "é".repeat(200_000)),
+        format!("DROP TABLE {}", "é".repeat(20_000)),
     ] {
         let hold = stage.hold(&sql);
         let heard = chat.next();

@@ -13,7 +13,7 @@ use pgsluice::gate::catalog::{Estimate, Relation, Resolved};
 use pgsluice::gate::policy::BuiltIn;
 use pgsluice::gate::{Grounds, Policy, Subject};
 use pgsluice::host::config::{Config, Flags, Notify, Sources, Web as Settings, WebListen};
-use pgsluice::host::desk::{Decider, Desk, HoldId, Options, Verdict, View};
+use pgsluice::host::desk::{Decider, Desk, HoldId, Options, Ruling, Seen, Verdict, View};
 use pgsluice::host::health::{JournalVitals, Vitals};
 use pgsluice::host::in_force::InForce;
 use pgsluice::host::journal::reader::Reader;
@@ -32,7 +32,7 @@ use tempfile::TempDir;
 use zeroize::Zeroizing;
 
 /// Nothing here takes longer.
-pub const LIMIT: Duration = Duration::from_secs(60);
+pub const LIMIT: Duration = Duration::from_secs(180);
 /// 32 bytes in base64, as Standard Webhooks writes a secret.
 pub const SECRET: &str = "whsec_aHVudGVyMmh1bnRlcjJodW50ZXIyaHVudGVyMmh1bnQ=";
 pub const KEY: &[u8] = b"hunter2hunter2hunter2hunter2hunt";
@@ -152,7 +152,8 @@ impl Stage {
 
     pub fn decide(&self, hold: &str, verdict: Verdict, reason: &str) {
         let rita = Decider { name: "rita".into(), reviews: true, ..Decider::default() };
-        block_on(self.desk.decide(hold.parse().unwrap(), &rita, verdict, Some(reason), "web")).unwrap();
+        let ruling = Ruling { verdict, reason: Some(reason.to_owned()), through: "web" };
+        block_on(self.desk.decide(hold.parse().unwrap(), &rita, ruling, Seen { turns: 0, digest: Digest::default() })).unwrap();
     }
 
     /// Waits until the places stand like that.
@@ -163,7 +164,9 @@ impl Stage {
 
     /// All is told that was to be told until now.
     pub fn settled(&self) {
-        self.wait(|standings| standings.iter().all(|standing| standing.backlog.waiting == 0));
+        let store = self.store();
+        let places: Vec<_> = self.wait(|_| true).into_iter().map(|standing| standing.place).collect();
+        until(|| places.iter().all(|place| store.backlog(place).unwrap().waiting == 0));
     }
 
     pub fn store(&self) -> Store {
@@ -217,6 +220,15 @@ impl Drop for Stage {
         if let Err(error) = self.journal.close() {
             eprintln!("{error}");
         }
+    }
+}
+
+/// Asks again and again: what is asked wakes nobody when it changes.
+pub fn until(mut holds: impl FnMut() -> bool) {
+    let limit = std::time::Instant::now() + LIMIT;
+    while !holds() {
+        assert!(std::time::Instant::now() < limit, "it does not come to be");
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -286,6 +298,7 @@ fn petition(message: Message, task: Option<&str>, tags: &[(&str, &str)]) -> Peti
         effects: Effect::Ddl.alone(),
         rule: "hold-ddl".into(),
         groups: Arc::default(),
+        approvals: 1,
         reason: "changes the schema".into(),
         policy: [0; 32],
         resolved,
@@ -322,5 +335,6 @@ fn petition(message: Message, task: Option<&str>, tags: &[(&str, &str)]) -> Peti
         purpose: Purpose::default(),
         statement,
         sent: Digest::default(),
+        answer: None,
     }
 }

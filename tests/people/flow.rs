@@ -8,21 +8,31 @@ use crate::support::{Cluster, Database, Proxy, tests_folder};
 
 const PASSWORD: &str = "four words will do it";
 
-struct Stage<'c> {
-    database: Database<'c>,
-    proxy: Proxy,
+pub struct Stage<'c> {
+    pub database: Database<'c>,
+    pub proxy: Proxy,
 }
 
 impl<'c> Stage<'c> {
-    fn new(cluster: &'c Cluster) -> Self {
+    pub fn new(cluster: &'c Cluster) -> Self {
+        Self::with(cluster, &["--policy", "default"], &[("rita", &[])])
+    }
+
+    /// With these people and their groups.
+    pub fn with(cluster: &'c Cluster, options: &[&str], people: &[(&str, &[&str])]) -> Self {
         let database = cluster.database("people");
         database.sql("CREATE TABLE held_orders (id int); CREATE TABLE held_people (id int)");
-        let proxy = Proxy::start_with(&database.url(), &["--policy", "default"], &["billing-bot", "--owner", "ann"]);
-        let mut add = Command::new(env!("CARGO_BIN_EXE_pgsluice"));
-        add.args(["reviewer", "add", "rita", "--password-stdin", "--state"]).arg(proxy.state()).stdin(Stdio::piped());
-        let mut add = add.spawn().unwrap();
-        std::io::Write::write_all(&mut add.stdin.take().unwrap(), PASSWORD.as_bytes()).unwrap();
-        assert!(add.wait().unwrap().success());
+        let proxy = Proxy::start_with(&database.url(), options, &["billing-bot", "--owner", "ann"]);
+        for (name, groups) in people {
+            let mut add = Command::new(env!("CARGO_BIN_EXE_pgsluice"));
+            add.args(["reviewer", "add", name, "--password-stdin", "--state"]).arg(proxy.state()).stdin(Stdio::piped());
+            for group in *groups {
+                add.args(["--group", group]);
+            }
+            let mut add = add.spawn().unwrap();
+            std::io::Write::write_all(&mut add.stdin.take().unwrap(), PASSWORD.as_bytes()).unwrap();
+            assert!(add.wait().unwrap().success());
+        }
         Self { database, proxy }
     }
 
@@ -31,12 +41,12 @@ impl<'c> Stage<'c> {
     }
 
     /// An agent that sends this and waits for what becomes of it.
-    fn agent(&self, sql: &str) -> Child {
+    pub fn agent(&self, sql: &str) -> Child {
         self.agent_of(&[sql])
     }
 
     /// The same of several statements, one after the other in one session.
-    fn agent_of(&self, statements: &[&str]) -> Child {
+    pub fn agent_of(&self, statements: &[&str]) -> Child {
         let url = self.proxy.url(&self.database.name);
         let mut psql = Command::new("psql");
         psql.args(["-X", "-v", "VERBOSITY=verbose", "-d", &url]);
@@ -46,16 +56,26 @@ impl<'c> Stage<'c> {
         psql.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
-    fn reviewer(&self, arguments: &[&str]) -> String {
+    pub fn reviewer(&self, arguments: &[&str]) -> String {
+        self.reviewer_as("rita", arguments).unwrap_or_else(|said| panic!("{arguments:?}: {said}"))
+    }
+
+    /// What a command of this person says, or why it failed.
+    pub fn reviewer_as(&self, name: &str, arguments: &[&str]) -> Result<String, String> {
+        let output = self.command_of(name, arguments).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
+    }
+
+    pub fn command_of(&self, name: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pgsluice"));
-        command.args(arguments).args(["--as", "rita", "--state"]).arg(self.proxy.state()).env("PGSLUICE_REVIEWER_PASSWORD", PASSWORD);
-        let output = command.stdin(Stdio::null()).output().unwrap();
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
+        command.args(arguments).args(["--as", name, "--state"]).arg(self.proxy.state()).env("PGSLUICE_REVIEWER_PASSWORD", PASSWORD);
+        command.stdin(Stdio::null());
+        command
     }
 
     /// The hold that was opened for the only waiting statement, once it is there.
-    fn waiting(&self, mut agent: impl FnMut() -> bool) -> String {
+    pub fn waiting(&self, mut agent: impl FnMut() -> bool) -> String {
         loop {
             let listed: serde_json::Value = serde_json::from_str(&self.reviewer(&["holds", "--json"])).unwrap();
             let found = listed["holds"].as_array().unwrap().iter().find(|hold| hold["state"] == "waiting");
@@ -66,12 +86,12 @@ impl<'c> Stage<'c> {
         }
     }
 
-    fn there(&self, table: &str) -> bool {
+    pub fn there(&self, table: &str) -> bool {
         self.database.sql(&format!("SELECT to_regclass('{table}') IS NOT NULL")) == "t"
     }
 }
 
-fn ended(agent: Child) -> (bool, String) {
+pub fn ended(agent: Child) -> (bool, String) {
     let output = agent.wait_with_output().unwrap();
     let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
     (output.status.success(), said)

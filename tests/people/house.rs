@@ -272,6 +272,7 @@ fn petition(message: Message) -> Petition {
         effects: Effect::Ddl.alone(),
         rule: "hold-ddl".into(),
         groups: Arc::default(),
+        approvals: 1,
         reason: "changes the schema".into(),
         policy: [0; 32],
         resolved,
@@ -306,6 +307,7 @@ fn petition(message: Message) -> Petition {
         awaited: None,
         over: None,
         purpose: Purpose::default(),
+        answer: None,
         statement,
         sent: Digest::default(),
     }

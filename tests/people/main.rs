@@ -12,6 +12,7 @@
 
 mod calls;
 mod commands;
+mod deciding;
 mod entry;
 mod flow;
 mod forger;

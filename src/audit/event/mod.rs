@@ -165,6 +165,8 @@ events! {
     54 Granted "granted" with Words,
     55 GrantEnded "grant-ended" with Words,
     56 Returned "returned",
+    57 Answered "answered" with Words,
+    58 DecidedTogether "decided-together" with Words,
     60 SealingKey "sealing-key",
     70 PersonSignedIn "person-signed-in",
     71 PersonDenied "person-sign-in-denied" with Words,

@@ -144,8 +144,87 @@ pub struct Decided {
     /// Until when an approval can be used, microseconds since 1970.
     #[n(6)]
     pub until: Option<u64>,
+    /// How many more people have to approve: until then nothing runs by it.
+    #[n(7)]
+    pub more: Option<u32>,
+    /// The group that it was passed on to.
+    #[n(8)]
+    pub to: Option<String>,
+    /// Digest of what was shown to whoever decided.
+    #[n(9)]
+    pub seen: Option<Digest>,
     #[cbor(skip)]
     pub body: Option<Box<Words>>,
+}
+
+/// The agent answered what a reviewer asked. The body is what it said, where the record keeps that.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct Answered {
+    #[n(0)]
+    #[serde(serialize_with = "super::hold_id")]
+    pub hold: u64,
+    #[n(1)]
+    pub session: u64,
+    #[n(2)]
+    pub number: u64,
+    #[cbor(skip)]
+    pub body: Option<Box<Words>>,
+}
+
+/// Somebody decided several holds by one word: all of them, or none. The body is the reason.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct DecidedTogether {
+    #[n(0)]
+    pub holds: Vec<DecidedOne>,
+    #[n(1)]
+    pub decision: Decision,
+    #[n(2)]
+    pub by: String,
+    #[n(3)]
+    pub groups: Vec<String>,
+    #[n(4)]
+    pub through: Word,
+    #[n(5)]
+    pub single_person: Option<bool>,
+    /// Digest of all that was shown.
+    #[n(6)]
+    pub seen: Digest,
+    #[cbor(skip)]
+    pub body: Option<Box<Words>>,
+}
+
+/// What of such a decision is each hold's own.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct DecidedOne {
+    #[n(0)]
+    #[serde(serialize_with = "super::hold_id")]
+    pub hold: u64,
+    #[n(1)]
+    pub until: Option<u64>,
+    #[n(2)]
+    pub more: Option<u32>,
+}
+
+impl DecidedTogether {
+    /// As if each had been decided alone.
+    pub fn each(&self) -> impl Iterator<Item = Decided> {
+        self.holds.iter().map(|one| Decided {
+            hold: one.hold,
+            decision: self.decision,
+            by: Some(self.by.clone()),
+            groups: self.groups.clone(),
+            through: Some(self.through.clone()),
+            single_person: self.single_person,
+            until: one.until,
+            more: one.more,
+            to: None,
+            seen: Some(self.seen),
+            body: self.body.clone(),
+        })
+    }
 }
 
 /// An approval is used up by an execution: on disk before the statement is sent.
@@ -202,6 +281,14 @@ pub struct Granted {
     pub until: u64,
     #[n(5)]
     pub times: u32,
+    /// The hold it was made from: it is for statements like that one.
+    #[n(6)]
+    #[serde(serialize_with = "super::some_hold_id")]
+    pub hold: Option<u64>,
+    #[n(7)]
+    pub through: Option<Word>,
+    #[n(8)]
+    pub single_person: Option<bool>,
     #[cbor(skip)]
     pub body: Option<Box<Words>>,
 }

@@ -143,6 +143,8 @@ impl Meaning {
             | Event::Decided(_)
             | Event::Spent(_)
             | Event::Returned(_)
+            | Event::Answered(_)
+            | Event::DecidedTogether(_)
             | Event::Revealed(_)
             | Event::Granted(_)
             | Event::GrantEnded(_)

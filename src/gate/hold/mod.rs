@@ -1,6 +1,8 @@
 //! A hold: a statement that awaits a decision, and what may become of it. Pure: the desk in `host` keeps holds, asks what follows, and
 //! puts it on the record.
 
+mod deliberation;
+mod lasting;
 mod people;
 mod standing;
 pub mod words;
@@ -8,6 +10,11 @@ pub mod words;
 use std::fmt;
 use std::str::FromStr;
 
+pub use deliberation::{
+    Answer, Assent, Deliberation, Exchange, LONGEST_ANSWER, LONGEST_QUESTION, MOST_APPROVALS, MOST_PASSES, MOST_QUESTIONS, Pass, Unsaid,
+    Word, kept,
+};
+pub use lasting::{LONGEST, Lasting, MOST_ROOMS, MOST_TIMES, Matters, Room, Terms, Unsound, may_stand};
 pub use people::{Barred, Decider, may_decide};
 pub use standing::{Standing, State, Unfit, Verdict};
 

@@ -12,6 +12,13 @@ pub struct Decider {
     pub reviews: bool,
 }
 
+impl Decider {
+    /// All that this person is called.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&*self.name).chain(self.aliases.iter().map(|alias| &**alias))
+    }
+}
+
 /// Why somebody may not decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Barred {
@@ -32,13 +39,12 @@ pub fn may_decide(decider: &Decider, owner: &str, groups: &[Box<str>], single_pe
     if !groups.is_empty() && !groups.iter().any(|group| in_group(group)) {
         return Err(Barred::Group);
     }
-    let names = || std::iter::once(&decider.name).chain(&decider.aliases);
     // Several people may own an agent.
-    let owns = owner.split([',', ';']).any(|owner| names().any(|name| same(name, owner)));
+    let owns = owner.split([',', ';']).any(|owner| decider.names().any(|name| same(name, owner)));
     if owns && !single_person { Err(Barred::Owner) } else { Ok(owns) }
 }
 
-fn same(one: &str, other: &str) -> bool {
+pub(super) fn same(one: &str, other: &str) -> bool {
     let folded = |name: &str| name.trim().to_lowercase();
     folded(one) == folded(other)
 }

@@ -7,6 +7,8 @@ use crate::gate::Grant;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     Waiting,
+    /// A reviewer asked the agent something. People can decide all the same.
+    Asked,
     Approved,
     /// Used by something that has not come to its end: it comes back where that is rolled back for certain, or was not sent.
     Reserved,
@@ -17,11 +19,13 @@ pub enum State {
 }
 
 impl State {
-    pub const ALL: [Self; 7] = [Self::Waiting, Self::Approved, Self::Reserved, Self::Spent, Self::Denied, Self::Expired, Self::Withdrawn];
+    pub const ALL: [Self; 8] =
+        [Self::Waiting, Self::Asked, Self::Approved, Self::Reserved, Self::Spent, Self::Denied, Self::Expired, Self::Withdrawn];
 
     pub fn word(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
+            Self::Asked => "asked",
             Self::Approved => "approved",
             Self::Reserved => "reserved",
             Self::Spent => "spent",
@@ -34,9 +38,19 @@ impl State {
     /// Whether something can still run by it.
     pub fn is_open(self) -> bool {
         match self {
-            Self::Waiting | Self::Approved | Self::Reserved => true,
+            Self::Waiting | Self::Asked | Self::Approved | Self::Reserved => true,
             Self::Spent | Self::Denied | Self::Expired | Self::Withdrawn => false,
         }
+    }
+
+    /// Whether people can decide it.
+    pub fn is_undecided(self) -> bool {
+        matches!(self, Self::Waiting | Self::Asked)
+    }
+
+    /// Whether it counts against the bounds on holds: what is used at this moment is about to be over.
+    pub fn is_pending(self) -> bool {
+        matches!(self, Self::Waiting | Self::Asked | Self::Approved)
     }
 }
 
@@ -81,14 +95,14 @@ impl Standing {
 
     /// Whether its time is over while somebody could still have done something.
     pub fn has_expired(&self, now: u64) -> bool {
-        matches!(self.state, State::Waiting | State::Approved) && now >= self.until
+        self.state.is_pending() && now >= self.until
     }
 
     /// A reviewer decides; an approval can be used until `usable`. A denial stands as long as the hold would have waited.
     pub fn decide(&mut self, verdict: Verdict, now: u64, usable: u64) -> Result<(), Unfit> {
         match self.state {
-            State::Waiting if now >= self.until => Err(Unfit::Expired),
-            State::Waiting => {
+            State::Waiting | State::Asked if now >= self.until => Err(Unfit::Expired),
+            State::Waiting | State::Asked => {
                 match verdict {
                     Verdict::Approve | Verdict::ApproveUnmasked => (self.state, self.until) = (State::Approved, usable),
                     Verdict::Deny => self.state = State::Denied,
@@ -98,6 +112,27 @@ impl Standing {
             State::Expired => Err(Unfit::Expired),
             State::Approved | State::Reserved | State::Spent | State::Denied | State::Withdrawn => Err(Unfit::State),
         }
+    }
+
+    /// A reviewer asks the agent; one question at a time.
+    pub fn ask(&mut self, now: u64) -> Result<(), Unfit> {
+        self.turn(State::Waiting, State::Asked, now)
+    }
+
+    /// The agent answers: people are awaited again, and no longer than before.
+    pub fn answer(&mut self, now: u64) -> Result<(), Unfit> {
+        self.turn(State::Asked, State::Waiting, now)
+    }
+
+    fn turn(&mut self, from: State, to: State, now: u64) -> Result<(), Unfit> {
+        if self.state == State::Expired || self.state.is_undecided() && now >= self.until {
+            return Err(Unfit::Expired);
+        }
+        if self.state != from {
+            return Err(Unfit::State);
+        }
+        self.state = to;
+        Ok(())
     }
 
     /// Uses the approval; `unmasked` where it was given so. It is reserved until it is certain what became of what ran by it. The grant must not be used before this is on
@@ -133,7 +168,7 @@ impl Standing {
 
     /// Nobody wants it any more, or nobody may. What is used at this moment goes on.
     pub fn withdraw(&mut self) -> Result<(), Unfit> {
-        if !matches!(self.state, State::Waiting | State::Approved) {
+        if !self.state.is_pending() {
             return Err(Unfit::State);
         }
         self.state = State::Withdrawn;
@@ -153,15 +188,27 @@ mod tests {
     #[test]
     fn only_the_steps_that_follow_are_taken() {
         type Step = (&'static str, fn(&mut Standing) -> bool, &'static [(State, State)]);
-        let steps: [Step; 8] = [
-            ("approve", |it| it.decide(Verdict::Approve, 99, 200).is_ok(), &[(State::Waiting, State::Approved)]),
-            ("deny", |it| it.decide(Verdict::Deny, 99, 200).is_ok(), &[(State::Waiting, State::Denied)]),
+        let steps: [Step; 12] = [
+            (
+                "approve",
+                |it| it.decide(Verdict::Approve, 99, 200).is_ok(),
+                &[(State::Waiting, State::Approved), (State::Asked, State::Approved)],
+            ),
+            ("deny", |it| it.decide(Verdict::Deny, 99, 200).is_ok(), &[(State::Waiting, State::Denied), (State::Asked, State::Denied)]),
+            ("ask", |it| it.ask(99).is_ok(), &[(State::Waiting, State::Asked)]),
+            ("ask late", |it| it.ask(100).is_ok(), &[]),
+            ("answer", |it| it.answer(99).is_ok(), &[(State::Asked, State::Waiting)]),
+            ("answer late", |it| it.answer(100).is_ok(), &[]),
             ("decide late", |it| it.decide(Verdict::Approve, 100, 200).is_ok(), &[]),
             ("spend", |it| it.spend(99, None, false).is_ok(), &[(State::Approved, State::Reserved)]),
             ("spend late", |it| it.spend(100, None, false).is_ok(), &[]),
             ("use up", |it| it.settle(true).is_ok(), &[(State::Reserved, State::Spent)]),
             ("return", |it| it.settle(false).is_ok(), &[(State::Reserved, State::Approved)]),
-            ("withdraw", |it| it.withdraw().is_ok(), &[(State::Waiting, State::Withdrawn), (State::Approved, State::Withdrawn)]),
+            (
+                "withdraw",
+                |it| it.withdraw().is_ok(),
+                &[(State::Waiting, State::Withdrawn), (State::Asked, State::Withdrawn), (State::Approved, State::Withdrawn)],
+            ),
         ];
         for (name, step, follows) in steps {
             for state in State::ALL {
@@ -178,7 +225,7 @@ mod tests {
         for state in State::ALL {
             let mut it = standing(state);
             assert!(it.expire(99).is_err());
-            let ends = matches!(state, State::Waiting | State::Approved);
+            let ends = matches!(state, State::Waiting | State::Asked | State::Approved);
             assert_eq!(it.expire(100).is_ok(), ends, "{state:?}");
             assert_eq!(it.state, if ends { State::Expired } else { state });
         }

@@ -83,6 +83,26 @@ impl Told<'_> {
             .with_hint("Do not send it again. Ask your user how to go on, or do it in another way that needs no approval.")
     }
 
+    /// A reviewer asks; `stale` where what was said to it was the answer to an earlier question.
+    pub fn asked(&self, question: &str, stale: bool) -> Report {
+        let hold = self.hold;
+        let stale = if stale { " What was sent with it answered an earlier question: answer this one in other words." } else { "" };
+        let rolled_back =
+            if self.in_transaction { " The transaction that was open is aborted: send ROLLBACK and begin it anew." } else { "" };
+        Report::error("PS005", format!("a reviewer asks about hold {hold}: {question}"))
+            .with_detail(format!(
+                "{} It still awaits a decision at {} until {}.{stale}{rolled_back}",
+                self.why(),
+                self.link,
+                self.until
+            ))
+            .with_hint(
+                "Answer in your own words, or ask your user: send exactly the same statement again with the comment \
+                 /* pgsluice:answer='…' */ before or behind it, or send SET pgsluice.answer = '…' and then the statement again. The people who \
+                 decide read the answer; it never reaches the server.",
+            )
+    }
+
     /// Nobody decided in time, or the approval was not used in time.
     pub fn expired(&self) -> Report {
         Report::error("PS003", format!("hold {} expired: {}", self.hold, self.reason))

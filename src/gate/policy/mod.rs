@@ -86,6 +86,8 @@ pub struct Choice<'a> {
     pub observed: Option<Action>,
     /// Groups of reviewers that may decide; none is any.
     pub groups: &'a Arc<[Box<str>]>,
+    /// How many different people have to approve.
+    pub approvals: u32,
     pub depends: Depends,
 }
 
@@ -236,6 +238,14 @@ impl Policy {
 
     pub fn rules(&self) -> usize {
         self.rules.len()
+    }
+
+    /// Groups of reviewers that its rules name, each once.
+    pub fn reviewer_groups(&self) -> Box<[Box<str>]> {
+        let mut groups: Vec<_> = self.rules.iter().flat_map(|rule| rule.groups.iter()).cloned().collect();
+        groups.sort_unstable();
+        groups.dedup();
+        groups.into()
     }
 
     /// It records what it would have done, and stops nothing.

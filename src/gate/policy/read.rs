@@ -13,6 +13,7 @@ use super::table::{Findings, Table, meant, shown};
 use super::window::{self, Window};
 use super::{Action, Policy, Problem, mask, view};
 use crate::gate::budget::{Allowance, Limits};
+use crate::gate::hold::MOST_APPROVALS;
 use crate::sql::effect::{Effect, EffectSet};
 
 /// A policy that people still read; each rule is compared with all before it.
@@ -186,6 +187,7 @@ fn rule(mut table: Table<'_>, findings: &mut Findings<'_>, groups: &Groups<'_>) 
     if reviewers.is_some() && action.is_some_and(|action| action != Action::Hold) {
         findings.fail(table.place("groups"), "groups: only a rule that holds has people who decide: leave it out");
     }
+    let approvals = approvals(&mut table, findings, action);
     let agents = table.each(findings, "agents", Glob::parse);
     let networks = table.each(findings, "networks", network);
     let databases = table.each(findings, "databases", Glob::parse);
@@ -223,6 +225,7 @@ fn rule(mut table: Table<'_>, findings: &mut Findings<'_>, groups: &Groups<'_>) 
         reason: reason.into(),
         doubt: doubt.into(),
         groups: reviewers.map_or_else(Arc::default, |groups| Arc::from(Vec::from(groups))),
+        approvals,
         agents,
         agent_groups,
         networks,
@@ -238,6 +241,21 @@ fn rule(mut table: Table<'_>, findings: &mut Findings<'_>, groups: &Groups<'_>) 
         window,
         open_work,
     })
+}
+
+/// How many different people have to approve.
+fn approvals(table: &mut Table<'_>, findings: &mut Findings<'_>, action: Option<Action>) -> u32 {
+    let Some(number) = table.number(findings, "approvals") else { return 1 };
+    if action.is_some_and(|action| action != Action::Hold) {
+        findings.fail(table.place("approvals"), "approvals: only a rule that holds has people who decide: leave it out");
+    }
+    match u32::try_from(number) {
+        Ok(number) if (1..=MOST_APPROVALS).contains(&number) => number,
+        Ok(_) | Err(_) => {
+            findings.fail(table.place("approvals"), format!("approvals: expected a number of people from 1 to {MOST_APPROVALS}"));
+            1
+        }
+    }
 }
 
 fn words(table: &mut Table<'_>, findings: &mut Findings<'_>, key: &'static str, longest: usize) -> Option<String> {

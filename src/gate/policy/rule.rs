@@ -26,6 +26,8 @@ pub struct Rule {
     pub doubt: Box<str>,
     /// Groups of reviewers that may decide.
     pub groups: Arc<[Box<str>]>,
+    /// How many different people have to approve.
+    pub approvals: u32,
     pub agents: Option<Box<[Glob]>>,
     /// Each a group's agents.
     pub agent_groups: Option<Box<[Glob]>>,
@@ -69,6 +71,7 @@ impl Rule {
             reason: Box::default(),
             doubt: Box::default(),
             groups: Arc::default(),
+            approvals: 1,
             agents: None,
             agent_groups: None,
             networks: None,

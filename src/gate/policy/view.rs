@@ -143,6 +143,7 @@ impl View {
                 reason: Cow::Borrowed(&doubted.doubt),
                 observed: None,
                 groups: &doubted.groups,
+                approvals: doubted.approvals,
                 depends,
             },
             (Some(rule), _) => Choice {
@@ -151,6 +152,7 @@ impl View {
                 reason: Cow::Borrowed(&rule.reason),
                 observed: None,
                 groups: &rule.groups,
+                approvals: rule.approvals,
                 depends,
             },
             (None, None) => unmatched(depends),
@@ -196,6 +198,7 @@ fn unmatched<'a>(depends: Depends) -> Choice<'a> {
         reason: Cow::Borrowed("no rule of the policy is for it"),
         observed: None,
         groups: &ANYBODY,
+        approvals: 1,
         depends,
     }
 }

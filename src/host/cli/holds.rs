@@ -9,11 +9,11 @@ use clap::Args;
 use hyper::Method;
 use serde_json::json;
 
-use super::remote::Whom;
+use super::remote::{Remote, Whom};
 use super::terminal::{line, lines, statement};
 use super::{Failure, agent, prompt};
 use crate::gate::hold::HoldId;
-use crate::host::web::{Holds, Listed, Shown, Text, masked_places, number, size};
+use crate::host::web::{Gathered, GrantMade, Holds, Listed, Shown, Text, masked_places, number, size};
 
 #[derive(Debug, Args)]
 pub(super) struct List {
@@ -53,6 +53,18 @@ pub(super) struct Approve {
     /// Let its one run see values as they are, as it asked
     #[arg(long)]
     unmasked: bool,
+    /// Approve all holds of its session that wait, as one: all of them, or none
+    #[arg(long, conflicts_with_all = ["unmasked", "lasts"])]
+    together: bool,
+    /// Approve statements like it for this long, too: a standing grant (12h at the most)
+    #[arg(long = "for", value_name = "TIME", requires = "times", conflicts_with = "unmasked")]
+    lasts: Option<String>,
+    /// How many runs a standing grant is for
+    #[arg(long, value_name = "NUMBER", requires = "lasts")]
+    times: Option<u32>,
+    /// What a whole number of the statement may be under a standing grant; `pgsluice show` counts them. Every other value stays what it is
+    #[arg(long, value_name = "NUMBER=FROM..TO", requires = "lasts")]
+    bound: Vec<String>,
     /// Do not ask again
     #[arg(long, short)]
     yes: bool,
@@ -68,6 +80,9 @@ pub(super) struct Deny {
     /// Why not: the agent and the record are told
     #[arg(long, value_name = "TEXT")]
     reason: String,
+    /// Deny all holds of its session that wait, as one: all of them, or none
+    #[arg(long)]
+    together: bool,
     #[command(flatten)]
     whom: Whom,
 }
@@ -127,6 +142,9 @@ pub(super) fn show(command: One, environment: &BTreeMap<String, String>) -> Resu
 pub(super) fn approve(command: Approve, environment: &BTreeMap<String, String>) -> Result<(), Failure> {
     let mut remote = command.whom.reach(environment)?;
     let path = format!("/api/holds/{}", command.id);
+    if command.together {
+        return together(&mut remote, &path, &command.reason, command.yes);
+    }
     let shown: Shown = remote.call(Method::GET, &path, None)?;
     std::io::stdout().write_all(told(&shown).as_bytes())?;
     if !shown.is_waiting() {
@@ -140,14 +158,79 @@ pub(super) fn approve(command: Approve, environment: &BTreeMap<String, String>) 
     if !command.yes && !prompt::agreed(&format!("Approve this, once{masked}, as {}?", line(&remote.name)))? {
         return Err(Failure::GivenUp);
     }
+    if let (Some(lasts), Some(times)) = (&command.lasts, command.times) {
+        let bounds = command.bound.iter().map(|bound| read_bound(bound)).collect::<Result<Vec<_>, _>>()?;
+        let seconds = seconds(lasts).ok_or_else(|| Failure::Lasts(lasts.clone()))?;
+        let body = json!({ "digest": shown.digest, "reason": command.reason, "seconds": seconds, "times": times, "bounds": bounds });
+        let GrantMade { hold, grant } = remote.call(Method::POST, &format!("{path}/grant"), Some(&body))?;
+        let (until, bounds) = (grant.until, grant.bounds);
+        return Ok(writeln!(
+            std::io::stdout(),
+            "approved {}, and as grant {} statements like it, up to {times} times until {until}, {bounds}",
+            hold.id,
+            grant.id
+        )?);
+    }
     let body = json!({ "digest": shown.digest, "reason": command.reason, "unmasked": command.unmasked });
     let after: Shown = remote.call(Method::POST, &format!("{path}/approve"), Some(&body))?;
-    Ok(writeln!(std::io::stdout(), "approved {}{masked}: the agent can run it once, until {}", after.id, after.until)?)
+    Ok(writeln!(std::io::stdout(), "{}", approved(&after, masked))?)
+}
+
+fn approved(after: &Shown, masked: &str) -> String {
+    match after.missing {
+        0 => format!("approved {}{masked}: the agent can run it once, until {}", after.id, after.until),
+        1 => format!("approved {}{masked}: it takes one more person", after.id),
+        more => format!("approved {}{masked}: it takes {more} more people", after.id),
+    }
+}
+
+/// Approves all that its session waits for.
+fn together(remote: &mut Remote, path: &str, reason: &str, yes: bool) -> Result<(), Failure> {
+    let gathered: Gathered = remote.call(Method::GET, &format!("{path}/together"), None)?;
+    for shown in &gathered.holds {
+        std::io::stdout().write_all(told(shown).as_bytes())?;
+    }
+    let question = format!("Approve these {}, each once, as {}?", gathered.holds.len(), line(&remote.name));
+    if !yes && !prompt::agreed(&question)? {
+        return Err(Failure::GivenUp);
+    }
+    let body = json!({ "digest": gathered.digest, "reason": reason });
+    let after: Vec<Shown> = remote.call(Method::POST, &format!("{path}/together/approve"), Some(&body))?;
+    after.iter().try_for_each(|after| Ok(writeln!(std::io::stdout(), "{}", approved(after, ""))?))
+}
+
+fn read_bound(text: &str) -> Result<serde_json::Value, Failure> {
+    let read = || {
+        let (number, range) = text.split_once('=')?;
+        let (from, to) = range.split_once("..")?;
+        let number: u32 = number.trim().parse().ok()?;
+        let (from, to): (i64, i64) = (from.trim().parse().ok()?, to.trim().parse().ok()?);
+        Some(json!({ "number": number, "from": from, "to": to }))
+    };
+    read().ok_or_else(|| Failure::Bound(text.to_owned()))
+}
+
+fn seconds(text: &str) -> Option<u64> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits)?;
+    let each = match unit.trim() {
+        "s" => 1,
+        "m" | "min" => 60,
+        "h" => 3600,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(each)
 }
 
 pub(super) fn deny(command: Deny, environment: &BTreeMap<String, String>) -> Result<(), Failure> {
     let mut remote = command.whom.reach(environment)?;
     let path = format!("/api/holds/{}", command.id);
+    if command.together {
+        let gathered: Gathered = remote.call(Method::GET, &format!("{path}/together"), None)?;
+        let body = json!({ "digest": gathered.digest, "reason": command.reason });
+        let after: Vec<Shown> = remote.call(Method::POST, &format!("{path}/together/deny"), Some(&body))?;
+        return after.iter().try_for_each(|after| Ok(writeln!(std::io::stdout(), "denied {}: the agent is told why", after.id)?));
+    }
     let shown: Shown = remote.call(Method::GET, &path, None)?;
     let body = json!({ "digest": shown.digest, "reason": command.reason });
     let after: Shown = remote.call(Method::POST, &format!("{path}/deny"), Some(&body))?;
@@ -181,6 +264,25 @@ fn told(shown: &Shown) -> String {
     fact("reason", &about.reason);
     if !about.groups.is_empty() {
         fact("for", &about.groups.join(", "));
+    }
+    for passed in &about.passed {
+        fact("passed on", &format!("to {} by {} at {}: {}", passed.to, passed.by, passed.at, passed.reason));
+    }
+    if about.approvals > 1 {
+        fact("approvals", &format!("it takes {} people, {} more", about.approvals, shown.missing));
+    }
+    for approved in shown.approved.iter().filter(|_| about.approvals > 1) {
+        fact(
+            "approved by",
+            &format!("{} at {}{}", approved.by, approved.at, approved.reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default()),
+        );
+    }
+    for exchange in &about.dialogue {
+        fact("asked", &format!("by {} at {}: {}", exchange.by, exchange.at, exchange.question));
+        fact(
+            "it answers",
+            &exchange.answer.as_ref().map_or_else(|| "nothing yet".to_owned(), |answer| format!("{answer} (its own claim)")),
+        );
     }
     if about.asks_unmasked {
         fact("unmasked", "it asks to see values as they are; approved without --unmasked it sees them masked");
@@ -217,6 +319,10 @@ fn told(shown: &Shown) -> String {
     };
     for (number, parameter) in sent.parameters.iter().enumerate() {
         fact(&format!("${}", number.saturating_add(1)), &text(&parameter.value));
+    }
+    let numbers: Vec<_> = sent.numbers.iter().zip(1..).filter_map(|(value, number)| Some(format!("{number}: {}", (*value)?))).collect();
+    if !numbers.is_empty() {
+        fact("numbers", &numbers.join(", "));
     }
     write!(out, "\n{}\n\n", lines(&text(&sent.sql))).unwrap_or_default();
     out

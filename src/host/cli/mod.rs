@@ -2,7 +2,9 @@
 //! starts with `pgsluice:` and says what to do; the work itself is done elsewhere.
 
 mod agent;
+mod asking;
 mod audit;
+mod grants;
 mod holds;
 mod mask;
 mod notices;
@@ -76,7 +78,9 @@ enum Command {
     #[command(after_help = "Example:\n  pgsluice show 5kx2m9qd --as ann")]
     Show(holds::One),
     /// Show a hold and approve it: the agent can run the statement once
-    #[command(after_help = "Example:\n  pgsluice approve 5kx2m9qd --as ann --reason 'as planned'")]
+    #[command(
+        after_help = "Example:\n  pgsluice approve 5kx2m9qd --as ann --reason 'as planned'\n  pgsluice approve 5kx2m9qd --as ann --for 1h --times 20 --bound 1=1..500"
+    )]
     Approve(holds::Approve),
     /// Deny a hold; the agent is told the reason
     #[command(after_help = "Example:\n  pgsluice deny 5kx2m9qd --as ann --reason 'not before the backup'")]
@@ -84,6 +88,15 @@ enum Command {
     /// Show messages about holds that did not arrive where they were to go
     #[command(after_help = "Example:\n  pgsluice notices --json")]
     Notices(notices::Notices),
+    /// Ask the agent about a hold; its answer is shown with the hold
+    #[command(after_help = "Example:\n  pgsluice ask 5kx2m9qd --as ann --question 'Which orders are these?'")]
+    Ask(asking::Ask),
+    /// Pass a hold on: from then on another group decides it
+    #[command(after_help = "Example:\n  pgsluice pass 5kx2m9qd --as ann --to legal --reason 'it is about contracts'")]
+    Pass(asking::Pass),
+    /// List standing grants, and end them
+    #[command(after_help = "Examples:\n  pgsluice grants --as ann\n  pgsluice grants revoke 5kx2m9qd --as ann")]
+    Grants(grants::Grants),
     /// Back up and restore the state folder
     #[command(subcommand)]
     State(state::StateCommand),
@@ -239,6 +252,10 @@ enum Failure {
     Different,
     #[error("who you are is not known to the system: give --as NAME")]
     NoName,
+    #[error("{0:?} is no bound: write NUMBER=FROM..TO, such as 1=5..100")]
+    Bound(String),
+    #[error("{0:?} is no time: write 30min or 1h")]
+    Lasts(String),
     #[error("hold {0} is {1}: there is nothing to decide")]
     NotWaiting(String, String),
 }
@@ -260,6 +277,9 @@ pub fn main() -> ExitCode {
         Command::Approve(command) => holds::approve(command, &environment),
         Command::Deny(command) => holds::deny(command, &environment),
         Command::Notices(command) => notices::run(command, &environment),
+        Command::Ask(command) => asking::ask(command, &environment),
+        Command::Pass(command) => asking::pass(command, &environment),
+        Command::Grants(command) => grants::run(command, &environment),
         Command::State(command) => state::run(command, &environment),
         Command::Audit(command) => audit::run(command, environment),
         Command::Policy(command) => policy::run(command, environment),

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use tokio::sync::{broadcast, watch};
 
+use super::grants::{self, StandingGrant};
 use super::matter::Matter;
+use super::store::Kept;
 use super::tally;
 use super::view::{About, Ruled, View, Which};
 use crate::audit::Digest;
-use crate::gate::hold::{HoldId, Standing, State};
+use crate::gate::hold::{Deliberation, HoldId, Standing, State};
 use crate::host::purses::Purses;
 
 /// Holds that wait or are approved, of all agents.
@@ -37,6 +39,7 @@ pub struct Entry {
     /// While it is open.
     pub matter: Option<Arc<Matter>>,
     pub ruled: Option<Ruled>,
+    pub talk: Deliberation,
     /// The last record about it: what follows from it must not be told before that is on disk.
     pub seq: u64,
     /// Where it stands, for those who wait.
@@ -44,14 +47,23 @@ pub struct Entry {
 }
 
 impl Entry {
-    pub fn kept(standing: Standing, bound: Digest, about: About, matter: Option<Matter>, ruled: Option<Ruled>, seq: u64) -> Self {
+    /// One that was just opened.
+    pub fn opened(standing: Standing, bound: Digest, about: About, matter: Matter, seq: u64) -> Self {
+        let changed = watch::Sender::new(standing.state);
+        let (about, matter) = (Arc::new(about), Some(Arc::new(matter)));
+        Self { standing, bound, about, matter, ruled: None, talk: Deliberation::default(), seq, changed }
+    }
+
+    /// One that was kept, with what is known about it.
+    pub fn kept(kept: Kept, about: About) -> Self {
+        let Kept { standing, bound, seq, matter, ruled, talk, .. } = kept;
         let changed = watch::Sender::new(standing.state);
         let matter = matter.filter(|_| standing.state.is_open()).map(Arc::new);
-        Self { standing, bound, about: Arc::new(about), matter, ruled, seq, changed }
+        Self { standing, bound, about: Arc::new(about), matter, ruled, talk, seq, changed }
     }
 
     pub fn view(&self) -> View {
-        View::of(self.standing, self.bound, &self.about, self.matter.as_deref(), self.ruled.as_ref())
+        View::of(self)
     }
 
     pub fn watch(&self) -> watch::Receiver<State> {
@@ -60,7 +72,7 @@ impl Entry {
 
     /// Counts against the bound of its agent.
     fn is_pending(&self) -> bool {
-        matches!(self.standing.state, State::Waiting | State::Approved)
+        self.standing.state.is_pending()
     }
 }
 
@@ -68,6 +80,8 @@ impl Entry {
 pub struct Book {
     purses: Arc<Purses>,
     entries: HashMap<HoldId, Entry>,
+    /// Standing grants that are not over.
+    grants: HashMap<HoldId, StandingGrant>,
     held: usize,
     steps: broadcast::Sender<Step>,
 }
@@ -81,7 +95,7 @@ pub enum Full {
 
 impl Book {
     pub fn new(purses: Arc<Purses>) -> Self {
-        Self { purses, entries: HashMap::new(), held: 0, steps: broadcast::Sender::new(MOST_BEHIND) }
+        Self { purses, entries: HashMap::new(), grants: HashMap::new(), held: 0, steps: broadcast::Sender::new(MOST_BEHIND) }
     }
 
     /// Every step from here on.
@@ -101,7 +115,9 @@ impl Book {
         let purse = purses.of(about.agent_id);
         match entry.standing.state {
             State::Approved => purse.raise(hold, about.shape.0, over),
-            State::Waiting | State::Reserved | State::Spent | State::Denied | State::Expired | State::Withdrawn => purse.lower(hold),
+            State::Waiting | State::Asked | State::Reserved | State::Spent | State::Denied | State::Expired | State::Withdrawn => {
+                purse.lower(hold);
+            }
         }
     }
 
@@ -142,6 +158,9 @@ impl Book {
         {
             self.held = self.held.saturating_sub(matter.size());
         }
+        if !entry.standing.state.is_open() {
+            entry.talk.erase_answers();
+        }
         entry.changed.send_if_modified(|state| std::mem::replace(state, entry.standing.state) != entry.standing.state);
         Self::tell(&self.steps, entry.standing);
         Some(outcome)
@@ -151,12 +170,46 @@ impl Book {
     pub fn bound(&self, bound: Digest, now: u64) -> Option<&Entry> {
         let rank = |entry: &Entry| match entry.standing.state {
             State::Approved => Some(0),
-            State::Waiting => Some(1),
+            State::Waiting | State::Asked => Some(1),
             State::Denied if now < entry.standing.until => Some(2),
             State::Denied | State::Reserved | State::Spent | State::Expired | State::Withdrawn => None,
         };
         let met = self.entries.values().filter(|entry| entry.bound == bound && !entry.standing.has_expired(now));
         met.filter_map(|entry| Some((rank(entry)?, entry))).min_by_key(|(rank, entry)| (*rank, entry.about.opened)).map(|(_, entry)| entry)
+    }
+
+    pub fn grant(&self, id: HoldId) -> Option<&StandingGrant> {
+        self.grants.get(&id)
+    }
+
+    /// Those that an agent can use.
+    pub fn grants_of(&self, agent_id: i64, now: u64) -> impl Iterator<Item = &StandingGrant> {
+        self.grants.values().filter(move |one| one.given.agent_id == agent_id && !one.lasting.is_over(now))
+    }
+
+    /// Newest first.
+    pub fn grants(&self) -> Vec<StandingGrant> {
+        let mut all: Vec<_> = self.grants.values().cloned().collect();
+        all.sort_unstable_by_key(|one| std::cmp::Reverse((one.given.at, one.id)));
+        all
+    }
+
+    pub fn has_room_for_grant(&self, agent_id: i64) -> bool {
+        let of_agent = self.grants.values().filter(|one| one.given.agent_id == agent_id).count();
+        of_agent < grants::MOST_OF_AGENT && self.grants.len() < grants::MOST
+    }
+
+    pub fn put_grant(&mut self, standing: StandingGrant) {
+        self.grants.insert(standing.id, standing);
+    }
+
+    pub fn remove_grant(&mut self, id: HoldId) {
+        self.grants.remove(&id);
+    }
+
+    /// Standing grants that nothing runs by any more.
+    pub fn grants_over(&self, now: u64) -> Vec<HoldId> {
+        self.grants.values().filter(|one| one.lasting.is_over(now)).map(|one| one.id).collect()
     }
 
     /// Those whose time is over, and when the next one's is.
@@ -182,7 +235,7 @@ impl Book {
     /// Newest first.
     pub fn list(&self, which: Which) -> Vec<View> {
         let wanted = |entry: &&Entry| match which {
-            Which::Waiting => entry.standing.state == State::Waiting,
+            Which::Waiting => entry.standing.state.is_undecided(),
             Which::Open => entry.standing.state.is_open(),
             Which::All => true,
         };
@@ -201,7 +254,7 @@ impl Book {
         let done = |entry: &&Entry| match entry.standing.state {
             State::Denied => now >= entry.standing.until,
             State::Spent | State::Expired | State::Withdrawn => true,
-            State::Waiting | State::Approved | State::Reserved => false,
+            State::Waiting | State::Asked | State::Approved | State::Reserved => false,
         };
         let mut closed: Vec<_> = self.entries.values().filter(done).map(|entry| (entry.seq, entry.standing.id)).collect();
         closed.sort_unstable();

@@ -1,6 +1,9 @@
 //! The one who keeps the book: takes one step after the other, each on the record before it counts. It waits for nobody: what must not be told
 //! before it is on disk bears the number of its record.
 
+mod grants;
+mod people;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,13 +15,13 @@ use super::matter::Matter;
 use super::recover::{self, Recovered};
 use super::store::Store;
 use super::tally;
-use super::view::{About, NotDecided, Ruled, View};
-use super::{DeskError, LONGEST_REASON, Shared, binding};
-use crate::audit::event::{Decided, Decision, Held, Returned, Spent, Words};
+use super::view::About;
+use super::{DeskError, Shared, binding};
+use crate::audit::event::{Answered, Decided, Decision, Held, Returned, Spent, Words};
 use crate::audit::{Digest, Event};
 use crate::gate::Subject;
 use crate::gate::hold::words::{self, Told};
-use crate::gate::hold::{Decider, HoldId, Standing, State, Unfit, Verdict, may_decide};
+use crate::gate::hold::{HoldId, Standing, State, Unsaid, Verdict};
 use crate::host::journal::Unwritable;
 use crate::host::when;
 use crate::session::asking::{Message, Petition, Purpose, Reply, Waiting};
@@ -40,6 +43,7 @@ pub struct Clerk {
     now: u64,
     /// What the database does not have yet.
     unsaved: BTreeSet<HoldId>,
+    unsaved_grants: BTreeSet<HoldId>,
 }
 
 impl Clerk {
@@ -48,19 +52,31 @@ impl Clerk {
         let journal = Arc::clone(&shared.journal);
         let last = journal.health().last_seq;
         let kept = store.load()?;
+        let grants = store.grants()?;
         let cursor = store.cursor(journal.id())?.filter(|cursor| *cursor <= last);
         let followed = match cursor {
-            Some(cursor) => recover::follow(folder, cursor, kept),
+            Some(cursor) => recover::follow(folder, cursor, kept, grants),
             // Nothing was kept, so nothing is to be followed.
-            None if kept.is_empty() => Some(Recovered::default()),
+            None if kept.is_empty() && grants.is_empty() => Some(Recovered::default()),
             None => None,
         };
         let trusted = followed.is_some();
-        let Recovered { kept, lost } = match followed {
+        let Recovered { kept, lost, grants, grants_lost } = match followed {
             Some(recovered) => recovered,
-            None => Recovered { kept: store.load()?.into_iter().map(|kept| (kept.standing.id, kept)).collect(), lost: Vec::new() },
+            None => Recovered {
+                kept: store.load()?.into_iter().map(|kept| (kept.standing.id, kept)).collect(),
+                grants_lost: store.grants()?.into_iter().map(|(id, _)| id).collect(),
+                ..Recovered::default()
+            },
         };
-        let mut clerk = Self { shared, store, random: SystemRandom::new(), now: when::now(), unsaved: BTreeSet::new() };
+        let mut clerk = Self {
+            shared,
+            store,
+            random: SystemRandom::new(),
+            now: when::now(),
+            unsaved: BTreeSet::new(),
+            unsaved_grants: BTreeSet::new(),
+        };
         let mut unrecorded = Vec::new();
         let mut gone = lost;
         for (id, mut kept) in kept {
@@ -76,17 +92,18 @@ impl Clerk {
             } else if open && !sound {
                 gone.push(id);
             }
-            let Some(about) = kept.about.filter(|_| kept.seq > 0 && (sound || !open)) else {
+            let Some(about) = kept.about.take().filter(|_| kept.seq > 0 && (sound || !open)) else {
                 unrecorded.push(id);
                 continue;
             };
-            clerk.shared.book().insert(Entry::kept(kept.standing, kept.bound, about, kept.matter, kept.ruled, kept.seq));
+            clerk.shared.book().insert(Entry::kept(kept, about));
             clerk.unsaved.insert(id);
         }
         for id in gone {
             clerk.record(ended(id, Decision::Withdrawn))?;
         }
         clerk.store.delete(&unrecorded)?;
+        clerk.take_up_grants(grants, grants_lost, last)?;
         clerk.look_at_the_clock()?;
         clerk.save();
         clerk.move_cursor();
@@ -96,6 +113,7 @@ impl Clerk {
     /// Brings the database up to date with what is on disk of the journal: it must never be ahead. Where that fails it is tried again; what
     /// is lost is made up from the journal.
     pub fn save(&mut self) {
+        self.save_grants();
         if self.unsaved.is_empty() {
             return;
         }
@@ -113,6 +131,7 @@ impl Clerk {
     pub fn move_cursor(&mut self) {
         let synced = self.shared.journal.health().synced_seq;
         if self.unsaved.is_empty()
+            && self.unsaved_grants.is_empty()
             && let Err(error) = self.store.move_cursor(self.shared.journal.id(), synced)
         {
             tracing::error!(%error, "how far the holds have followed the journal could not be kept");
@@ -141,6 +160,8 @@ impl Clerk {
         for id in over {
             self.close(id, Decision::Expired)?;
         }
+        let over = self.shared.book().grants_over(self.now);
+        self.forget_grants(&over);
         let forgotten = self.shared.book().forget(self.now);
         if !forgotten.is_empty()
             && let Err(error) = self.store.delete(&forgotten)
@@ -170,13 +191,24 @@ impl Clerk {
     /// `awaited` is the hold that this session waited for until now.
     pub fn petition(&mut self, subject: &Subject, petition: &Petition, awaited: Option<HoldId>) -> Result<Answer<Reply>, Unwritable> {
         self.look_at_the_clock()?;
-        let bound = self.shared.digester.digest(&binding::bytes(subject, petition));
+        let bound = self.shared.digester.digest(&binding::Of::petition(subject, petition).bytes());
         let met = self.shared.book().bound(bound, self.now).map(|entry| (entry.standing, entry.seq));
+        // An approval of this very statement, and a denial of it, come first.
+        let waits = met.map(|(standing, _)| standing).filter(|standing| standing.state.is_undecided()).map(|standing| standing.id);
+        if petition.purpose == Purpose::Run
+            && (met.is_none() || waits.is_some())
+            && let Some(granted) = self.spend_standing(subject, petition, waits)?
+        {
+            return Ok(granted);
+        }
         match (met, petition.purpose) {
             (Some((standing, _)), Purpose::Run | Purpose::Redeem) if standing.state == State::Approved => self.spend(standing, petition),
             (_, Purpose::Redeem) => Ok(Answer { said: Reply::Nothing, behind: 0 }),
             (Some((standing, behind)), Purpose::Run | Purpose::Ticket) if standing.state == State::Denied => {
                 Ok(Answer { said: Reply::Refused(self.shared.closing_words(standing.id)), behind })
+            }
+            (Some((standing, behind)), Purpose::Run | Purpose::Ticket) if standing.state == State::Asked => {
+                self.hear(standing, petition, behind)
             }
             (Some((standing, _)), Purpose::Run | Purpose::Ticket) => Ok(self.waiting(standing.id)),
             (None, Purpose::Run | Purpose::Ticket) => {
@@ -191,6 +223,32 @@ impl Clerk {
                 self.hold(subject, petition, bound)
             }
         }
+    }
+
+    /// The agent was asked: what it says to that is put before people, and where it says nothing it is told the question.
+    fn hear(&mut self, mut standing: Standing, petition: &Petition, behind: u64) -> Result<Answer<Reply>, Unwritable> {
+        let hold = standing.id;
+        let question = |stale| Answer { said: Reply::Refused(self.shared.question(hold, stale)), behind };
+        // What was sent before the question was asked is no answer to it.
+        let Some(said) = petition.answer.as_ref().filter(|_| petition.awaited != Some(hold)) else { return Ok(question(false)) };
+        let Some(mut talk) = self.shared.book().get(hold).map(|entry| entry.talk.clone()) else { return Ok(self.waiting(hold)) };
+        match talk.answer(self.now, &said.text) {
+            Ok(()) => {}
+            Err(Unsaid::Again) => return Ok(question(true)),
+            Err(Unsaid::Empty | Unsaid::TooLong | Unsaid::TooMany) => return Ok(question(false)),
+        }
+        if standing.answer(self.now).is_err() {
+            return Ok(question(false));
+        }
+        let body = said.kept.as_deref().map(|text| Box::new(Words { text: text.to_owned() }));
+        let (session, number) = (petition.statement.session, petition.statement.number);
+        let seq = self.record(Answered { hold: hold.number(), session, number, body })?;
+        self.change(hold, |entry| (entry.standing, entry.talk, entry.seq) = (standing, talk, seq));
+        let mut answer = Answer { behind: seq, ..self.waiting(hold) };
+        if let Reply::Waiting(waiting) = &mut answer.said {
+            waiting.answered = true;
+        }
+        Ok(answer)
     }
 
     fn spend(&mut self, mut standing: Standing, petition: &Petition) -> Result<Answer<Reply>, Unwritable> {
@@ -230,7 +288,7 @@ impl Clerk {
         }
         let body = Some(Box::new(Words { text: about.reason.to_string() }));
         let seq = self.record(Held { hold: id.number(), statement, bound, until, body })?;
-        self.shared.book().insert(Entry::kept(standing, bound, about, Some(matter), None, seq));
+        self.shared.book().insert(Entry::opened(standing, bound, about, matter, seq));
         tally::opened();
         self.unsaved.insert(id);
         Ok(self.waiting(id))
@@ -250,62 +308,9 @@ impl Clerk {
     fn waiting(&self, hold: HoldId) -> Answer<Reply> {
         let wait_for = self.shared.options().wait_for;
         let patience = Some(wait_for).filter(|wait| !wait.is_zero());
-        let said = self.shared.told(hold, |told, _| Waiting { hold, notice: told.notice(), ticket: told.ticket(), patience });
+        let said =
+            self.shared.told(hold, |told, _| Waiting { hold, notice: told.notice(), ticket: told.ticket(), patience, answered: false });
         Answer { said: said.map_or_else(|| Reply::Refused(words::unknown(hold)), Reply::Waiting), behind: 0 }
-    }
-
-    /// A reviewer decides.
-    pub fn decide(
-        &mut self,
-        hold: HoldId,
-        decider: &Decider,
-        verdict: Verdict,
-        reason: Option<&str>,
-        through: &'static str,
-    ) -> Result<Answer<View>, NotDecided> {
-        self.look_at_the_clock()?;
-        let reason = reason.map(str::trim).filter(|reason| !reason.is_empty());
-        if reason.is_some_and(|reason| reason.len() > LONGEST_REASON) {
-            return Err(NotDecided::TooLong);
-        }
-        let options = self.shared.options();
-        let (now, usable) = (self.now, self.now.saturating_add(micros(options.approval_expires)));
-        let (mut standing, about, view) = {
-            let book = self.shared.book();
-            let entry = book.get(hold).ok_or(NotDecided::Unknown)?;
-            (entry.standing, Arc::clone(&entry.about), entry.view())
-        };
-        may_decide(decider, &about.owner, &about.groups, options.single_person)?;
-        if verdict == Verdict::ApproveUnmasked && !about.asks_unmasked {
-            return Err(NotDecided::NotAsked);
-        }
-        standing.decide(verdict, now, usable).map_err(|unfit| match unfit {
-            Unfit::Expired => NotDecided::Expired,
-            Unfit::State => NotDecided::Already(Box::new(view)),
-        })?;
-        let decision = match verdict {
-            Verdict::Approve => Decision::Approved,
-            Verdict::ApproveUnmasked => Decision::ApprovedUnmasked,
-            Verdict::Deny => Decision::Denied,
-        };
-        let behind = self.record(Decided {
-            hold: hold.number(),
-            decision,
-            by: Some(decider.name.to_string()),
-            groups: decider.groups.iter().map(ToString::to_string).collect(),
-            through: Some(through.into()),
-            single_person: options.single_person.then_some(true),
-            until: verdict.approves().then_some(standing.until),
-            body: reason.map(|reason| Box::new(Words { text: reason.to_owned() })),
-        })?;
-        let ruled =
-            Ruled { verdict, by: decider.name.clone(), at: now, reason: reason.map(Into::into), single_person: options.single_person };
-        let view = self.change(hold, |entry| {
-            (entry.standing, entry.ruled, entry.seq) = (standing, Some(ruled), behind);
-            // As it was when it was decided.
-            entry.view()
-        });
-        view.map(|said| Answer { said, behind }).ok_or(NotDecided::Unknown)
     }
 
     /// The transaction that these approvals were used in has ended; `used` is false where all of it was rolled back for certain.
@@ -328,7 +333,8 @@ impl Clerk {
     /// The agent is no more: what it asked for is withdrawn.
     pub fn withdraw(&mut self, agent_id: i64) -> Result<(), Unwritable> {
         let of_agent = self.shared.book().of_agent(agent_id);
-        of_agent.into_iter().try_for_each(|hold| self.close(hold, Decision::Withdrawn))
+        of_agent.into_iter().try_for_each(|hold| self.close(hold, Decision::Withdrawn))?;
+        self.end_grants_of(agent_id)
     }
 
     /// The message that an agent asks for by the id of its hold.
@@ -340,7 +346,7 @@ impl Clerk {
             (*agent_id, database, role) == (subject.agent_id, &subject.database, &subject.role)
         };
         let Some(entry) = book.get(hold).filter(own) else { return Err(words::unknown(hold)) };
-        if let Some(matter) = entry.matter.as_ref().filter(|_| matches!(entry.standing.state, State::Waiting | State::Approved)) {
+        if let Some(matter) = entry.matter.as_ref().filter(|_| entry.standing.state.is_pending()) {
             return Ok(matter.message.clone());
         }
         drop(book);
@@ -365,6 +371,15 @@ impl Shared {
         Some(tell(Told { hold, reason, rule, effects: &effects, link: &link, until: &until, in_transaction, over }, entry))
     }
 
+    /// What a reviewer asks the agent; `stale` where it said again what it said before.
+    fn question(&self, hold: HoldId, stale: bool) -> Report {
+        let asked = |told: Told<'_>, entry: &Entry| {
+            let question = entry.talk.open_question().map(|exchange| &*exchange.question);
+            told.asked(question.unwrap_or_default(), stale)
+        };
+        self.told(hold, asked).unwrap_or_else(|| words::unknown(hold))
+    }
+
     /// What an agent is told of a hold that nothing can run by.
     fn closing_words(&self, hold: HoldId) -> Report {
         let told = self.told(hold, |told, entry| match entry.standing.state {
@@ -372,6 +387,7 @@ impl Shared {
             State::Expired => told.expired(),
             State::Withdrawn => told.withdrawn(),
             State::Spent | State::Reserved => told.spent(),
+            State::Asked => told.asked(entry.talk.open_question().map_or("", |exchange| &exchange.question), false),
             State::Waiting | State::Approved => told.ticket(),
         });
         told.unwrap_or_else(|| words::unknown(hold))
@@ -379,8 +395,19 @@ impl Shared {
 }
 
 fn ended(hold: HoldId, decision: Decision) -> Decided {
-    let hold = hold.number();
-    Decided { hold, decision, by: None, groups: Vec::new(), through: None, single_person: None, until: None, body: None }
+    Decided {
+        hold: hold.number(),
+        decision,
+        by: None,
+        groups: Vec::new(),
+        through: None,
+        single_person: None,
+        until: None,
+        more: None,
+        to: None,
+        seen: None,
+        body: None,
+    }
 }
 
 fn about(subject: &Subject, petition: &Petition, now: u64) -> About {
@@ -398,6 +425,7 @@ fn about(subject: &Subject, petition: &Petition, now: u64) -> About {
         rule: grounds.rule.as_ref().into(),
         reason: grounds.reason.clone(),
         groups: grounds.groups.to_vec(),
+        approvals: grounds.approvals,
         in_transaction: petition.open_work,
         over: petition.over,
         asks_unmasked: grounds.unmask,

@@ -17,16 +17,16 @@ use crate::sql::effect::EffectSet;
 #[error("what is kept of a hold cannot be read")]
 pub struct Unreadable;
 
-type Bytes = Zeroizing<Vec<u8>>;
+pub(super) type Bytes = Zeroizing<Vec<u8>>;
 
-fn put<T: Encode<()>>(value: &T) -> Bytes {
+pub(super) fn put<T: Encode<()>>(value: &T) -> Bytes {
     let mut bytes = Bytes::default();
     // Writing to memory does not fail.
     minicbor::encode(value, &mut *bytes).ok();
     bytes
 }
 
-fn take<'b, T: Decode<'b, ()>>(bytes: &'b [u8]) -> Result<T, Unreadable> {
+pub(super) fn take<'b, T: Decode<'b, ()>>(bytes: &'b [u8]) -> Result<T, Unreadable> {
     minicbor::decode(bytes).map_err(|_| Unreadable)
 }
 
@@ -74,6 +74,9 @@ struct KeptAbout {
     shape: Digest,
     #[n(15)]
     asks_unmasked: Option<bool>,
+    /// Where it is more than one.
+    #[n(16)]
+    approvals: Option<u32>,
 }
 
 impl About {
@@ -95,6 +98,7 @@ impl About {
             over: self.over.map(|over| (number(over.quantity), over.limit, over.raised)),
             shape: self.shape,
             asks_unmasked: self.asks_unmasked.then_some(true),
+            approvals: (self.approvals > 1).then_some(self.approvals),
         })
     }
 
@@ -124,6 +128,7 @@ impl About {
             over,
             shape: kept.shape,
             asks_unmasked: kept.asks_unmasked == Some(true),
+            approvals: kept.approvals.unwrap_or(1),
         })
     }
 }
@@ -160,6 +165,12 @@ struct KeptMatter {
     /// Rows that leave, the most at any step, cost, rows made, rows read.
     #[n(6)]
     estimate: Option<(f64, f64, f64, f64, f64)>,
+    #[n(7)]
+    objects: Option<Vec<u32>>,
+    #[n(8)]
+    settings: Option<Vec<(String, String)>>,
+    #[n(9)]
+    unsteady: Option<String>,
 }
 
 #[derive(Encode, Decode)]
@@ -208,6 +219,9 @@ impl Matter {
             findings: owned(&self.findings),
             relations: self.relations.iter().map(KeptRelation::of).collect(),
             estimate: self.estimate.map(|estimate| (estimate.rows, estimate.widest, estimate.cost, estimate.made, estimate.read)),
+            objects: Some(self.objects.clone()),
+            settings: Some(self.settings.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()),
+            unsteady: self.unsteady.as_deref().map(str::to_owned),
         })
     }
 
@@ -221,6 +235,8 @@ impl Matter {
                 Message::Extended { sql, types: bound.types.into(), bind: Parameters { formats: bound.formats.into(), values } }
             }
         };
+        // An earlier program kept less, and made no standing grants.
+        let unsteady = kept.unsteady.or_else(|| kept.objects.is_none().then(|| "it was held by an earlier program".to_owned()));
         Ok(Self {
             message,
             tags: kept.tags,
@@ -228,6 +244,9 @@ impl Matter {
             findings: boxed(kept.findings),
             relations: kept.relations.into_iter().map(KeptRelation::relation).collect(),
             estimate: kept.estimate.map(|(rows, widest, cost, made, read)| Estimate { rows, widest, cost, made, read }),
+            objects: kept.objects.unwrap_or_default(),
+            settings: kept.settings.unwrap_or_default().into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
+            unsteady: unsteady.map(Into::into),
         })
     }
 }

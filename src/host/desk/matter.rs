@@ -2,10 +2,11 @@
 
 use zeroize::Zeroizing;
 
-use super::view::{Parameter, Sight, Written};
+use super::grants::LONGEST_STATEMENT;
+use super::view::{Numbered, Parameter, Sight, Written};
 use crate::audit::event::Tag;
 use crate::gate::catalog::{Estimate, Relation};
-use crate::session::asking::{Message, Parameters, Petition};
+use crate::session::asking::{Message, Petition};
 use crate::wire::value::{Format, Scratch, Types};
 
 #[derive(Clone, PartialEq)]
@@ -16,6 +17,12 @@ pub struct Matter {
     pub findings: Vec<Box<str>>,
     pub relations: Vec<Relation>,
     pub estimate: Option<Estimate>,
+    /// What its names stand for.
+    pub objects: Vec<u32>,
+    /// Settings of the session that change what it means.
+    pub settings: Vec<(Box<str>, Box<str>)>,
+    /// Why there is no standing grant for such a statement.
+    pub unsteady: Option<Box<str>>,
 }
 
 impl std::fmt::Debug for Matter {
@@ -33,6 +40,9 @@ impl Matter {
             findings: petition.grounds.resolved.findings.clone(),
             relations: petition.grounds.resolved.relations.clone(),
             estimate: petition.grounds.estimate,
+            objects: petition.grounds.resolved.objects.clone(),
+            settings: petition.settings.clone(),
+            unsteady: super::binding::unsteady(petition).map(|why| why.to_string().into()),
         }
     }
 
@@ -46,7 +56,9 @@ impl Matter {
             }
         };
         let findings = self.findings.iter().map(|finding| finding.len()).sum::<usize>();
-        self.message.sql().len().saturating_add(values).saturating_add(findings).saturating_add(self.relations.len().saturating_mul(128))
+        let settings = self.settings.iter().map(|(name, value)| name.len().saturating_add(value.len())).sum::<usize>();
+        let objects = self.relations.len().saturating_mul(128).saturating_add(self.objects.len().saturating_mul(4));
+        [self.message.sql().len(), values, findings, settings, objects].into_iter().fold(0, usize::saturating_add)
     }
 
     pub fn sight(&self) -> Sight {
@@ -58,7 +70,18 @@ impl Matter {
             findings: self.findings.clone(),
             relations: self.relations.clone(),
             estimate: self.estimate,
+            numbers: self.numbers(),
+            unsteady: self.unsteady.clone(),
         }
+    }
+
+    /// What a standing grant can give room to; nothing where there can be none.
+    fn numbers(&self) -> Vec<Numbered> {
+        if self.unsteady.is_some() || self.size() > LONGEST_STATEMENT {
+            return Vec::new();
+        }
+        let found = super::binding::numbers(&self.message).unwrap_or_default();
+        found.into_iter().map(|(value, place)| Numbered { value: Some(value), place }).collect()
     }
 
     fn parameters(&self) -> Vec<Parameter> {
@@ -66,7 +89,7 @@ impl Matter {
         let (known, mut scratch) = (Types::new(), Scratch::new());
         let mut parameter = |(at, value): (usize, &Option<Zeroizing<Vec<u8>>>)| {
             let oid = types.get(at).copied().unwrap_or(0);
-            let value = value.as_ref().map_or(Written::Null, |value| match format(bind, at) {
+            let value = value.as_ref().map_or(Written::Null, |value| match bind.format_of(at) {
                 Some(Format::Text) => Written::of(value),
                 Some(Format::Binary) => {
                     let mut text = Vec::new();
@@ -79,14 +102,4 @@ impl Matter {
         };
         bind.values.iter().enumerate().map(&mut parameter).collect()
     }
-}
-
-/// How this parameter is written: the message names one format for all, or one for each, and text where it names none.
-fn format(bind: &Parameters, at: usize) -> Option<Format> {
-    let code = match &*bind.formats {
-        [] => 0,
-        [all] => *all,
-        each => *each.get(at)?,
-    };
-    Format::from_code(code)
 }

@@ -7,12 +7,14 @@
 mod binding;
 mod book;
 mod clerk;
+mod grants;
 mod kept;
 mod matter;
 mod options;
 mod recover;
 mod seal;
 mod store;
+mod talk;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -23,9 +25,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::broadcast;
 
-use crate::audit::Digester;
+use crate::audit::{Digest, Digester};
 use crate::gate::Subject;
-pub use crate::gate::hold::{Decider, HoldId, Standing, State, Verdict};
+pub use crate::gate::hold::{Decider, HoldId, Standing, State, Terms, Verdict};
 use crate::host::journal::{Journal, Unwritable};
 use crate::host::purses::Purses;
 use crate::host::state::{self, StateError};
@@ -39,11 +41,31 @@ use store::{Store, StoreError};
 use thread::{Delivery, Thread};
 
 pub use book::Step;
+pub use grants::{StandingGrant, words as bounds_in_words};
 pub use options::Options;
 pub use view::{About, NotDecided, Parameter, Ruled, Sight, View, Which, Written};
 
+/// Holds that are decided by one word: as many as people look through before they say it.
+pub const MOST_TOGETHER: usize = 50;
 /// Bytes of what a reviewer gives as the reason.
 pub const LONGEST_REASON: usize = 4096;
+
+/// What a person says, by which door (web, api): a word for the record.
+#[derive(Debug, Clone)]
+pub struct Ruling {
+    pub verdict: Verdict,
+    pub reason: Option<String>,
+    pub through: &'static str,
+}
+
+/// What a person was shown when they said it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// How far the deliberation was: what came since, they have not seen.
+    pub turns: usize,
+    /// For the record.
+    pub digest: Digest,
+}
 
 #[derive(Debug, thiserror::Error)]
 pub enum DeskError {
@@ -180,6 +202,11 @@ impl Desk {
         self.shared.book().get(hold).map(Entry::view)
     }
 
+    /// Groups of reviewers that the policy names.
+    pub fn groups(&self) -> Box<[Box<str>]> {
+        self.shared.options().groups.clone()
+    }
+
     /// By what it is masked what people see.
     pub fn masking(&self) -> Masking {
         self.shared.options().masking.clone()
@@ -195,18 +222,80 @@ impl Desk {
         format!("{}/", self.shared.options().public_url.trim_end_matches('/'))
     }
 
-    /// A person decides; `through` is a word for the record: web, terminal, API. It counts when this returns, and is on disk.
-    pub async fn decide(
+    /// A person decides, or is one of several who have to. It counts when this returns, and is on disk.
+    pub async fn decide(&self, hold: HoldId, decider: &Decider, ruling: Ruling, seen: Seen) -> Result<View, NotDecided> {
+        let decider = decider.clone();
+        self.step(move |clerk| clerk.decide(hold, &decider, &ruling, seen)).await
+    }
+
+    /// The same of several holds, each with how far its deliberation was when it was shown: all of them, or none.
+    pub async fn decide_together(
+        &self,
+        holds: Vec<(HoldId, usize)>,
+        decider: &Decider,
+        ruling: Ruling,
+        digest: Digest,
+    ) -> Result<Vec<View>, NotDecided> {
+        let (decider, seen) = (decider.clone(), Seen { turns: 0, digest });
+        self.step(move |clerk| clerk.decide_together(&holds, &decider, &ruling, seen)).await
+    }
+
+    /// A person asks the agent something. Who waits for the decision gets the question at once.
+    pub async fn ask(
         &self,
         hold: HoldId,
         decider: &Decider,
-        verdict: Verdict,
-        reason: Option<&str>,
+        question: &str,
+        seen: Seen,
         through: &'static str,
     ) -> Result<View, NotDecided> {
+        let (decider, question) = (decider.clone(), question.to_owned());
+        self.step(move |clerk| clerk.ask(hold, &decider, &question, seen, through)).await
+    }
+
+    /// A person passes a hold on to another group, which there is.
+    pub async fn pass(
+        &self,
+        hold: HoldId,
+        decider: &Decider,
+        (to, reason): (&str, &str),
+        seen: Seen,
+        through: &'static str,
+    ) -> Result<View, NotDecided> {
+        let (decider, to, reason) = (decider.clone(), to.to_owned(), reason.to_owned());
+        self.step(move |clerk| clerk.pass(hold, &decider, (&to, &reason), seen, through)).await
+    }
+
+    /// A person approves a hold and, with that, statements like it for a while.
+    pub async fn grant(
+        &self,
+        hold: HoldId,
+        decider: &Decider,
+        ruling: Ruling,
+        terms: Terms,
+        seen: Seen,
+    ) -> Result<(View, StandingGrant), NotDecided> {
+        let decider = decider.clone();
+        self.step(move |clerk| clerk.grant(hold, &decider, &ruling, &terms, seen)).await
+    }
+
+    /// A person ends a standing grant.
+    pub async fn revoke(&self, grant: HoldId, decider: &Decider, reason: Option<&str>) -> Result<StandingGrant, NotDecided> {
         let (decider, reason) = (decider.clone(), reason.map(str::to_owned));
-        let decided = self.thread.ask(move |clerk| clerk.decide(hold, &decider, verdict, reason.as_deref(), through)).await;
-        let Answer { said, behind } = decided.ok_or(Unwritable::Broken)??;
+        self.step(move |clerk| clerk.revoke(grant, &decider, reason.as_deref())).await
+    }
+
+    /// Standing grants that are not over, newest first.
+    pub fn grants(&self) -> Vec<StandingGrant> {
+        self.shared.book().grants()
+    }
+
+    /// Takes a step of a person, and returns when it is on disk.
+    async fn step<T: Send + 'static>(
+        &self,
+        step: impl FnOnce(&mut Clerk) -> Result<Answer<T>, NotDecided> + Send + 'static,
+    ) -> Result<T, NotDecided> {
+        let Answer { said, behind } = self.thread.ask(step).await.ok_or(Unwritable::Broken)??;
         self.shared.journal.durable(behind).await?;
         Ok(said)
     }

@@ -18,6 +18,8 @@ pub struct Options {
     pub public_url: String,
     /// People decide for agents of their own, and the record says so.
     pub single_person: bool,
+    /// Groups of reviewers that the policy names.
+    pub groups: Box<[Box<str>]>,
     /// What people are shown of a statement is masked by this.
     pub masking: Masking,
 }
@@ -31,6 +33,7 @@ impl Default for Options {
             max_open_per_agent: 50,
             public_url: "http://127.0.0.1:6433".to_owned(),
             single_person: false,
+            groups: Box::default(),
             masking: Masking::built_in(),
         }
     }

@@ -16,6 +16,9 @@ pub enum Part {
     About = 1,
     Matter = 2,
     Ruled = 3,
+    Talk = 4,
+    /// Of a standing grant, by its number.
+    Terms = 5,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -3,11 +3,13 @@
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::book::Entry;
+use super::grants::StandingGrant;
 use super::matter::Matter;
 use super::seal::{Part, SealError, Sealer};
+use super::talk;
 use super::view::{About, Ruled};
 use crate::audit::Digest;
-use crate::gate::hold::{HoldId, Standing, State as HoldState};
+use crate::gate::hold::{Deliberation, HoldId, Standing, State as HoldState};
 use crate::host::state::{State, StateError};
 
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +38,7 @@ pub struct Kept {
     pub about: Option<About>,
     pub matter: Option<Matter>,
     pub ruled: Option<Ruled>,
+    pub talk: Deliberation,
 }
 
 impl Store {
@@ -56,7 +59,7 @@ impl Store {
     /// All that is kept. Of another epoch only the standing is read, and what cannot be opened is left out: nothing runs by either.
     pub fn load(&self) -> Result<Vec<Kept>, StoreError> {
         let read = || {
-            let mut all = self.connection.prepare("SELECT id, epoch, seq, state, until, bound, about, matter, ruled FROM hold")?;
+            let mut all = self.connection.prepare("SELECT id, epoch, seq, state, until, bound, about, matter, ruled, talk FROM hold")?;
             let rows = all.query_map((), |row| self.kept(row))?;
             rows.collect::<Result<Vec<_>, _>>()
         };
@@ -72,8 +75,9 @@ impl Store {
         let about = open(Part::About, row.get(6)?).and_then(|bytes| About::read(&bytes).ok());
         let matter = open(Part::Matter, row.get(7)?).and_then(|bytes| Matter::read(&bytes).ok());
         let ruled = open(Part::Ruled, row.get(8)?).and_then(|bytes| Ruled::read(&bytes).ok());
+        let talk = open(Part::Talk, row.get(9)?).and_then(|bytes| talk::read(&bytes).ok()).unwrap_or_default();
         let standing = Standing { id, state, until: unsigned(row.get(4)?) };
-        Ok(Kept { standing, bound: Digest(row.get(5)?), seq: unsigned(row.get(2)?), about, matter, ruled })
+        Ok(Kept { standing, bound: Digest(row.get(5)?), seq: unsigned(row.get(2)?), about, matter, ruled, talk })
     }
 
     /// Keeps a hold before it is on the record.
@@ -93,13 +97,17 @@ impl Store {
         for entry in entries {
             let id = entry.standing.id;
             let ruled = entry.ruled.as_ref().map(|ruled| self.sealer.seal(id, Part::Ruled, &ruled.write())).transpose()?;
+            let talk = Some(&entry.talk).filter(|talk| !talk::is_empty(talk));
+            let talk = talk.map(|talk| self.sealer.seal(id, Part::Talk, &talk::write(talk))).transpose()?;
             let closed = !entry.standing.state.is_open();
             erased |= closed;
-            rows.push((signed(id.number()), signed(entry.seq), entry.standing.state.word(), signed(entry.standing.until), ruled, closed));
+            let standing = entry.standing;
+            rows.push((signed(id.number()), signed(entry.seq), standing.state.word(), signed(standing.until), ruled, closed, talk));
         }
         let write = || {
             let transaction = self.connection.transaction()?;
-            let sql = "UPDATE hold SET seq = ?2, state = ?3, until = ?4, ruled = ?5, matter = iif(?6, NULL, matter) WHERE id = ?1";
+            let sql = "UPDATE hold SET seq = ?2, state = ?3, until = ?4, ruled = ?5, matter = iif(?6, NULL, matter), talk = ?7
+                       WHERE id = ?1";
             for row in rows {
                 transaction.execute(sql, row)?;
             }
@@ -111,6 +119,50 @@ impl Store {
             self.clean();
         }
         Ok(())
+    }
+
+    /// Standing grants that are kept; what cannot be opened, or is of another epoch, is its number alone.
+    pub fn grants(&self) -> Result<Vec<(HoldId, Option<StandingGrant>)>, StoreError> {
+        let read = || {
+            let mut all = self.connection.prepare("SELECT id, epoch, seq, used, terms FROM standing_grant")?;
+            let rows = all.query_map((), |row| {
+                let id = HoldId::of(unsigned(row.get(0)?));
+                let (epoch, seq, used): (u32, i64, u32) = (row.get(1)?, row.get(2)?, row.get(3)?);
+                let sealed: Vec<u8> = row.get(4)?;
+                let terms = Some(sealed).filter(|_| epoch == self.epoch).and_then(|sealed| self.sealer.open(id, Part::Terms, &sealed).ok());
+                Ok((id, terms.and_then(|terms| StandingGrant::read(id, used, unsigned(seq), &terms).ok())))
+            })?;
+            rows.collect::<Result<Vec<_>, _>>()
+        };
+        read().map_err(|error| self.error(error))
+    }
+
+    /// Keeps a standing grant before it is on the record.
+    pub fn insert_grant(&self, standing: &StandingGrant) -> Result<(), StoreError> {
+        let terms = self.sealer.seal(standing.id, Part::Terms, &standing.write())?;
+        let sql = "INSERT INTO standing_grant (id, epoch, seq, used, terms) VALUES (?1, ?2, 0, ?3, ?4)";
+        let row = (signed(standing.id.number()), self.epoch, standing.lasting.used, terms);
+        self.connection.execute(sql, row).map(drop).map_err(|error| self.error(error))
+    }
+
+    /// How often they were used, by which record.
+    pub fn update_grants(&mut self, all: &[&StandingGrant]) -> Result<(), StoreError> {
+        let mut write = || {
+            let transaction = self.connection.transaction()?;
+            for standing in all {
+                let row = (signed(standing.id.number()), signed(standing.seq), standing.lasting.used);
+                transaction.execute("UPDATE standing_grant SET seq = ?2, used = ?3 WHERE id = ?1", row)?;
+            }
+            transaction.commit()
+        };
+        let written = write();
+        written.map_err(|error| self.error(error))
+    }
+
+    pub fn delete_grants(&self, grants: &[HoldId]) -> Result<(), StoreError> {
+        let delete =
+            |grant: &HoldId| self.connection.execute("DELETE FROM standing_grant WHERE id = ?1", [signed(grant.number())]).map(drop);
+        grants.iter().try_for_each(delete).map_err(|error| self.error(error))
     }
 
     pub fn delete(&self, holds: &[HoldId]) -> Result<(), StoreError> {

@@ -9,7 +9,7 @@ use crate::host::metrics::{DECISION_SECONDS, HOLDS_ENDED, HOLDS_OPEN, HOLDS_OPEN
 /// Where an open one stands, in a word; what is used just now is as good as used.
 fn open(state: State) -> Option<&'static str> {
     match state {
-        State::Waiting | State::Approved => Some(state.word()),
+        State::Waiting | State::Asked | State::Approved => Some(state.word()),
         State::Reserved | State::Spent | State::Denied | State::Expired | State::Withdrawn => None,
     }
 }
@@ -33,7 +33,7 @@ pub fn stands(before: Option<State>, entry: &Entry) {
     }
     let Some(outcome) = before.and_then(|before| outcome(before, entry)) else { return };
     counter!(HOLDS_ENDED, "outcome" => outcome).increment(1);
-    if let Some(ruled) = entry.ruled.as_ref().filter(|_| before == Some(State::Waiting)) {
+    if let Some(ruled) = entry.ruled.as_ref().filter(|_| before.is_some_and(State::is_undecided)) {
         let waited = std::time::Duration::from_micros(ruled.at.saturating_sub(entry.about.opened));
         histogram!(DECISION_SECONDS, "outcome" => outcome).record(waited.as_secs_f64());
     }
@@ -42,11 +42,11 @@ pub fn stands(before: Option<State>, entry: &Entry) {
 /// How the wait for a decision ended, or an approval that nobody used.
 fn outcome(before: State, entry: &Entry) -> Option<&'static str> {
     match (before, entry.standing.state) {
-        (State::Waiting, State::Approved) => {
+        (State::Waiting | State::Asked, State::Approved) => {
             let unmasked = entry.ruled.as_ref().is_some_and(|ruled| ruled.verdict == Verdict::ApproveUnmasked);
             Some(if unmasked { "approved-unmasked" } else { "approved" })
         }
-        (State::Waiting, state @ (State::Denied | State::Expired | State::Withdrawn)) => Some(state.word()),
+        (State::Waiting | State::Asked, state @ (State::Denied | State::Expired | State::Withdrawn)) => Some(state.word()),
         (State::Approved, State::Expired | State::Withdrawn) => Some("unused"),
         _ => None,
     }

@@ -1,11 +1,15 @@
 //! What people see of a hold, and what they are told when they decide. What is sensitive in its text is masked before it is shown; control
 //! characters are in it as the agent sent them: whoever shows it makes them harmless.
 
+use super::binding::Place;
+use super::book::Entry;
 use super::matter::Matter;
 use crate::audit::Digest;
 use crate::audit::event::Tag;
 use crate::gate::catalog::{Estimate, Relation};
-use crate::gate::hold::{Barred, HoldId, Over, Standing, State, Verdict};
+use crate::gate::hold::{
+    Barred, Deliberation, HoldId, LONGEST_QUESTION, MOST_PASSES, MOST_QUESTIONS, Over, Standing, State, Unsaid, Verdict,
+};
 use crate::host::journal::Unwritable;
 use crate::mask::{Kind, Masking};
 use crate::session::{Scribe, Seen};
@@ -41,6 +45,8 @@ pub struct About {
     pub reason: Box<str>,
     /// Who may decide it; everybody who decides at all where the rule names no groups.
     pub groups: Vec<Box<str>>,
+    /// How many different people have to approve.
+    pub approvals: u32,
     /// A transaction was open, or may have been.
     pub in_transaction: bool,
     pub over: Option<Over>,
@@ -71,6 +77,8 @@ pub struct View {
     /// When it ends by itself, microseconds since 1970: the wait for a decision, then the time in which an approval can be used.
     pub until: u64,
     pub about: About,
+    /// What people and the agent said about it. Answers are erased when the hold closes.
+    pub talk: Deliberation,
     pub decided: Option<Ruled>,
     /// What was sent; erased when the hold closes.
     pub matter: Option<Sight>,
@@ -88,12 +96,23 @@ pub struct Sight {
     pub findings: Vec<Box<str>>,
     pub relations: Vec<Relation>,
     pub estimate: Option<Estimate>,
+    /// What a standing grant can give room to, in order.
+    pub numbers: Vec<Numbered>,
+    /// Why there is no standing grant for such a statement.
+    pub unsteady: Option<Box<str>>,
 }
 
 impl std::fmt::Debug for Sight {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.write_str("Sight")
     }
+}
+
+/// A whole number of a statement; none where it is masked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Numbered {
+    pub value: Option<i64>,
+    pub place: Place,
 }
 
 /// A parameter's type, where the client or the server named one, and its value.
@@ -166,10 +185,19 @@ impl Sight {
             Written::Text(_) => Written::Text(seen.text.as_str().into()),
             other @ (Written::Bytes(_) | Written::Null) => mask(other, &seen, usize::MAX),
         };
-        let parameters = self.parameters.iter().enumerate();
+        let parameters: Vec<_> = self.parameters.iter().enumerate().collect();
+        let parameters: Vec<_> =
+            parameters.into_iter().map(|(at, one)| Parameter { oid: one.oid, value: mask(&one.value, &seen, at) }).collect();
+        let is_hidden = |place: &Place| match place {
+            Place::Text(place) => seen.hides(place),
+            Place::Parameter(at) => self.parameters.get(*at) != parameters.get(*at),
+        };
+        let numbers =
+            self.numbers.iter().map(|one| Numbered { value: one.value.filter(|_| !is_hidden(&one.place)), place: one.place.clone() });
         let sight = Self {
+            numbers: numbers.collect(),
             sql,
-            parameters: parameters.map(|(at, one)| Parameter { oid: one.oid, value: mask(&one.value, &seen, at) }).collect(),
+            parameters,
             tags: self.tags.iter().map(|tag| Tag { name: tag.name.clone(), value: claim(&tag.value, &mut mask).into() }).collect(),
             task: self.task.as_deref().map(|task| claim(task, &mut mask)),
             ..self.clone()
@@ -179,16 +207,51 @@ impl Sight {
 }
 
 impl View {
-    pub(super) fn of(standing: Standing, bound: Digest, about: &About, matter: Option<&Matter>, decided: Option<&Ruled>) -> Self {
+    pub(super) fn of(entry: &Entry) -> Self {
+        let standing: Standing = entry.standing;
         Self {
             id: standing.id,
             state: standing.state,
-            bound,
+            bound: entry.bound,
             until: standing.until,
-            about: about.clone(),
-            decided: decided.cloned(),
-            matter: matter.map(Matter::sight),
+            about: About::clone(&entry.about),
+            talk: entry.talk.clone(),
+            decided: entry.ruled.clone(),
+            matter: entry.matter.as_deref().map(Matter::sight),
         }
+    }
+
+    /// Who may decide it now; everybody who decides at all where there are none.
+    pub fn groups(&self) -> &[Box<str>] {
+        self.talk.groups(&self.about.groups)
+    }
+
+    /// How many more people have to approve.
+    pub fn missing(&self) -> u32 {
+        self.talk.missing(self.about.approvals)
+    }
+
+    /// What is decided together: statements of one session, those of its transactions apart from the others.
+    pub fn together(&self) -> (u64, bool) {
+        (self.about.session, self.about.in_transaction)
+    }
+
+    /// The same with what is sensitive in the agent's answers masked, and how many places are.
+    pub fn masked_talk(&self, masking: &Masking) -> (Deliberation, usize) {
+        let (mut scribe, mut talk, mut places) = (Scribe::default(), self.talk.clone(), 0_usize);
+        // Of what an agent says of itself nobody knows which column it is for.
+        let of = scribe.seen("", masking);
+        for answer in talk.exchanges.iter_mut().filter_map(|exchange| exchange.answer.as_mut()) {
+            let (text, masked) = scribe.seen_parameter(&of, usize::MAX, &answer.text, masking);
+            answer.text = text.into();
+            places = places.saturating_add(masked);
+        }
+        (talk, places)
+    }
+
+    /// Since when it waits for the people whom it waits for, microseconds since 1970; `None` where it waits for nobody of them.
+    pub fn waits_since(&self) -> Option<u64> {
+        (self.state == State::Waiting).then(|| self.talk.waits_since(self.about.opened))
     }
 }
 
@@ -198,7 +261,7 @@ pub enum NotDecided {
     #[error("there is no such hold")]
     Unknown,
     /// It was decided before, and is as it was: the view says by whom.
-    #[error("it is {} already", .0.state.word())]
+    #[error("{}", already(.0))]
     Already(Box<View>),
     #[error("it expired before this decision")]
     Expired,
@@ -212,8 +275,44 @@ pub enum NotDecided {
     NotAsked,
     #[error("the reason is longer than {} bytes", super::LONGEST_REASON)]
     TooLong,
+    #[error("this is not what was shown: look at it again")]
+    Changed,
+    #[error("you have approved it already: it takes another person")]
+    Again,
+    #[error("a question was asked, and the agent has not answered yet")]
+    AskedAlready,
+    #[error("there were {MOST_QUESTIONS} questions and answers, or it was passed on {MOST_PASSES} times: decide it")]
+    TooMany,
+    #[error("it needs words, and no more than {LONGEST_QUESTION} bytes of them")]
+    NoWords,
+    #[error("there is no group of this name, in the policy or among people")]
+    NoGroup,
+    #[error("together are decided up to {} holds, and values stay masked", super::MOST_TOGETHER)]
+    NotTogether,
+    #[error("there is no standing grant for this: {0}")]
+    NoGrant(Box<str>),
+    #[error("there is no such standing grant, or it is over")]
+    UnknownGrant,
     #[error("{0}, so the decision does not count")]
     Unrecordable(#[from] Unwritable),
+}
+
+fn already(view: &View) -> String {
+    let state = view.state.word();
+    match &view.decided {
+        Some(ruled) => format!("already decided by {}: it is {state}", ruled.by),
+        None => format!("it is {state} already"),
+    }
+}
+
+impl From<Unsaid> for NotDecided {
+    fn from(unsaid: Unsaid) -> Self {
+        match unsaid {
+            Unsaid::Again => Self::Again,
+            Unsaid::TooMany => Self::TooMany,
+            Unsaid::TooLong | Unsaid::Empty => Self::NoWords,
+        }
+    }
 }
 
 impl From<Barred> for NotDecided {

@@ -95,6 +95,17 @@ impl Told {
             Event::Spent(event) => {
                 Self { session: Some(event.session), hold: Some(event.hold), ..about(format!("hold {}", HoldId::of(event.hold))) }
             }
+            Event::DecidedTogether(event) => {
+                let holds: Vec<_> = event.holds.iter().map(|one| HoldId::of(one.hold).to_string()).collect();
+                let about = about(format!("holds {} {:?} by {}", holds.join(" "), event.decision, event.by).to_lowercase());
+                Self { words: text(event.body.as_deref()), ..about }
+            }
+            Event::Answered(event) => Self {
+                session: Some(event.session),
+                hold: Some(event.hold),
+                words: text(event.body.as_deref()),
+                ..about(format!("hold {}", HoldId::of(event.hold)))
+            },
             Event::Returned(event) => Self { hold: Some(event.hold), ..about(format!("hold {}", HoldId::of(event.hold))) },
             Event::Revealed(event) => Self {
                 hold: Some(event.hold),

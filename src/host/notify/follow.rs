@@ -12,7 +12,7 @@ use super::Interest;
 use super::runner::micros;
 use super::store::Store;
 use crate::gate::hold::HoldId;
-use crate::host::desk::{Desk, State, Step};
+use crate::host::desk::{Desk, Step};
 use crate::host::journal::Journal;
 use crate::host::state::StateError;
 use crate::host::when;
@@ -101,13 +101,14 @@ impl Follower {
     fn one(&self, hold: HoldId) -> Result<(), StateError> {
         let now = when::now();
         match self.desk.standing(hold) {
-            Some((standing, about)) if standing.state == State::Waiting => {
+            Some((standing, about)) if standing.state.is_undecided() => {
                 for interest in self.interests.iter().filter(|interest| interest.has(&about)) {
-                    let due = interest.after.map_or(now, |after| about.opened.saturating_add(micros(after)));
+                    // The oldest first, and at once unless somebody is told later.
+                    let due = about.opened.saturating_add(interest.after.map_or(0, micros));
                     self.store.want(&interest.place, hold, &about.agent, due)?;
                 }
             }
-            Some(_) | None => self.store.closed(hold)?,
+            Some(_) | None => self.store.closed(hold, now)?,
         }
         self.store.changed(hold, now)
     }
@@ -115,7 +116,7 @@ impl Follower {
     fn clean(&self) -> Result<(), StateError> {
         let standings = self.desk.standings();
         let known: Vec<_> = standings.iter().map(|(standing, _)| standing.id).collect();
-        let waiting = standings.iter().filter(|(standing, _)| standing.state == State::Waiting).map(|(standing, _)| standing.id);
+        let waiting = standings.iter().filter(|(standing, _)| standing.state.is_undecided()).map(|(standing, _)| standing.id);
         self.store.forget(when::now().saturating_sub(micros(self.window)), &known, &waiting.collect::<Vec<_>>())
     }
 }

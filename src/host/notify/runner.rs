@@ -10,7 +10,7 @@ use super::outlet::{Fate, Outlet, Together};
 use super::store::{Digest, Due, Notice, Store};
 use super::telling::Telling;
 use super::{Flood, Standings};
-use crate::host::desk::{Desk, State};
+use crate::host::desk::Desk;
 use crate::host::metrics::{NOTICES, NOTICES_DEAD, NOTICES_WAITING};
 use crate::host::outgoing::{Backoff, Failure};
 use crate::host::state::StateError;
@@ -90,10 +90,10 @@ impl Runner {
 
     async fn notice(&mut self, notice: &Notice, due: &Due, now: u64) -> Result<Next, StateError> {
         let Some(view) = self.desk.view(notice.hold) else { return self.store.over(notice).map(|()| Next::Now) };
-        let is_open = view.state == State::Waiting;
+        let is_open = view.state.is_undecided();
         if !notice.is_told {
             if !is_open {
-                return self.store.closed(notice.hold).map(|()| Next::Now);
+                return self.store.ended(notice).map(|()| Next::Now);
             }
             let since = now.saturating_sub(micros(self.flood.window));
             if self.store.told_since(&self.name, &notice.agent, since)? >= self.flood.most {

@@ -108,15 +108,22 @@ impl Store {
 
     /// A hold is not as it was: places that were told of it are to look whether they tell something else now.
     pub fn changed(&self, hold: HoldId, now: u64) -> Result<(), StateError> {
-        let sql = "UPDATE notice SET changes = changes + 1, due = ?2 WHERE hold = ?1 AND stage = 'told'";
+        // One that is on its way for the first time is not told yet, and is looked at again when it has arrived.
+        let sql =
+            "UPDATE notice SET changes = changes + 1, due = iif(stage = 'told', ?2, due) WHERE hold = ?1 AND stage IN ('new', 'told')";
         self.execute(sql, params![signed(hold.number()), signed(now)]).map(drop)
     }
 
-    /// It no longer waits, so nobody need be told any more that it does; what was tried in vain stays to be seen.
-    pub fn closed(&self, hold: HoldId) -> Result<(), StateError> {
-        let sql =
-            "UPDATE notice SET stage = iif(trouble IS NULL, 'over', 'dead'), due = NULL WHERE hold = ?1 AND stage IN ('new', 'together')";
+    /// It no longer waits, so nobody need be told any more that it does: its places look at it now, for one of them may be telling it just then.
+    pub fn closed(&self, hold: HoldId, now: u64) -> Result<(), StateError> {
+        let sql = "UPDATE notice SET stage = iif(trouble IS NULL, 'over', 'dead') WHERE hold = ?1 AND stage = 'together'";
         self.execute(sql, [signed(hold.number())])?;
+        self.execute("UPDATE notice SET due = ?2 WHERE hold = ?1 AND stage = 'new'", params![signed(hold.number()), signed(now)]).map(drop)
+    }
+
+    /// It ended before its place was told of it; what was tried in vain stays to be seen.
+    pub fn ended(&self, notice: &Notice) -> Result<(), StateError> {
+        self.execute("UPDATE notice SET stage = iif(trouble IS NULL, 'over', 'dead'), due = NULL WHERE id = ?1", [notice.id])?;
         self.bury()
     }
 

@@ -2,7 +2,7 @@
 //! It is made of what people are shown and nothing else, so that what is sensitive in it is masked.
 
 use crate::host::visible::{Piece, deceives, pieces};
-use crate::host::web::shown::{About, Decided, Estimate, Relation, Statement};
+use crate::host::web::shown::{About, Decided, Estimate, Exchange, Relation, Statement};
 use crate::host::web::{Shown, Text, masked_places, number, size};
 
 /// Lines of a text, those that are too long for a narrow window counted as several: what is further down is not seen at a glance.
@@ -73,6 +73,9 @@ impl Telling {
             rule,
             reason,
             groups,
+            approvals,
+            dialogue,
+            passed,
             in_transaction,
             over,
             asks_unmasked,
@@ -87,6 +90,14 @@ impl Telling {
         if !groups.is_empty() {
             self.fact("For", groups.join(", "));
         }
+        if approvals > 1 {
+            self.fact("Approvals", format!("{approvals} different people have to approve"));
+        }
+        self.text(
+            "Passed on",
+            passed.into_iter().map(|one| format!("by {} to {} at {}: {}", one.by, one.to, one.at, one.reason)).collect(),
+        );
+        self.text("Asked, and what the agent answered, which nobody has checked", dialogue.into_iter().map(|one| exchange(&one)).collect());
         self.fact("Session", session.to_string());
         self.fact("Since", opened);
         if self.is_open() {
@@ -106,7 +117,8 @@ impl Telling {
     }
 
     fn statement(&mut self, statement: Statement) {
-        let Statement { sql, parameters, claims, findings, relations, estimate, masked } = statement;
+        // What a standing grant could give room to, its page tells.
+        let Statement { sql, parameters, claims, findings, relations, estimate, masked, numbers: _, unsteady: _ } = statement;
         self.text("Statement", vec![written(sql)]);
         let parameters = parameters.into_iter().enumerate().map(|(at, parameter)| {
             let kind = if parameter.oid == 0 { String::new() } else { format!(" (type {})", parameter.oid) };
@@ -138,6 +150,11 @@ impl Telling {
         let whole = self.shown.about.statement.is_some();
         whole && facts && self.texts.iter().all(|said| !deceives(&said.text) && !said.text.contains('`') && is_seen_whole(&said.text))
     }
+}
+
+fn exchange(one: &Exchange) -> String {
+    let answer = one.answer.as_deref().map_or_else(|| "no answer yet".to_owned(), |answer| format!("\u{201c}{answer}\u{201d}"));
+    format!("{} at {}: {} \u{2014} {answer}", one.by, one.at, one.question)
 }
 
 fn written(text: Text) -> String {

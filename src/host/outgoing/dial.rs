@@ -176,4 +176,18 @@ mod tests {
             assert_eq!(refused(text.parse().unwrap()), None, "{text}");
         }
     }
+
+    /// Whatever a name resolved to when it was looked at: it is looked at when it is used.
+    #[tokio::test]
+    async fn a_name_that_leads_back_here_is_connected_to_only_where_that_is_meant() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let target = |reach| Target { host: "127.0.0.1".to_owned(), port, tls: None, reach, send_buffer: None };
+        for (reach, connects) in [(Reach::All, true), (Reach::Near, true), (Reach::Away, false)] {
+            let connected = target(reach).connect().await;
+            assert_eq!(connected.is_ok(), connects, "{reach:?}");
+        }
+        let far = Target { host: "203.0.113.7".to_owned(), ..target(Reach::Near) };
+        assert!(far.connect().await.is_err_and(|failure| failure.to_string().contains("off loopback")));
+    }
 }

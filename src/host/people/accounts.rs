@@ -121,6 +121,13 @@ impl AccountStore {
         })
     }
 
+    /// The groups that people are in, by name.
+    pub fn groups(&self) -> Result<Vec<String>, StateError> {
+        let sql = "SELECT DISTINCT g.name FROM person_groups AS g JOIN people AS p ON p.id = g.person WHERE p.removed IS NULL ORDER BY 1";
+        let read = || self.connection.prepare(sql)?.query_map((), |row| row.get(0))?.collect::<Result<Vec<String>, _>>();
+        read().map_err(|error| self.state.error(error))
+    }
+
     /// Whether nobody can sign in yet.
     pub fn is_empty(&self) -> Result<bool, StateError> {
         self.read(nobody)

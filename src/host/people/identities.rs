@@ -24,8 +24,6 @@ use crate::host::state::StateError;
 
 /// Whoever comes again so soon after a failed question finds that it was asked just now.
 const PAUSE: Duration = Duration::from_secs(15);
-/// How long the provider's word holds for what is done without a visit, where nobody can ask it again.
-const STANDING: Duration = Duration::from_secs(24 * 60 * 60);
 /// What the operating system calls nobody: a colon ends a name in its list of users.
 const MARK: &str = "oidc:";
 
@@ -167,12 +165,6 @@ impl AccountStore {
         })
     }
 
-    /// The provider said no: nothing that stands on its word beside a visit holds any more.
-    pub fn disown(&self, identity: &Identity) -> Result<(), StateError> {
-        let sql = "UPDATE identities SET said = 0 WHERE issuer = ?1 AND subject = ?2";
-        self.read(|connection| connection.execute(sql, (&identity.issuer, &identity.subject)).map(drop))
-    }
-
     /// Lets somebody in again who was removed here: their next sign-in at the provider makes a new person of them.
     pub fn readmit(&mut self, name: &str, by: &str, now: SystemTime) -> Result<(), PeopleError> {
         self.write(|transaction| {
@@ -210,8 +202,8 @@ fn make(transaction: &Transaction<'_>, identity: &Identity, at: i64, now: System
         return Ok(Err(error));
     }
     let id = transaction.last_insert_rowid();
-    let sql = "INSERT INTO identities (issuer, subject, person, said) VALUES (?1, ?2, ?3, ?4)";
-    transaction.execute(sql, (&identity.issuer, &identity.subject, id, at))?;
+    let sql = "INSERT INTO identities (issuer, subject, person) VALUES (?1, ?2, ?3)";
+    transaction.execute(sql, (&identity.issuer, &identity.subject, id))?;
     Ok(put(transaction, Change::Added, &person, &identity.issuer, now)?.map(|()| id))
 }
 
@@ -257,8 +249,6 @@ fn update(
     for sql in ["DELETE FROM person_groups WHERE person = ?1", "DELETE FROM person_aliases WHERE person = ?1"] {
         transaction.execute(sql, [person])?;
     }
-    let at = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, whole);
-    transaction.execute("UPDATE identities SET said = ?2 WHERE person = ?1", (person, at))?;
     for group in &identity.groups {
         transaction.execute("INSERT INTO person_groups (person, name) VALUES (?1, ?2)", (person, group))?;
     }
@@ -273,13 +263,6 @@ fn update(
             put(transaction, Change::Changed, &person, &identity.issuer, now)
         }
     }
-}
-
-/// Whether somebody may act who shows no visit of ours: a provider that vouches for them must have said so within a day.
-pub(super) fn stands(connection: &Connection, person: i64, now: SystemTime) -> rusqlite::Result<bool> {
-    let since = now.duration_since(SystemTime::UNIX_EPOCH).map_or(i64::MAX, whole).saturating_sub(whole(STANDING));
-    let sql = "SELECT NOT EXISTS (SELECT 1 FROM identities WHERE person = ?1 AND said < ?2)";
-    connection.query_row(sql, (person, since), |row| row.get(0))
 }
 
 pub(super) fn aliases(connection: &Connection, person: i64) -> rusqlite::Result<Vec<String>> {
@@ -315,46 +298,4 @@ fn open(token: &Secret, sealed: &[u8]) -> Option<Tokens> {
     let plain = key(token)?.open_in_place(Nonce::try_assume_unique_for_key(nonce).ok()?, Aad::empty(), &mut bytes).ok()?;
     let kept: Kept<String> = serde_json::from_slice(plain).ok()?;
     Some(Tokens { refresh: kept.refresh.map(Secret::new), id: kept.id.map(Secret::new) })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::SlackPeople;
-    use super::*;
-    use crate::host::state::State;
-
-    #[test]
-    fn what_is_done_without_a_visit_stands_on_a_word_of_the_last_day() {
-        let folder = tempfile::tempdir().unwrap();
-        let state = State::open(folder.path()).unwrap();
-        let mut store = AccountStore::open(&state).unwrap();
-        let nina = Identity {
-            issuer: "https://idp.example".to_owned(),
-            subject: "1".to_owned(),
-            name: "nina".to_owned(),
-            aliases: BTreeSet::new(),
-            role: Role::Reviewer,
-            groups: BTreeSet::from(["dba".to_owned()]),
-        };
-        let mut slack = SlackPeople::open(&state).unwrap();
-        let now = SystemTime::now();
-        let long_ago = now - STANDING - Duration::from_secs(60);
-        store.admit(&nina, long_ago).unwrap();
-        slack.set("nina", Some("U0123456789"), "eve", now).unwrap();
-        assert!(slack.visitor("U0123456789").unwrap().is_none(), "it said so too long ago");
-        store.admit(&nina, now).unwrap();
-        assert!(slack.visitor("U0123456789").unwrap().is_some());
-        store.disown(&nina).unwrap();
-        assert!(slack.visitor("U0123456789").unwrap().is_none(), "it said no since");
-    }
-
-    #[test]
-    fn tokens_are_opened_by_the_visits_own_and_no_other() {
-        let tokens = Tokens { refresh: Some(Secret::new("r")), id: None };
-        let (own, other) = (Secret::new("own"), Secret::new("other"));
-        let sealed = seal(&own, &tokens).unwrap();
-        assert_eq!(open(&own, &sealed).unwrap().refresh, tokens.refresh);
-        assert!(open(&other, &sealed).is_none() && open(&own, &sealed[1..]).is_none() && open(&own, &[]).is_none());
-        assert_ne!(seal(&own, &tokens).unwrap(), sealed);
-    }
 }

@@ -63,14 +63,14 @@ pub enum PeopleError {
     Removed(String),
     #[error("{0:?} has no account; `pgsluice reviewer list` shows who has one")]
     NoAccount(String),
-    #[error("this link is over, or was used already")]
-    NoInvitation,
-    #[error("too many links are open: they are over a day after they were made")]
-    Invitations,
     #[error("{0:?} is no member of Slack: the id is meant, such as U0123456789 (in Slack: the profile, \"Copy member ID\")")]
     NoMember(String),
     #[error("{0} is somebody else here already")]
     MemberTaken(String),
+    #[error("this link is over, or was used already")]
+    NoInvitation,
+    #[error("too many links are open: they are over a day after they were made")]
+    Invitations,
     #[error("nobody is in more than 32 groups")]
     Groups,
     #[error("the password {0}")]

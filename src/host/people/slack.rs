@@ -5,8 +5,8 @@ use std::time::SystemTime;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::accounts::groups;
-use super::identities::{aliases, stands};
-use super::store::{find, in_one_step, put, role};
+use super::identities::aliases;
+use super::store::{find, in_one_step, milliseconds, put, role};
 use super::{Capability, PeopleError, Visitor};
 use crate::audit::event::Change;
 use crate::host::state::{State, StateError};
@@ -54,19 +54,22 @@ impl SlackPeople {
         })
     }
 
-    /// Who this member is, as they are now.
-    pub fn visitor(&self, member: &str) -> Result<Option<Visitor>, StateError> {
+    /// Who this member is, as they are now. Nobody whose way to sign in is gone: the account, or, where a provider says who they are, a visit for
+    /// which its word still holds.
+    pub fn visitor(&self, member: &str, now: SystemTime) -> Result<Option<Visitor>, PeopleError> {
+        let at = milliseconds(now)?;
         let read = || {
             let sql = "SELECT people.id, people.name, role, os_user FROM slack_people JOIN people ON people.id = person
-                       WHERE member = ?1 AND removed IS NULL";
+                       WHERE member = ?1 AND removed IS NULL
+                       AND (EXISTS (SELECT 1 FROM accounts WHERE accounts.person = people.id)
+                            OR EXISTS (SELECT 1 FROM visits JOIN vouched ON visit = token WHERE visits.person = people.id AND until >= ?2))";
             let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get::<_, String>(2)?, row.get(3)?));
-            let Some((person, name, word, os_user)) = self.connection.query_row(sql, [member], read).optional()? else { return Ok(None) };
-            if !stands(&self.connection, person, SystemTime::now())? {
+            let Some((person, name, word, os_user)) = self.connection.query_row(sql, params![member, at], read).optional()? else {
                 return Ok(None);
-            }
+            };
             let (groups, aliases) = (groups(&self.connection, person)?, aliases(&self.connection, person)?);
             Ok(Some(Visitor { name, os_user, role: role(&word), groups, aliases }))
         };
-        read().map_err(|error| self.state.error(error))
+        Ok(read().map_err(|error| self.state.error(error))?)
     }
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use super::journal::files;
 use super::journal::reader::{Entry, ReadError, Reader};
 use crate::audit::Event;
-use crate::audit::event::{Begun, Decided, Ended, Held, Prepared, Refused, Revealed, Spent, Statement, Unreadable};
+use crate::audit::event::{Answered, Begun, Decided, Ended, Held, Prepared, Refused, Revealed, Spent, Statement, Unreadable};
 
 pub use fields::{PLACE, flat, json, plain};
 
@@ -64,7 +64,8 @@ fn hold(event: &Event) -> Option<u64> {
     if let Event::Held(Held { hold, .. })
     | Event::Decided(Decided { hold, .. })
     | Event::Spent(Spent { hold, .. })
-    | Event::Revealed(Revealed { hold, .. }) = event
+    | Event::Revealed(Revealed { hold, .. })
+    | Event::Answered(Answered { hold, .. }) = event
     {
         return Some(*hold);
     }

@@ -128,6 +128,14 @@ impl Gatherer {
                 }
                 self.holds.decided(place, within, event);
             }
+            Event::DecidedTogether(event) => {
+                for event in event.each() {
+                    if within {
+                        self.separation.decided(place, &event, &self.holds, &self.sessions);
+                    }
+                    self.holds.decided(place, within, &event);
+                }
+            }
             Event::Spent(event) => {
                 let approved = self.holds.spent(time, within, event);
                 if within && !approved && event.grant.is_none() {
@@ -202,6 +210,7 @@ impl Gatherer {
             | Event::PersonDenied(_)
             | Event::PersonSignedOut(_)
             | Event::HoldRead(_)
+            | Event::Answered(_)
             | Event::Recovered(_)
             | Event::Resumed(_)
             | Event::KeyChanged(_)

@@ -170,6 +170,8 @@ impl Holds {
             });
         }
         let (state, by_person) = match event.decision {
+            // More people have to.
+            Decision::Approved | Decision::ApprovedUnmasked if event.more.is_some() => return,
             Decision::Approved | Decision::ApprovedUnmasked => (HoldState::Approved, true),
             Decision::Denied => (HoldState::Denied, true),
             Decision::Expired => (HoldState::Expired, false),

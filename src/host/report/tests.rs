@@ -169,6 +169,9 @@ fn decided(hold: u64, decision: Decision, by: Option<&str>) -> Decided {
         through: Some("web".into()),
         single_person: None,
         until: None,
+        more: None,
+        to: None,
+        seen: None,
         body: words("looks right"),
     }
 }
@@ -252,7 +255,19 @@ fn event(kind: Kind, session: u64, number: u64, dice: &mut Dice) -> Event {
         Kind::Decided => decided(1_000_000 + dice.below(number.max(1)), Decision::Approved, Some(&who)).into(),
         Kind::Spent => spent(1_000_000 + dice.below(number.max(1))).into(),
         Kind::Revealed => Revealed { hold: 1, by: who, body: words("needed") }.into(),
-        Kind::Granted => Granted { grant: 1, agent_id: 1, shape: digest, by: who, until: START, times: 3, body: None }.into(),
+        Kind::Granted => Granted {
+            grant: 1,
+            agent_id: 1,
+            shape: digest,
+            by: who,
+            until: START,
+            times: 3,
+            hold: None,
+            through: None,
+            single_person: None,
+            body: None,
+        }
+        .into(),
         Kind::GrantEnded => GrantEnded { grant: 1, by: Some(who), body: None }.into(),
         Kind::Returned => Returned { hold: 1_000_000 + dice.below(number.max(1)) }.into(),
         Kind::HoldRead => HoldRead { hold: 1, by: who, through: "web".into() }.into(),
@@ -262,6 +277,21 @@ fn event(kind: Kind, session: u64, number: u64, dice: &mut Dice) -> Event {
         Kind::PersonDenied => PersonDenied { address: None, through: "web".into(), person: None, body: words("mallory") }.into(),
         Kind::PersonSignedOut => PersonSignedOut { person: who, through: "web".into(), by: None }.into(),
         Kind::SealingKey => SealingKey { to: hash, sealed: vec![1].into() }.into(),
+        Kind::Answered => Answered { hold: 1, session, number, body: words("it is old") }.into(),
+        Kind::DecidedTogether => {
+            let one = |hold| DecidedOne { hold, until: Some(START), more: None };
+            DecidedTogether {
+                holds: vec![one(1_000_000 + dice.below(number.max(1))), one(1_000_000 + dice.below(number.max(1)))],
+                decision: Decision::Approved,
+                by: who,
+                groups: Vec::new(),
+                through: "web".into(),
+                single_person: None,
+                seen: digest,
+                body: None,
+            }
+            .into()
+        }
         other => panic!("a new kind: {other}"),
     }
 }
@@ -367,7 +397,15 @@ fn the_figures_are_those_that_counting_gives() {
         assert_eq!(json["holds"]["held"], count(&|event| event.kind() == Kind::Held));
         assert_eq!(json["holds"]["spent"], count(&|event| event.kind() == Kind::Spent));
         assert_eq!(json["holds"]["reveals"], count(&|event| event.kind() == Kind::Revealed));
-        assert_eq!(json["holds"]["decisions"]["named"]["approved"], count(&|event| event.kind() == Kind::Decided));
+        let decided: usize = within
+            .iter()
+            .map(|(_, event)| match event {
+                Event::Decided(_) => 1,
+                Event::DecidedTogether(event) => event.holds.len(),
+                _ => 0,
+            })
+            .sum();
+        assert_eq!(json["holds"]["decisions"]["named"]["approved"], json!(decided));
         let rows = |list: &Value| list["entries"].as_array().unwrap().len();
         for (list, kinds) in [
             (&json["configuration"], &[Kind::ConfigChanged, Kind::PolicyChanged][..]),
@@ -495,7 +533,19 @@ fn separation_of_duties() {
     };
     let grant = |by: &str| -> Event {
         let agent_id = signed_in("etl", "ann").agent_id;
-        Granted { grant: 1, agent_id, shape: Digest::default(), by: by.to_owned(), until: START, times: 1, body: None }.into()
+        Granted {
+            grant: 1,
+            agent_id,
+            shape: Digest::default(),
+            by: by.to_owned(),
+            until: START,
+            times: 1,
+            hold: None,
+            through: None,
+            single_person: None,
+            body: None,
+        }
+        .into()
     };
     check_duties(&[approve(Some("rita")), spent(1).into()], &[]);
     check_duties(&[decided(1, Decision::Withdrawn, Some("etl")).into()], &[]);
@@ -645,7 +695,18 @@ fn what_the_record_says_is_text_on_the_page() {
     );
     book.add(
         START,
-        Granted { grant: 1, agent_id: 1, shape: Digest::default(), by: EVIL.to_owned(), until: 1, times: 1, body: words(EVIL) },
+        Granted {
+            grant: 1,
+            agent_id: 1,
+            shape: Digest::default(),
+            by: EVIL.to_owned(),
+            until: 1,
+            times: 1,
+            hold: None,
+            through: None,
+            single_person: None,
+            body: words(EVIL),
+        },
     );
     book.add(
         START,

@@ -119,6 +119,7 @@ fn desk_options(config: &Config, public_url: Option<&str>) -> Options {
         max_open_per_agent: usize::try_from(hold.max_open_per_agent.get()).unwrap_or(usize::MAX),
         public_url: public_url.map_or(standard.public_url, str::to_owned),
         single_person: config.people.single_person,
+        groups: config.policy.reviewer_groups(),
         masking: config.profiles.for_people(),
     }
 }

@@ -105,13 +105,13 @@ pub fn run(config: Config, sources: Sources, state: State, log: LogHandle, ready
     let verdicts = verdicts::store::Keeper::start(&state, Arc::clone(&house.verdicts))?;
     let sinks = Sinks::start(&house.running().config.audit, &state, house.journal.on_disk())?;
     let index = index::keep::follow(state.folder(), house.journal.on_disk())?;
+    let parts = notify::Parts { desk: Arc::clone(&house.desk), journal: Arc::clone(&house.journal), state: state.clone() };
+    let (notifier, slack) = Notifier::start(&house.running().config.notify, parts)?;
     // Where a provider says who people are, the first one needs no password.
     let first = match &place {
         Some(_) if settings.oidc.is_none() => AccountStore::open(&state)?.invite_first(SystemTime::now())?,
         Some(_) | None => None,
     };
-    let parts = notify::Parts { desk: Arc::clone(&house.desk), journal: Arc::clone(&house.journal), state: state.clone() };
-    let (notifier, slack) = Notifier::start(&house.running().config.notify, parts)?;
     let vitals = vitals(&house, sinks.standings(), notifier.standings(), index.passed());
     let web = place.map(|place| {
         let parts = Parts {

@@ -3,8 +3,6 @@ CREATE TABLE identities (
     issuer  TEXT NOT NULL,
     subject TEXT NOT NULL,
     person  INTEGER NOT NULL REFERENCES people (id),
-    -- Milliseconds since 1970: when the provider last said yes; 0 when it said no since.
-    said    INTEGER NOT NULL,
     PRIMARY KEY (issuer, subject)
 ) STRICT, WITHOUT ROWID;
 

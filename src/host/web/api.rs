@@ -14,9 +14,9 @@ use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
 
 use super::entry::Peer;
-use super::office::{NoEntry, Office, Through, Undecided};
-use super::shown::{Listed, Shown};
-use crate::gate::hold::{HoldId, Verdict};
+use super::office::{NoEntry, Office, Through, Together, Undecided};
+use super::shown::{Grant, Listed, Shown};
+use crate::gate::hold::{HoldId, Room, Terms, Verdict};
 use crate::host::desk::{NotDecided, Which};
 use crate::host::journal::Unwritable;
 use crate::host::people::Visitor;
@@ -31,6 +31,15 @@ pub fn routes() -> Router<Arc<Office>> {
         .route("/holds/{id}/reveal", post(reveal))
         .route("/holds/{id}/approve", post(approve))
         .route("/holds/{id}/deny", post(deny))
+        .route("/holds/{id}/ask", post(ask))
+        .route("/holds/{id}/pass", post(pass))
+        .route("/holds/{id}/together", get(together))
+        .route("/holds/{id}/together/approve", post(approve_together))
+        .route("/holds/{id}/together/deny", post(deny_together))
+        .route("/holds/{id}/grant", post(grant))
+        .route("/grants", get(grants))
+        .route("/grants/{id}/revoke", post(revoke))
+        .route("/groups", get(groups))
         .fallback(async || Trouble::new(StatusCode::NOT_FOUND, "unknown-call", "there is no such call"))
 }
 
@@ -80,22 +89,8 @@ impl From<Unwritable> for Trouble {
 impl From<Undecided> for Trouble {
     fn from(error: Undecided) -> Self {
         let message = error.to_string();
-        let (status, word, hold) = match error {
-            Undecided::Changed => (StatusCode::CONFLICT, "changed", None),
-            Undecided::NoReason => (StatusCode::UNPROCESSABLE_ENTITY, "no-reason", None),
-            Undecided::Already(shown) => (StatusCode::CONFLICT, "decided", Some(shown)),
-            Undecided::Desk(error) => match error {
-                NotDecided::Unknown => (StatusCode::NOT_FOUND, "unknown", None),
-                NotDecided::Already(_) => (StatusCode::CONFLICT, "decided", None),
-                NotDecided::Expired => (StatusCode::GONE, "expired", None),
-                NotDecided::Role => (StatusCode::FORBIDDEN, "role", None),
-                NotDecided::OwnAgent => (StatusCode::FORBIDDEN, "own-agent", None),
-                NotDecided::Group => (StatusCode::FORBIDDEN, "group", None),
-                NotDecided::NotAsked => (StatusCode::UNPROCESSABLE_ENTITY, "not-asked", None),
-                NotDecided::TooLong => (StatusCode::UNPROCESSABLE_ENTITY, "too-long", None),
-                NotDecided::Unrecordable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unrecordable", None),
-            },
-        };
+        let (status, word) = (error.status(), error.word());
+        let hold = if let Undecided::Already(shown) = error { Some(shown) } else { None };
         Self(status, Said { error: word.to_owned(), message, hold })
     }
 }
@@ -211,4 +206,154 @@ async fn decide(
     let Json(Ruling { digest, reason, unmasked }) = ruling?;
     let verdict = if unmasked && verdict == Verdict::Approve { Verdict::ApproveUnmasked } else { verdict };
     Ok(Json(office.decide(hold(&id)?, &visitor, verdict, &reason, &digest, Through::Api).await?))
+}
+
+#[derive(Deserialize)]
+struct Question {
+    digest: String,
+    question: String,
+}
+
+async fn ask(
+    State(office): State<Arc<Office>>,
+    Caller(visitor, _): Caller,
+    Path(id): Path<String>,
+    question: Result<Json<Question>, JsonRejection>,
+) -> Result<Json<Shown>, Trouble> {
+    let Json(Question { digest, question }) = question?;
+    Ok(Json(office.ask(hold(&id)?, &visitor, &question, &digest, Through::Api).await?))
+}
+
+#[derive(Deserialize)]
+struct Passing {
+    digest: String,
+    to: String,
+    reason: String,
+}
+
+async fn pass(
+    State(office): State<Arc<Office>>,
+    Caller(visitor, _): Caller,
+    Path(id): Path<String>,
+    passing: Result<Json<Passing>, JsonRejection>,
+) -> Result<Json<Shown>, Trouble> {
+    let Json(Passing { digest, to, reason }) = passing?;
+    Ok(Json(office.pass(hold(&id)?, &visitor, (&to, &reason), &digest, Through::Api).await?))
+}
+
+async fn groups(State(office): State<Arc<Office>>, Caller(..): Caller) -> Json<Vec<String>> {
+    Json(office.groups())
+}
+
+/// The holds that are decided by one word.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Gathered {
+    pub holds: Vec<Shown>,
+    /// Of all of them: a decision gives it back.
+    pub digest: String,
+}
+
+async fn together(
+    State(office): State<Arc<Office>>,
+    Caller(visitor, _): Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Gathered>, Trouble> {
+    match office.together(hold(&id)?, &visitor, Through::Api)? {
+        Some(Together { holds, digest, .. }) => Ok(Json(Gathered { holds, digest })),
+        None => Err(Undecided::from(NotDecided::Unknown).into()),
+    }
+}
+
+async fn approve_together(
+    state: State<Arc<Office>>,
+    caller: Caller,
+    id: Path<String>,
+    ruling: RulingGiven,
+) -> Result<Json<Vec<Shown>>, Trouble> {
+    decide_together(state, caller, id, ruling, Verdict::Approve).await
+}
+
+async fn deny_together(
+    state: State<Arc<Office>>,
+    caller: Caller,
+    id: Path<String>,
+    ruling: RulingGiven,
+) -> Result<Json<Vec<Shown>>, Trouble> {
+    decide_together(state, caller, id, ruling, Verdict::Deny).await
+}
+
+async fn decide_together(
+    State(office): State<Arc<Office>>,
+    Caller(visitor, _): Caller,
+    Path(id): Path<String>,
+    ruling: RulingGiven,
+    verdict: Verdict,
+) -> Result<Json<Vec<Shown>>, Trouble> {
+    let Json(Ruling { digest, reason, unmasked }) = ruling?;
+    let verdict = if unmasked { Verdict::ApproveUnmasked } else { verdict };
+    Ok(Json(office.decide_together(hold(&id)?, &visitor, verdict, &reason, &digest, Through::Api).await?))
+}
+
+/// An approval that lasts.
+#[derive(Deserialize)]
+struct Granting {
+    digest: String,
+    #[serde(default)]
+    reason: String,
+    seconds: u64,
+    times: u32,
+    #[serde(default)]
+    bounds: Vec<Bound>,
+}
+
+/// What one of the statement's whole numbers may be, counted from one.
+#[derive(Deserialize)]
+struct Bound {
+    number: u32,
+    from: i64,
+    to: i64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct GrantMade {
+    pub hold: Shown,
+    pub grant: Grant,
+}
+
+async fn grant(
+    State(office): State<Arc<Office>>,
+    Caller(visitor, _): Caller,
+    Path(id): Path<String>,
+    granting: Result<Json<Granting>, JsonRejection>,
+) -> Result<Json<GrantMade>, Trouble> {
+    let Json(Granting { digest, reason, seconds, times, bounds }) = granting?;
+    let rooms = bounds.into_iter().map(|Bound { number, from, to }| Room { number, from, to }).collect();
+    let terms = Terms { lasts: seconds.saturating_mul(1_000_000), times, rooms };
+    let (hold, grant) = office.grant(hold(&id)?, &visitor, terms, &reason, &digest, Through::Api).await?;
+    Ok(Json(GrantMade { hold, grant }))
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Grants {
+    pub grants: Vec<Grant>,
+}
+
+async fn grants(State(office): State<Arc<Office>>, Caller(..): Caller) -> Json<Grants> {
+    Json(Grants { grants: office.grants() })
+}
+
+#[derive(Deserialize)]
+struct Revoking {
+    #[serde(default)]
+    reason: String,
+}
+
+async fn revoke(
+    State(office): State<Arc<Office>>,
+    Caller(visitor, _): Caller,
+    Path(id): Path<String>,
+    revoking: Result<Json<Revoking>, JsonRejection>,
+) -> Result<Json<Grant>, Trouble> {
+    let Json(Revoking { reason }) = revoking?;
+    Ok(Json(office.revoke(hold(&id)?, &visitor, &reason).await?))
 }

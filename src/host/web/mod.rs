@@ -25,9 +25,9 @@ use tokio::sync::oneshot;
 use super::config::{Web as Settings, WebListen};
 use super::tls::{TlsError, WebAcceptor};
 
-pub use api::{Holds, Said, Token};
+pub use api::{Gathered, GrantMade, Grants, Holds, Said, Token};
 pub use office::{Office, Parts};
-pub use shown::{Listed, Shown, Text, masked_places, number, size};
+pub use shown::{Grant, Listed, Shown, Text, masked_places, number, size};
 pub use slack::{APPROVE, DENY, REASON, SlackAsk, SlackDoor};
 
 #[derive(Debug, thiserror::Error)]

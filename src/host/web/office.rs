@@ -1,6 +1,8 @@
 //! What pages and calls share: who somebody is, and the way to the desk. Every sign-in, every look at a hold and every decision is on the record
 //! before its answer is given; without the record there is no answer.
 
+mod deciding;
+
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -17,7 +19,7 @@ use super::shown::{Listed, Shown};
 use super::slack::SlackDoor;
 use super::{Place, WebError};
 use crate::audit::event::{HoldRead, PersonDenied, PersonSignedIn, PersonSignedOut, Revealed, Words};
-use crate::gate::hold::{Barred, Decider, HoldId, State as Stands, Verdict, may_decide};
+use crate::gate::hold::{Barred, Decider, HoldId, State as Stands, may_decide};
 use crate::host::config::Web as Settings;
 use crate::host::desk::{Desk, NotDecided, Step, Which};
 use crate::host::health::Ask;
@@ -40,6 +42,8 @@ const COMMAND: Lifetime = Lifetime { idle: Duration::from_secs(300), longest: Du
 const BY_ITSELF: &str = "x-pgsluice-live";
 /// Holds on one page, or in one answer.
 pub const MOST_LISTED: usize = 200;
+
+pub use deciding::Together;
 
 /// What the office needs of the house.
 pub struct Parts {
@@ -153,7 +157,7 @@ pub enum Undecided {
     #[error("a denial needs a reason: the agent is told it")]
     NoReason,
     /// It was decided before, and is as it was.
-    #[error("it is {} already", .0.state)]
+    #[error("{}", .0.already())]
     Already(Box<Shown>),
     #[error(transparent)]
     Desk(#[from] NotDecided),
@@ -289,7 +293,7 @@ impl Office {
 
     /// Which person this member of Slack is. That somebody pressed whom nobody knows is on the record.
     pub fn of_slack(&self, peer: Peer, member: &str) -> Result<Option<Visitor>, NoEntry> {
-        let found = self.slack_people.lock().unwrap_or_else(PoisonError::into_inner).visitor(member)?;
+        let found = self.slack_people.lock().unwrap_or_else(PoisonError::into_inner).visitor(member, SystemTime::now())?;
         if found.is_none() {
             self.record_denial(peer, member, Through::Slack);
         }
@@ -312,7 +316,7 @@ impl Office {
 
     /// How many wait for a decision.
     pub fn waiting(&self) -> usize {
-        self.desk.standings().iter().filter(|(standing, _)| standing.state == Stands::Waiting).count()
+        self.desk.standings().iter().filter(|(standing, _)| standing.state.is_undecided()).count()
     }
 
     pub fn sign_out(&self, visitor: &Visitor, token: &Secret, through: Through) -> Result<(), NoEntry> {
@@ -327,15 +331,15 @@ impl Office {
         let mut views = self.desk.list(which);
         let decider = decider(visitor);
         views.retain(|view| {
-            let may = || may_decide(&decider, &view.about.owner, &view.about.groups, self.single_person).is_ok();
+            let may = || may_decide(&decider, &view.about.owner, view.groups(), self.single_person).is_ok();
             let wanted = match shown {
                 Show::Waiting | Show::All => true,
                 Show::Mine => may(),
-                Show::Decided => view.state != Stands::Waiting,
+                Show::Decided => !view.state.is_undecided(),
             };
             wanted && agent.is_none_or(|agent| *view.about.agent == *agent)
         });
-        views.sort_by_key(|view| (view.state != Stands::Waiting, std::cmp::Reverse(view.about.opened)));
+        views.sort_by_key(|view| (!view.state.is_undecided(), std::cmp::Reverse(view.about.opened)));
         let more = views.len().saturating_sub(MOST_LISTED);
         (views.iter().take(MOST_LISTED).map(Listed::of).collect(), more)
     }
@@ -343,7 +347,7 @@ impl Office {
     /// The newest first, without what was sent, and how many more there are.
     pub fn list(&self, which: Which) -> (Vec<Listed>, usize) {
         let mut views = self.desk.list(which);
-        views.sort_by_key(|view| (view.state != Stands::Waiting, std::cmp::Reverse(view.about.opened)));
+        views.sort_by_key(|view| (!view.state.is_undecided(), std::cmp::Reverse(view.about.opened)));
         let more = views.len().saturating_sub(MOST_LISTED);
         (views.iter().take(MOST_LISTED).map(Listed::of).collect(), more)
     }
@@ -352,14 +356,14 @@ impl Office {
     pub fn read(&self, id: HoldId, visitor: &Visitor, through: Through) -> Result<Option<(Shown, May)>, Unwritable> {
         let Some(view) = self.desk.view(id) else { return Ok(None) };
         self.journal.record(HoldRead { hold: id.number(), by: visitor.name.clone(), through: through.word().into() })?;
-        let may = may_decide(&decider(visitor), &view.about.owner, &view.about.groups, self.single_person);
+        let may = may_decide(&decider(visitor), &view.about.owner, view.groups(), self.single_person);
         Ok(Some((Shown::of(&view, &self.desk.masking()), may)))
     }
 
     /// A hold as it was sent, for who may decide it. That they had it revealed is on disk before they see it.
     pub async fn reveal(&self, id: HoldId, visitor: &Visitor, through: Through) -> Result<(Shown, May), NotDecided> {
         let view = self.desk.view(id).ok_or(NotDecided::Unknown)?;
-        let may = may_decide(&decider(visitor), &view.about.owner, &view.about.groups, self.single_person)?;
+        let may = may_decide(&decider(visitor), &view.about.owner, view.groups(), self.single_person)?;
         self.journal.record(HoldRead { hold: id.number(), by: visitor.name.clone(), through: through.word().into() })?;
         // What is erased cannot be revealed.
         if view.matter.is_some() {
@@ -367,37 +371,6 @@ impl Office {
             self.journal.durable(behind).await?;
         }
         Ok((Shown::revealed(&view, &self.desk.masking()), Ok(may)))
-    }
-
-    /// Decides what was shown: `digest` is the one that was shown with it.
-    pub async fn decide(
-        &self,
-        id: HoldId,
-        visitor: &Visitor,
-        verdict: Verdict,
-        reason: &str,
-        digest: &str,
-        through: Through,
-    ) -> Result<Shown, Undecided> {
-        let reason = Some(reason.trim()).filter(|reason| !reason.is_empty());
-        if verdict == Verdict::Deny && reason.is_none() {
-            return Err(Undecided::NoReason);
-        }
-        let masking = self.desk.masking();
-        let shown = Shown::of(&self.desk.view(id).ok_or(NotDecided::Unknown)?, &masking);
-        if shown.is_waiting() && shown.digest != digest {
-            return Err(Undecided::Changed);
-        }
-        match self.desk.decide(id, &decider(visitor), verdict, reason, through.word()).await {
-            Ok(view) => Ok(Shown::of(&view, &masking)),
-            Err(NotDecided::Already(view)) => {
-                let shown = Shown::of(&view, &masking);
-                // The same person pressed twice: it is as they wanted it.
-                let again = view.decided.as_ref().is_some_and(|ruled| *ruled.by == *visitor.name && ruled.verdict == verdict);
-                if again { Ok(shown) } else { Err(Undecided::Already(Box::new(shown))) }
-            }
-            Err(error) => Err(error.into()),
-        }
     }
 }
 

@@ -195,15 +195,13 @@ impl Office {
                 }
                 return;
             }
-            Err(error) => (error, due.name.clone()),
+            Err(error) => (error, due.name),
         };
         if error.may_pass() {
             return tracing::warn!(%error, person = name, "the provider's earlier word holds for a while");
         }
         tracing::warn!(%error, person = name, "the provider does not vouch for them any more: they are signed out");
-        // One of the two may fail, and the other must be done all the same.
-        let (disowned, ended) = (self.accounts().disown(&due.identity), self.accounts().end(token.expose()));
-        if let Err(error) = disowned.and(ended) {
+        if let Err(error) = self.accounts().end(token.expose()) {
             tracing::error!(%error, person = name, "they cannot be signed out; their visit ends with the provider's word");
         }
         let out = PersonSignedOut { person: name, through: "provider".into(), by: None };

@@ -1,7 +1,10 @@
 //! What the words before a value say it is: `card: `, `SSN `, `tel.`, `Steuer-ID `. One place for all families: each brings its table of words.
 
+use std::sync::LazyLock;
+
 use super::numbers;
 use crate::mask::KindSet;
+use crate::mask::words::{self, Fold};
 
 /// The words of a family and what they speak for: in lower case, letters and digits only, sorted. What is written with a space or a dash in it
 /// stands here without (`phone number` as `phonenumber`).
@@ -70,22 +73,59 @@ pub fn said_before(text: &[u8], at: usize) -> KindSet {
         }
         let start = before.get(..last).and_then(|rest| rest.iter().rposition(|byte| !is_word(*byte))).map_or(0, |stop| stop + 1);
         let word = before.get(start..=last).unwrap_or_default();
-        if is_a_value(word) || OTHERWISE.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(word)) {
+        if is_a_value(word) {
             break;
         }
         joined.push_front(word);
-        kinds = kinds.or(look_up(joined.all())).or(look_up(joined.first(word.len()))).or(look_up(joined.first_two()));
+        let first = known(joined.first(word.len()));
+        if first == Some(Known::Otherwise) {
+            break;
+        }
+        kinds = kinds.or(said(first));
+        if joined.length > word.len() {
+            kinds = kinds.or(said(known(joined.first_two())));
+            if joined.length > joined.first + joined.second {
+                kinds = kinds.or(said(known(joined.all())));
+            }
+        }
         end = start;
     }
     kinds
 }
 
-/// What a name says: a JSON key, a column's name, a header.
-pub fn look_up(word: &[u8]) -> KindSet {
-    TABLES.iter().fold(KindSet::NONE, |kinds, table| {
-        let place = table.binary_search_by(|(known, _)| known.as_bytes().cmp(word));
-        place.ok().and_then(|place| table.get(place)).map_or(kinds, |(_, said)| kinds.or(*said))
-    })
+/// What a word is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    Says(KindSet),
+    Otherwise,
+}
+
+/// Where each word stands, counted from one: first those that say it is something else, then the tables.
+static PLACES: LazyLock<words::Words> = LazyLock::new(|| {
+    let all = OTHERWISE.iter().copied().chain(TABLES.iter().flat_map(|table| table.iter().map(|(word, _)| *word)));
+    words::Words::of_folded((1..).zip(all).map(|(place, word)| (Fold::NEW.bytes(word.as_bytes()), place)))
+});
+
+fn known(word: &[u8]) -> Option<Known> {
+    let mut place = usize::try_from(PLACES.get(Fold::NEW.bytes(word))).ok()?.checked_sub(1)?;
+    if let Some(otherwise) = OTHERWISE.get(place) {
+        return (otherwise.as_bytes() == word).then_some(Known::Otherwise);
+    }
+    place -= OTHERWISE.len();
+    for table in TABLES {
+        if let Some((known, kinds)) = table.get(place) {
+            return (known.as_bytes() == word).then_some(Known::Says(*kinds));
+        }
+        place -= table.len();
+    }
+    None
+}
+
+fn said(known: Option<Known>) -> KindSet {
+    match known {
+        Some(Known::Says(kinds)) => kinds,
+        Some(Known::Otherwise) | None => KindSet::NONE,
+    }
 }
 
 fn is_word(byte: u8) -> bool {

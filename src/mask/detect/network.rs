@@ -12,14 +12,21 @@ pub fn find(scan: &Scan<'_>, context: &Context<'_>, found: &mut Vec<Finding>) {
     if context.wanted.and(KINDS).is_empty() || !(sight.dot || sight.colon || sight.dash) {
         return;
     }
+    let text = scan.text;
+    let is_sign = |byte: &u8| matches!(byte, b'.' | b':' | b'-');
     let mut at = 0;
-    // A run of what addresses are written with.
-    while let Some(skipped) = scan.text.get(at..).and_then(|rest| rest.iter().position(|byte| is_part(*byte))) {
-        at += skipped;
-        let rest = scan.text.get(at..).unwrap_or_default();
+    // A run of what addresses are written with: none of them has fewer than two signs.
+    for sign in memchr::memchr3_iter(b'.', b':', b'-', text) {
+        if sign < at {
+            continue;
+        }
+        let rest = text.get(sign..).unwrap_or_default();
         let length = rest.iter().take_while(|byte| is_part(**byte)).count();
-        run(scan.text, at, at + length, context, found);
-        at += length;
+        if rest.get(1..length).unwrap_or_default().iter().any(is_sign) {
+            let before = text.get(at..sign).unwrap_or_default().iter().rev().take_while(|byte| is_part(**byte)).count();
+            run(text, sign - before, sign + length, context, found);
+        }
+        at = sign + length;
     }
 }
 

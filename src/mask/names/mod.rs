@@ -8,7 +8,7 @@ mod tests;
 use std::sync::LazyLock;
 
 use super::kind::{Kind, KindSet};
-use super::words::{Fold, Words, letter};
+use super::words::{Fold, Tails, Words, letter};
 pub use table::NATIONAL;
 use table::Says;
 
@@ -44,13 +44,25 @@ const FILLER: u32 = 1 << 20;
 /// Below: the place of what it says in the table, counted from one.
 const PLACE: u32 = 0xffff;
 
-static KNOWN: LazyLock<Words> = LazyLock::new(|| {
+static KNOWN: LazyLock<Words> = LazyLock::new(|| Words::of(known()));
+/// How the words end that are known.
+static KNOWN_TAILS: LazyLock<Tails> = LazyLock::new(|| Tails::of(known().map(|(word, _)| word)));
+
+fn known() -> impl Iterator<Item = (&'static str, u32)> + Clone {
     let marks =
         [(table::ABOUT, ABOUT), (table::ABOUT_BEFORE, BEFORE), (table::THINGS, THING), (table::PERSONS, PERSONS), (table::FILLERS, FILLER)];
     let marks = marks.into_iter().flat_map(|(words, mark)| words.split_ascii_whitespace().map(move |word| (word, mark)));
     let kinds = (1u32..).zip(table::KINDS).flat_map(|(place, (_, _, names))| names.split_ascii_whitespace().map(move |name| (name, place)));
-    Words::of(kinds.chain(marks))
-});
+    kinds.chain(marks)
+}
+
+/// Whether the last word before a value may be one that is known, or the end of several. Most are neither.
+fn may_say(word: &[u8]) -> bool {
+    let several = || word.iter().any(|byte| matches!(byte, b'_' | b'-' | b'A'..=b'Z'));
+    // `2024-05-17` is several words, and none that says anything.
+    let letters = || word.iter().any(|byte| byte.is_ascii_alphabetic() || *byte >= 0x80);
+    KNOWN_TAILS.may_be(word) || several() && letters()
+}
 
 fn says(bits: u32) -> Option<(Says, KindSet)> {
     let place = usize::try_from(bits & PLACE).ok()?.checked_sub(1)?;
@@ -220,6 +232,9 @@ pub fn said_before(text: &[u8], at: usize) -> Spoken {
         let length = before.get(..end).unwrap_or_default().iter().rev().take_while(|byte| is_word(**byte)).count();
         if length == 0 || (length == end && from > 0) {
             break;
+        }
+        if count == 0 && !may_say(before.get(end - length..end).unwrap_or_default()) {
+            return Spoken::NOTHING;
         }
         if let Some(slot) = words.get_mut(count) {
             *slot = (end - length, end);

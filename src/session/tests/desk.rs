@@ -79,6 +79,7 @@ impl Desk {
             notice: Report::new(Severity::Notice, "PS001", format!("waiting as {hold}")),
             ticket: Report::error(code, format!("held as {hold}")),
             patience: self.patience,
+            answered: false,
         })
     }
 

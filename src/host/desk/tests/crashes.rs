@@ -97,7 +97,7 @@ async fn script() -> Vec<Moment> {
     script.settle(RETURNED, false).await;
     script.open(DENIED).await;
     script.approve(ONCE).await;
-    let no = script.place.desk.decide(script.holds[DENIED].unwrap(), &rita(), Verdict::Deny, None, "web").await;
+    let no = script.place.desk.decide(script.holds[DENIED].unwrap(), &rita(), ruling(Verdict::Deny, None), FIRST).await;
     assert_eq!(no.unwrap().state, State::Denied);
     script.after("denied", DENIED, Gets::Denied).await;
     script.spend(ONCE).await;

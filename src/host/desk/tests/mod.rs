@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test says so by failing")]
 
 mod crashes;
+mod grants;
+mod people;
 
 use std::path::Path;
 use std::time::Duration;
@@ -69,7 +71,7 @@ impl Place {
     }
 
     async fn approve(&self, hold: HoldId) -> View {
-        self.desk.decide(hold, &rita(), Verdict::Approve, Some("fine"), "web").await.unwrap()
+        self.desk.decide(hold, &rita(), ruling(Verdict::Approve, Some("fine")), FIRST).await.unwrap()
     }
 
     fn states(&self) -> Vec<State> {
@@ -107,6 +109,13 @@ fn rita() -> Decider {
     Decider { name: "rita".into(), reviews: true, ..Decider::default() }
 }
 
+/// What people are shown of a hold about which nothing was said yet.
+const FIRST: Seen = Seen { turns: 0, digest: Digest([0; 16]) };
+
+fn ruling(verdict: Verdict, reason: Option<&str>) -> Ruling {
+    Ruling { verdict, reason: reason.map(str::to_owned), through: "web" }
+}
+
 fn petition(sql: &str) -> Petition {
     asking(Message::Query(Zeroizing::new(sql.as_bytes().to_vec())))
 }
@@ -130,6 +139,7 @@ fn asking(message: Message) -> Petition {
         observed: false,
         unmask: crate::sql::tags::asks_unmasked(message.sql()),
         groups: Arc::default(),
+        approvals: 1,
     };
     let statement = Statement {
         session: 3,
@@ -158,6 +168,7 @@ fn asking(message: Message) -> Petition {
         awaited: None,
         over: None,
         purpose: Purpose::Run,
+        answer: None,
         statement,
         sent: Digest::default(),
     }
@@ -221,12 +232,12 @@ async fn values_are_seen_unmasked_by_an_approval_that_says_so() {
     let (plain, asks) = (place.hold("SELECT 1").await, place.hold(ASKS).await);
     assert_ne!(plain, asks);
     assert!(place.desk.view(asks).unwrap().about.asks_unmasked);
-    let unasked = place.desk.decide(plain, &rita(), Verdict::ApproveUnmasked, None, "web").await;
+    let unasked = place.desk.decide(plain, &rita(), ruling(Verdict::ApproveUnmasked, None), FIRST).await;
     assert!(matches!(unasked, Err(NotDecided::NotAsked)));
     place.approve(plain).await;
     // The approval of the one serves the other in neither direction.
     assert_eq!(place.hold(ASKS).await, asks);
-    place.desk.decide(asks, &rita(), Verdict::ApproveUnmasked, None, "web").await.unwrap();
+    place.desk.decide(asks, &rita(), ruling(Verdict::ApproveUnmasked, None), FIRST).await.unwrap();
     assert!(!unmasked(place.ask("SELECT 1").await));
     // It is known after a crash, and used once.
     let place = place.again();
@@ -242,7 +253,7 @@ async fn the_record_says_that_an_approval_was_for_unmasked_values() {
     const ASKS: &str = "/* pgsluice:unmask */ SELECT 1";
     let place = Place::new(options());
     let hold = place.hold(ASKS).await;
-    place.desk.decide(hold, &rita(), Verdict::ApproveUnmasked, None, "web").await.unwrap();
+    place.desk.decide(hold, &rita(), ruling(Verdict::ApproveUnmasked, None), FIRST).await.unwrap();
     let mut reader = Reader::open(place.folder.path(), 1);
     let mut decisions = Vec::new();
     while let Some(entry) = reader.next().unwrap() {
@@ -358,15 +369,15 @@ async fn what_people_see_is_masked_after_a_restart_too() {
 async fn nobody_decides_who_may_not_and_nothing_is_decided_twice() {
     let place = Place::new(options());
     let hold = place.hold("DROP TABLE t").await;
-    let decide = async |decider: &Decider, verdict| place.desk.decide(hold, decider, verdict, None, "web").await;
+    let decide = async |decider: &Decider, verdict| place.desk.decide(hold, decider, ruling(verdict, None), FIRST).await;
     let ann = Decider { name: "Ann ".into(), ..rita() };
     assert!(matches!(decide(&ann, Verdict::Approve).await, Err(NotDecided::OwnAgent)));
     let auditor = Decider { reviews: false, ..rita() };
     assert!(matches!(decide(&auditor, Verdict::Deny).await, Err(NotDecided::Role)));
-    let nowhere = place.desk.decide(HoldId::of(1), &rita(), Verdict::Approve, None, "web").await;
+    let nowhere = place.desk.decide(HoldId::of(1), &rita(), ruling(Verdict::Approve, None), FIRST).await;
     assert!(matches!(nowhere, Err(NotDecided::Unknown)));
     let long = "x".repeat(LONGEST_REASON + 1);
-    assert!(matches!(place.desk.decide(hold, &rita(), Verdict::Deny, Some(&long), "web").await, Err(NotDecided::TooLong)));
+    assert!(matches!(place.desk.decide(hold, &rita(), ruling(Verdict::Deny, Some(&long)), FIRST).await, Err(NotDecided::TooLong)));
     assert_eq!(place.record(), ["held"]);
     let bob = Decider { name: "bob".into(), ..rita() };
     let rita = rita();
@@ -377,7 +388,7 @@ async fn nobody_decides_who_may_not_and_nothing_is_decided_twice() {
     assert_eq!(place.record(), ["held", "decided"]);
     let place = Place::new(Options { single_person: true, ..options() });
     let hold = place.hold("DROP TABLE u").await;
-    let decided = place.desk.decide(hold, &ann, Verdict::Approve, None, "web").await.unwrap().decided.unwrap();
+    let decided = place.desk.decide(hold, &ann, ruling(Verdict::Approve, None), FIRST).await.unwrap().decided.unwrap();
     assert!(decided.single_person);
 }
 
@@ -386,7 +397,7 @@ async fn a_denial_stands_as_long_as_the_hold_would_have() {
     let place = Place::new(Options { expires: Duration::from_millis(400), ..options() });
     let hold = place.hold("DROP TABLE t").await;
     let until = place.desk.view(hold).unwrap().until;
-    place.desk.decide(hold, &rita(), Verdict::Deny, Some(" use a view "), "web").await.unwrap();
+    place.desk.decide(hold, &rita(), ruling(Verdict::Deny, Some(" use a view ")), FIRST).await.unwrap();
     let report = refused(place.ask("DROP TABLE t").await);
     assert_eq!((&*report.code, &*report.message), ("PS002", "denied by a reviewer: use a view"));
     assert!(place.desk.view(hold).unwrap().matter.is_none());
@@ -401,7 +412,7 @@ async fn what_expires_wakes_who_waits_and_is_told_once() {
     let place = Place::new(Options { expires: Duration::from_millis(1), approval_expires: Duration::ZERO, ..options() });
     let hold = place.hold("DROP TABLE t").await;
     place.desk.decided(hold).await;
-    let late = place.desk.decide(hold, &rita(), Verdict::Approve, None, "web").await;
+    let late = place.desk.decide(hold, &rita(), ruling(Verdict::Approve, None), FIRST).await;
     assert!(matches!(late, Err(NotDecided::Expired)), "{late:?}");
     let report = refused(place.desk.petition(&subject(1), petition("DROP TABLE t"), Some(hold)).await);
     assert_eq!(report.code, "PS003");
@@ -505,7 +516,7 @@ async fn open_holds_of_an_agent_are_bounded() {
     assert_eq!(refused(place.ask("DROP TABLE c").await).code, "PS004");
     assert_eq!(place.hold("DROP TABLE a").await, first);
     waiting(place.desk.petition(&subject(2), petition("DROP TABLE c"), None).await);
-    place.desk.decide(first, &rita(), Verdict::Deny, None, "web").await.unwrap();
+    place.desk.decide(first, &rita(), ruling(Verdict::Deny, None), FIRST).await.unwrap();
     place.hold("DROP TABLE c").await;
     let long = format!("SELECT '{}'", "x".repeat(book::MOST_HELD));
     assert_eq!(refused(place.desk.petition(&subject(3), petition(&long), None).await).code, "PS004");
@@ -541,7 +552,7 @@ async fn a_revoked_agents_holds_are_withdrawn() {
     let state = |hold| place.desk.view(hold).unwrap().state;
     assert_eq!([one, two, other].map(state), [State::Withdrawn, State::Withdrawn, State::Waiting]);
     assert_eq!(place.desk.agents().len(), 1);
-    let late = place.desk.decide(one, &rita(), Verdict::Approve, None, "web").await;
+    let late = place.desk.decide(one, &rita(), ruling(Verdict::Approve, None), FIRST).await;
     assert!(matches!(late, Err(NotDecided::Already(_))));
 }
 
@@ -556,7 +567,7 @@ async fn holds_outlive_a_restart_and_nothing_that_was_used_does() {
     for hold in [approved, spent, reserved] {
         place.approve(hold).await;
     }
-    place.desk.decide(denied, &rita(), Verdict::Deny, Some("no"), "web").await.unwrap();
+    place.desk.decide(denied, &rita(), ruling(Verdict::Deny, Some("no")), FIRST).await.unwrap();
     granted(place.ask("DROP TABLE spent").await);
     let in_transaction = Petition { open_work: true, ..petition("DROP TABLE reserved") };
     granted(place.desk.petition(&subject(1), in_transaction, None).await);
@@ -591,7 +602,7 @@ async fn an_older_database_unspends_nothing() {
         from.execute("VACUUM INTO ?1", [saved_to.to_str().unwrap()]).unwrap();
     });
     assert_eq!(granted(place.ask("DROP TABLE spent").await), spent);
-    place.desk.decide(denied, &rita(), Verdict::Deny, None, "web").await.unwrap();
+    place.desk.decide(denied, &rita(), ruling(Verdict::Deny, None), FIRST).await.unwrap();
     let newer = place.hold("DROP TABLE newer").await;
     let place = place.again_with(|folder| {
         for name in ["state.db-wal", "state.db-shm"] {
@@ -647,7 +658,7 @@ async fn nothing_that_was_held_is_readable_and_what_has_closed_is_erased() {
         let bytes = std::fs::read(&file).unwrap();
         assert!(memchr::memmem::find(&bytes, secret.as_bytes()).is_none(), "{file:?}");
     }
-    place.desk.decide(hold, &rita(), Verdict::Deny, None, "web").await.unwrap();
+    place.desk.decide(hold, &rita(), ruling(Verdict::Deny, None), FIRST).await.unwrap();
     place.desk.close();
     assert_eq!(rows(&place), (1, 0));
     let hidden = std::fs::metadata(place.folder.path().join("hold.key")).unwrap();
@@ -674,7 +685,7 @@ async fn without_a_record_nothing_happens() {
     place.journal.close().unwrap();
     assert_eq!(refused(place.ask("DROP TABLE new").await).code, "58030");
     assert_eq!(refused(place.ask("DROP TABLE u").await).code, "58030");
-    let decided = place.desk.decide(hold, &rita(), Verdict::Approve, None, "web").await;
+    let decided = place.desk.decide(hold, &rita(), ruling(Verdict::Approve, None), FIRST).await;
     assert!(matches!(decided, Err(NotDecided::Unrecordable(_))));
     assert_eq!(place.desk.view(hold).unwrap().state, State::Waiting);
     let place = place.again();

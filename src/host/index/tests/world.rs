@@ -123,6 +123,9 @@ impl World {
                 through: None,
                 single_person: None,
                 until: None,
+                more: None,
+                to: None,
+                seen: None,
                 body: None,
             }
             .into(),

@@ -9,6 +9,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use super::steps;
 use super::text::{deadline, lines, moment, sent, value, words};
 use super::{Guest, Place, answer, followed, go, hold_id, malformed, not_ours, plain};
 use crate::gate::hold::{Barred, HoldId, Verdict};
@@ -17,7 +18,7 @@ use crate::host::visible::deceives;
 use crate::host::web::office::{May, Office, Through, Undecided};
 use crate::host::web::shown::{Shown, Statement, Text, masked_places, number, size};
 
-fn unknown() -> Response {
+pub(super) fn unknown() -> Response {
     plain(
         StatusCode::NOT_FOUND,
         "No such hold",
@@ -25,11 +26,11 @@ fn unknown() -> Response {
     )
 }
 
-fn unrecordable() -> Response {
+pub(super) fn unrecordable() -> Response {
     plain(StatusCode::SERVICE_UNAVAILABLE, "Not now", "The record cannot be written, and nothing is shown or decided that is not on it.")
 }
 
-fn purpose(id: HoldId) -> String {
+pub(super) fn purpose(id: HoldId) -> String {
     format!("decide {id}")
 }
 
@@ -43,19 +44,29 @@ pub(super) async fn page(State(office): State<Arc<Office>>, guest: Guest, Path(i
 }
 
 /// The page, with what is said above it.
-fn show(office: &Office, guest: &Guest, id: HoldId, status: StatusCode, said: Option<&str>, reason: &str) -> Response {
+pub(super) fn show(office: &Office, guest: &Guest, id: HoldId, status: StatusCode, said: Option<&str>, reason: &str) -> Response {
     let read = match office.read(id, &guest.visitor, Through::Web) {
         Ok(read) => read,
         Err(_) => return unrecordable(),
     };
     let Some((hold, may)) = read else { return unknown() };
-    drawn(guest, id, status, (&hold, may), said, reason)
+    drawn(office, guest, id, status, (&hold, may), said, reason)
 }
 
-fn drawn(guest: &Guest, id: HoldId, status: StatusCode, (hold, may): (&Shown, May), said: Option<&str>, reason: &str) -> Response {
+fn drawn(
+    office: &Office,
+    guest: &Guest,
+    id: HoldId,
+    status: StatusCode,
+    (hold, may): (&Shown, May),
+    said: Option<&str>,
+    reason: &str,
+) -> Response {
+    let open = hold.is_waiting() && may.is_ok();
+    let groups = if open { office.groups() } else { Vec::new() };
     let tokens = Tokens { decide: guest.token(&purpose(id)), reveal: guest.token(&to_reveal(id)) };
     let title = format!("Hold {}", hold.id);
-    answer(status, &followed(&title, Some((guest, Place::Holds)), Some(&hold.id), &draw(hold, may, &tokens, said, reason)))
+    answer(status, &followed(&title, Some((guest, Place::Holds)), Some(&hold.id), &draw(hold, may, &groups, &tokens, said, reason)))
 }
 
 /// For the forms of a page.
@@ -85,7 +96,7 @@ pub(super) async fn reveal(
         return not_ours();
     }
     match office.reveal(id, &guest.visitor, Through::Web).await {
-        Ok((hold, may)) => drawn(&guest, id, StatusCode::OK, (&hold, may), None, ""),
+        Ok((hold, may)) => drawn(&office, &guest, id, StatusCode::OK, (&hold, may), None, ""),
         Err(NotDecided::Unknown) => unknown(),
         Err(NotDecided::Unrecordable(_)) => unrecordable(),
         Err(error) => show(&office, &guest, id, StatusCode::FORBIDDEN, Some(&format!("It stays masked: {error}.")), ""),
@@ -130,27 +141,20 @@ pub(super) async fn decide(
         Err(Undecided::Desk(NotDecided::Unknown)) => unknown(),
         Err(Undecided::Desk(NotDecided::Unrecordable(_))) => unrecordable(),
         Err(error) => {
-            let status = match &error {
-                Undecided::Changed | Undecided::Already(_) | Undecided::Desk(NotDecided::Already(_)) => StatusCode::CONFLICT,
-                Undecided::Desk(NotDecided::Expired) => StatusCode::GONE,
-                Undecided::Desk(NotDecided::Role | NotDecided::OwnAgent | NotDecided::Group) => StatusCode::FORBIDDEN,
-                Undecided::NoReason
-                | Undecided::Desk(NotDecided::TooLong | NotDecided::NotAsked | NotDecided::Unknown | NotDecided::Unrecordable(_)) => {
-                    StatusCode::UNPROCESSABLE_ENTITY
-                }
-            };
+            let status = error.status();
             again(status, &format!("Nothing was decided now: {error}."))
         }
     }
 }
 
-fn draw(hold: &Shown, may: May, tokens: &Tokens, said: Option<&str>, reason: &str) -> Markup {
+fn draw(hold: &Shown, may: May, groups: &[String], tokens: &Tokens, said: Option<&str>, reason: &str) -> Markup {
     let about = &hold.about;
     html! {
         p.top { span class={ "state " (hold.state) } { (hold.state) } " " span.soft { "hold " code { (hold.id) } } }
         h1 { (words(&about.agent)) " wants to run this" }
         @if let Some(said) = said { p.bad role="alert" { (said) } }
         (standing(hold))
+        (steps::talk(hold))
         @match &about.statement {
             Some(statement) => { (matter(statement)) (masks(hold, statement, may, &tokens.reveal)) }
             None => p.soft { "The statement was erased when the hold closed. What may be kept of it is on the record." },
@@ -178,7 +182,10 @@ fn draw(hold: &Shown, may: May, tokens: &Tokens, said: Option<&str>, reason: &st
             dt { "Session" } dd { (about.session) }
             dt { "Opened" } dd { (moment(&about.opened)) }
         }
-        @if hold.is_waiting() { (form(hold, may, &tokens.decide, reason)) }
+        @if hold.is_waiting() {
+            (form(hold, may, &tokens.decide, reason))
+            @if may.is_ok() { (steps::forms(hold, groups, &tokens.decide)) }
+        }
     }
 }
 
@@ -200,6 +207,7 @@ fn standing(hold: &Shown) -> Markup {
         div.standing {
             @match hold.state.as_str() {
                 "waiting" => p { "Nothing of it ran. It waits for a decision until " strong { (deadline(&hold.until)) } "." },
+                "asked" => p { "Nothing of it ran. The agent was asked and has not answered yet; it can be decided all the same, until " strong { (deadline(&hold.until)) } "." },
                 "approved" => { (by(if unmasked { "Approved, to see values unmasked," } else { "Approved" })) p { "The agent can run it once, until " strong { (moment(&hold.until)) } "." } },
                 "reserved" => { (by(if unmasked { "Approved, to see values unmasked," } else { "Approved" })) p { "It ran inside a transaction that has not ended." } },
                 "spent" => { (by(if unmasked { "Approved, to see values unmasked," } else { "Approved" })) p { "It was run; the approval is used up." } },
@@ -212,7 +220,7 @@ fn standing(hold: &Shown) -> Markup {
     }
 }
 
-fn matter(statement: &Statement) -> Markup {
+pub(super) fn matter(statement: &Statement) -> Markup {
     let hidden = matches!(&statement.sql, Text::Text(text) if deceives(text));
     html! {
         section aria-label="The statement" {

@@ -55,6 +55,7 @@ pub(super) async fn page(State(office): State<Arc<Office>>, guest: Guest, asked:
             ul.holds { @for hold in &holds { (row(hold)) } }
         }
         @if more > 0 { p { "And " (more) " more: " code { "pgsluice holds --all" } " has them." } }
+        p { a href="/grants" { "Standing grants" } }
     };
     answer(StatusCode::OK, &followed(&title, Some((&guest, Place::Holds)), Some("list"), &body))
 }

@@ -13,6 +13,7 @@ mod record;
 mod set_up;
 mod shapes;
 mod sign_in;
+mod steps;
 mod text;
 
 use std::sync::Arc;
@@ -49,6 +50,12 @@ pub fn routes() -> Router<Arc<Office>> {
         .route("/holds", get(inbox::page))
         .route("/holds/{id}", get(hold::page).post(hold::decide))
         .route("/holds/{id}/reveal", get(hold::page).post(hold::reveal))
+        .route("/holds/{id}/ask", get(hold::page).post(steps::ask))
+        .route("/holds/{id}/pass", get(hold::page).post(steps::pass))
+        .route("/holds/{id}/grant", get(hold::page).post(steps::grant))
+        .route("/holds/{id}/together", get(steps::together).post(steps::decide_together))
+        .route("/grants", get(steps::grants))
+        .route("/grants/{id}/revoke", post(steps::revoke))
         .route("/audit", get(audit::page))
         .route("/audit/shapes", get(shapes::page))
         .route("/audit/{seq}", get(record::page))

@@ -117,6 +117,14 @@ impl Chain {
         self.count
     }
 
+    /// How many digits the groups from `first` to `last` have.
+    pub fn digits(&self, first: usize, last: usize) -> usize {
+        match (self.groups.get(first), self.groups.get(last)) {
+            (Some(first), Some(last)) => last.first + last.length - first.first,
+            _ => 0,
+        }
+    }
+
     /// The groups from `first` to `last`.
     pub fn window(&self, text: &[u8], first: usize, last: usize) -> Option<Window<'_>> {
         let groups = self.groups.get(first..=last)?;

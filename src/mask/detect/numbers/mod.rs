@@ -19,8 +19,9 @@ use crate::mask::{Kind, KindSet};
 use cards::Card;
 use chain::{Chain, Window};
 
-/// Digits of the longest value that is a window of a chain.
+/// Digits of the longest value that is a window of a chain, and of the shortest that has no letters.
 const MOST: usize = 19;
+const FEWEST: usize = 7;
 /// A run of this many letters and digits is no number of anybody.
 const LONGEST_TOKEN: usize = 128;
 
@@ -42,8 +43,10 @@ pub const KINDS: KindSet = KindSet::of(names::NATIONAL).or(KindSet::of(&[
 const NINE: KindSet = KindSet::of(&[Kind::US_SSN, Kind::US_ABA, Kind::NL_BSN, Kind::AU_TFN]);
 
 pub fn find(scan: &Scan<'_>, context: &Context<'_>, found: &mut Vec<Finding>) {
-    let swift = scan.sight.upper >= 8 && context.wanted.has(Kind::SWIFT);
-    if scan.sight.digits == 0 && !swift || context.wanted.and(KINDS).is_empty() {
+    let sight = scan.sight;
+    let swift = sight.upper >= 8 && context.wanted.has(Kind::SWIFT);
+    let letters = sight.lower || sight.upper > 0;
+    if sight.digits == 0 && !swift || !letters && sight.digits < FEWEST || context.wanted.and(KINDS).is_empty() {
         return;
     }
     Walk { text: scan.text, context, found, said: None }.run();
@@ -191,11 +194,13 @@ impl Walk<'_> {
     fn chain(&mut self, chain: &Chain) {
         for first in 0..chain.groups() {
             for last in first..chain.groups() {
-                let Some(window) = chain.window(self.text, first, last) else { break };
-                if window.digits.len() > MOST {
+                let digits = chain.digits(first, last);
+                if digits > MOST {
                     break;
                 }
-                if window.digits.len() >= 7 {
+                if digits >= FEWEST
+                    && let Some(window) = chain.window(self.text, first, last)
+                {
                     self.window(&window);
                 }
             }

@@ -209,10 +209,11 @@ pub fn find(scan: &Scan<'_>, context: &Context<'_>, spoken: Spoken, found: &mut 
             return;
         }
     }
-    if end - start < 9 || scan.sight.digits == 0 && !scan.sight.upper > 0 {
+    let sight = &scan.sight;
+    if end - start < 9 || sight.digits == 0 || !(sight.lower || sight.upper > 0 || sight.high) {
         return;
     }
-    if likeness(text) == Likeness::Strong && scan.sight.upper > 0 && !starts_with_title(text) {
+    if sight.upper > 0 && likeness(text) == Likeness::Strong && !starts_with_title(text) {
         // Alone it may be one; a column of such is one.
         found.push(Finding { kind: Kind::ADDRESS, start, end, sure: if alone(text) { Sure::Likely } else { Sure::Maybe } });
     }
@@ -246,12 +247,7 @@ fn running(text: &[u8], found: &mut Vec<Finding>) {
     let mut until = 0;
     for word in Words::of(text, 0) {
         let was = before.replace(word);
-        if word.start < until
-            || !(word.is_capital() || word.is_number() || word.case == Case::None || lexicon::get(word.bytes(text)) & STREET != 0)
-        {
-            continue;
-        }
-        let Some(was) = was else { continue };
+        let Some(was) = was.filter(|_| word.start >= until) else { continue };
         let gap = text.get(was.end..word.start).unwrap_or_default();
         if gap.len() > 3
             || !gap.iter().any(|byte| matches!(byte, b' ' | b':' | b'=' | b'\n'))
@@ -259,12 +255,17 @@ fn running(text: &[u8], found: &mut Vec<Finding>) {
         {
             continue;
         }
-        let says = lexicon::get(was.bytes(text)) & DWELLS != 0
-            || {
-                let mut pair = Words::of(text, was.start.saturating_sub(24)).take_while(|earlier| earlier.start < was.start).last();
-                pair.take().is_some_and(|earlier| lexicon::get_folded(was.fold(earlier.fold(Fold::NEW, text), text)) & DWELLS != 0)
-            }
-            || said_before(text, word.start).strong.has(Kind::ADDRESS);
+        if !(word.is_capital() || word.is_number() || word.case == Case::None || lexicon::get(word.bytes(text)) & STREET != 0) {
+            continue;
+        }
+        let dwells = || {
+            let of_two = || {
+                let earlier = Words::of(text, was.start.saturating_sub(24)).take_while(|earlier| earlier.start < was.start).last();
+                earlier.is_some_and(|earlier| lexicon::get_folded(was.fold(earlier.fold(Fold::NEW, text), text)) & DWELLS != 0)
+            };
+            lexicon::get(was.bytes(text)) & DWELLS != 0 || of_two()
+        };
+        let says = lexicon::may_dwell(was.bytes(text)) && dwells() || said_before(text, word.start).strong.has(Kind::ADDRESS);
         if !says {
             continue;
         }

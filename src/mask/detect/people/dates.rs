@@ -1,9 +1,11 @@
 //! Dates of birth: dates as people and servers write them, where something says that it is the day on which somebody was born.
 
+use std::sync::LazyLock;
+
 use super::super::{Context, Finding, Scan, Sure};
 use crate::mask::kind::Kind;
 use crate::mask::names::said_before;
-use crate::mask::words::Fold;
+use crate::mask::words::Words;
 
 /// Nobody who lives was born before, and few of those that are on record.
 const OLDEST: u32 = 1880;
@@ -85,12 +87,12 @@ fn month(bytes: &[u8], at: usize) -> Option<(u32, usize)> {
     }
     let length = rest.iter().take(14).take_while(|byte| byte.is_ascii_alphabetic() || **byte >= 0x80).count();
     let word = rest.get(..length)?;
-    let of = |word: &[u8]| {
-        let folded = Fold::NEW.word(word);
-        (1..).zip(MONTHS).find(|(_, names)| names.iter().any(|name| Fold::NEW.word(name.as_bytes()) == folded)).map(|(month, _)| month)
-    };
-    of(word).map(|month| (month, at + length))
+    Some(KNOWN.find(word)).filter(|month| *month > 0).map(|month| (month, at + length))
 }
+
+/// Months by their names, counted from one.
+static KNOWN: LazyLock<Words> =
+    LazyLock::new(|| Words::of((1..).zip(MONTHS).flat_map(|(month, names)| names.iter().map(move |name| (*name, month)))));
 
 const MONTHS: [&[&str]; 12] = [
     &["jan", "january", "januar", "janvier", "enero", "janeiro", "gennaio", "januari", "stycznia", "ocak", "ene"],

@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use crate::mask::words::{Fold, Words};
+use crate::mask::words::{Fold, Tails, Words};
 
 pub type Bits = u32;
 
@@ -39,6 +39,9 @@ pub const PLACE: Bits = 1 << 14;
 /// A family name of one or two letters of China, Japan or Korea.
 pub const SURNAME: Bits = 1 << 15;
 
+/// Names of drugs.
+pub const DRUGS: &str = include_str!("drugs.txt");
+
 static WORDS: LazyLock<Words> = LazyLock::new(|| {
     let tables = [
         (include_str!("first.txt"), FIRST),
@@ -46,7 +49,7 @@ static WORDS: LazyLock<Words> = LazyLock::new(|| {
         (include_str!("plain.txt"), PLAIN),
         (include_str!("brands.txt"), BRAND),
         (include_str!("places.txt"), PLACE),
-        (include_str!("drugs.txt"), DRUG),
+        (DRUGS, DRUG),
         (include_str!("surnames.txt"), SURNAME),
         (TITLES, TITLE),
         (CUES, CUE),
@@ -61,9 +64,17 @@ static WORDS: LazyLock<Words> = LazyLock::new(|| {
     Words::of(tables.into_iter().flat_map(|(words, bits)| words.split_whitespace().map(move |word| (word, bits))))
 });
 
-/// What is known of a word.
+/// What is known of a word. No word that is known has a digit in front.
 pub fn get(word: &[u8]) -> Bits {
-    WORDS.find(word)
+    if word.first().is_some_and(u8::is_ascii_digit) { 0 } else { WORDS.find(word) }
+}
+
+/// How the words end after which an address follows.
+static DWELLING_TAILS: LazyLock<Tails> = LazyLock::new(|| Tails::of(DWELLING.split_whitespace()));
+
+/// Whether a word may say that an address follows, or be the end of several that do.
+pub fn may_dwell(word: &[u8]) -> bool {
+    DWELLING_TAILS.may_be(word)
 }
 
 pub fn get_folded(word: Fold) -> Bits {

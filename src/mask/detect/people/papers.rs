@@ -33,8 +33,7 @@ pub fn find(scan: &Scan<'_>, context: &Context<'_>, spoken: Spoken, found: &mut 
     while let Some((start, end)) = next_token(text, at) {
         at = end;
         let token = text.get(start..end).unwrap_or_default();
-        let digits = token.iter().filter(|byte| byte.is_ascii_digit()).count();
-        if wanted.has(Kind::MRN) && is_marked_record(token) {
+        if matches!(token, [b'M' | b'm', ..]) && wanted.has(Kind::MRN) && is_marked_record(token) {
             found.push(Finding { kind: Kind::MRN, start, end, sure: Sure::Likely });
             continue;
         }
@@ -46,13 +45,15 @@ pub fn find(scan: &Scan<'_>, context: &Context<'_>, spoken: Spoken, found: &mut 
         {
             continue;
         }
-        let could = wanted.iter().any(|kind| kind != Kind::USERNAME && (digits >= 3 || kind == Kind::PASSPORT) && fits(kind, token));
+        let made = Made::of(token);
+        // A date is none of them.
+        let could = made.digits > 0 && NUMBERS.into_iter().any(|kind| wanted.has(kind) && made.fits(kind, token)) && !is_date(token);
         let name = wanted.has(Kind::USERNAME)
             && start > 0
             && text.get(..start).is_some_and(|before| {
                 before.ends_with(b"=") || before.ends_with(b"\"") || before.ends_with(b": ") || before.ends_with(b"'")
             })
-            && fits(Kind::USERNAME, token);
+            && made.fits(Kind::USERNAME, token);
         if !could && !name {
             continue;
         }
@@ -68,31 +69,58 @@ pub fn find(scan: &Scan<'_>, context: &Context<'_>, spoken: Spoken, found: &mut 
 
 /// Whether a value can be of the kind at all.
 pub fn fits(kind: Kind, value: &[u8]) -> bool {
-    let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
-    let letters = value.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
-    let others = value.len() - digits - letters;
-    let joints = value.iter().filter(|byte| matches!(byte, b'-' | b' ' | b'.' | b'/')).count();
-    match kind {
-        Kind::CVV => matches!(value.len(), 3 | 4) && digits == value.len(),
-        Kind::PASSPORT => {
-            (6..=14).contains(&value.len())
-                && (digits >= 3 || (digits >= 1 && value.len() >= 8 && !value.iter().any(u8::is_ascii_lowercase)))
-                && others == joints
-                && letters <= 8
-                && joints <= 2
-                && !is_date(value)
+    Made::of(value).fits(kind, value) && (kind == Kind::CVV || kind == Kind::USERNAME || !is_date(value))
+}
+
+/// Kinds of numbers.
+const NUMBERS: [Kind; 5] = [Kind::PASSPORT, Kind::DRIVER_LICENSE, Kind::CVV, Kind::BANK_ACCOUNT, Kind::MRN];
+
+/// What a value is made of.
+#[derive(Debug, Clone, Copy, Default)]
+struct Made {
+    digits: usize,
+    letters: usize,
+    joints: usize,
+    others: usize,
+}
+
+impl Made {
+    fn of(value: &[u8]) -> Self {
+        let mut made = Self::default();
+        for byte in value {
+            match byte {
+                b'0'..=b'9' => made.digits += 1,
+                b'a'..=b'z' | b'A'..=b'Z' => made.letters += 1,
+                b'-' | b' ' | b'.' | b'/' => made.joints += 1,
+                _ => made.others += 1,
+            }
         }
-        Kind::DRIVER_LICENSE => (5..=25).contains(&value.len()) && digits >= 3 && others == joints && joints <= 5 && !is_date(value),
-        Kind::BANK_ACCOUNT => (5..=24).contains(&digits) && letters <= 4 && others == joints && !is_date(value),
-        Kind::MRN => (4..=20).contains(&value.len()) && digits >= 4 && others == joints && letters <= 6 && !is_date(value),
-        Kind::USERNAME => {
-            (2..=40).contains(&value.len())
-                && letters + digits > 0
-                && letters > 0
-                && value.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte >= 0x80 || b"._-+~".contains(byte))
-                && !NO_NAMES.contains(&value.to_ascii_lowercase().as_slice())
+        made
+    }
+
+    /// A date may still fit.
+    fn fits(self, kind: Kind, value: &[u8]) -> bool {
+        let Self { digits, letters, joints, others } = self;
+        match kind {
+            Kind::CVV => matches!(value.len(), 3 | 4) && digits == value.len(),
+            Kind::PASSPORT => {
+                (6..=14).contains(&value.len())
+                    && (digits >= 3 || (digits >= 1 && value.len() >= 8 && !value.iter().any(u8::is_ascii_lowercase)))
+                    && others == 0
+                    && letters <= 8
+                    && joints <= 2
+            }
+            Kind::DRIVER_LICENSE => (5..=25).contains(&value.len()) && digits >= 3 && others == 0 && joints <= 5,
+            Kind::BANK_ACCOUNT => (5..=24).contains(&digits) && letters <= 4 && others == 0,
+            Kind::MRN => (4..=20).contains(&value.len()) && digits >= 4 && others == 0 && letters <= 6,
+            Kind::USERNAME => {
+                (2..=40).contains(&value.len())
+                    && letters > 0
+                    && value.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte >= 0x80 || b"._-+~".contains(byte))
+                    && !NO_NAMES.iter().any(|none| value.eq_ignore_ascii_case(none))
+            }
+            _ => false,
         }
-        _ => false,
     }
 }
 

@@ -83,6 +83,24 @@ enum Class {
     None,
 }
 
+/// Of ASCII; of what is above it the letter tells.
+static PLAIN: [Class; 256] = {
+    let mut classes = [Class::None; 256];
+    let mut rest: &mut [Class] = &mut classes;
+    let mut byte = 0_u8;
+    while let [first, more @ ..] = rest {
+        *first = match byte {
+            b'a'..=b'z' => Class::Lower,
+            b'A'..=b'Z' => Class::Upper,
+            b'0'..=b'9' => Class::Digit,
+            _ => Class::None,
+        };
+        byte = byte.wrapping_add(1);
+        rest = more;
+    }
+    classes
+};
+
 fn class(text: &[u8], at: usize) -> (Class, usize) {
     match text.get(at) {
         Some(b'a'..=b'z') => (Class::Lower, 1),
@@ -127,6 +145,17 @@ impl Iterator for Words<'_> {
             }
             letters += 1;
             self.at += length;
+            // Letters and digits of ASCII, without asking for each what it could be besides.
+            for byte in self.text.get(self.at..).unwrap_or_default() {
+                match PLAIN.get(usize::from(*byte)) {
+                    Some(Class::Lower) => {}
+                    Some(Class::Upper) => upper += 1,
+                    Some(Class::Digit) => digits += 1,
+                    Some(Class::Other | Class::None) | None => break,
+                }
+                letters += 1;
+                self.at += 1;
+            }
             (kind, length) = class(self.text, self.at);
             if kind != Class::None {
                 continue;

@@ -1,21 +1,25 @@
 //! Secrets: what vendors give a prefix to, tokens that say by themselves what they are, hashes of passwords, credentials in addresses, and
 //! whatever a name beside it calls a password, a key or a token. It knows no column and no policy but what the context tells.
 //!
-//! One automaton goes over a text and says where anything of that kind could begin; the rest looks at the bytes around such a place, never
-//! further than a bound, and never twice at what is found already.
+//! One pass over a text says where anything of that kind could begin; the rest looks at the bytes around such a place, never further than a bound,
+//! and never twice at what is found already.
 
 mod bytes;
 mod carriers;
 mod hash;
 mod named;
 mod names;
+mod scan;
 mod shapes;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use std::sync::LazyLock;
+
+use memchr::memmem;
 
 use self::bytes::{Alphabet, Mix, begins, ends};
+use self::scan::Scanner;
 use self::shapes::{SHAPES, Shape};
-use super::{Context, Finding, Scan, Sure};
+use super::{Context, Finding, Scan, Sight, Sure};
 use crate::mask::{Kind, KindSet};
 
 /// Shorter than any secret with its name, and than any token.
@@ -51,7 +55,7 @@ const KINDS: KindSet = KindSet::of(&[
 /// Those of them that only their surroundings tell.
 const TOLD: KindSet = KindSet::of(&[Kind::PASSWORD, Kind::API_KEY, Kind::BEARER, Kind::SESSION_ID, Kind::TOTP_SECRET, Kind::AWS_SECRET]);
 
-/// What begins where a word of the automaton stands.
+/// What begins where a fixed word stands.
 #[derive(Debug, Clone, Copy)]
 enum Begin {
     Shape(&'static Shape),
@@ -66,7 +70,7 @@ enum Begin {
 /// Finds secrets.
 #[derive(Debug)]
 pub(super) struct Secrets {
-    words: AhoCorasick,
+    words: Scanner,
     begins: Vec<Begin>,
 }
 
@@ -77,16 +81,8 @@ impl Secrets {
         let hashes = hash::FORMS.iter().map(|form| (form.fixed, Begin::Hash(form)));
         let others = [("eyJ", Begin::Jwt), ("ewog", Begin::Jwt), ("-----BEGIN", Begin::Pem), ("---- BEGIN", Begin::Pem)];
         let urls = [("://", Begin::Url), (":\\/\\/", Begin::Url)];
-        let (words, begins): (Vec<_>, Vec<_>) = shapes.chain(names).chain(hashes).chain(others).chain(urls).unzip();
-        let built = AhoCorasick::builder()
-            .match_kind(MatchKind::Standard)
-            .ascii_case_insensitive(true)
-            .prefilter(false)
-            .kind(Some(AhoCorasickKind::DFA))
-            .build(words);
-        // A few thousand states: the automaton takes millions.
-        let Ok(words) = built else { unreachable!("the words of secrets make an automaton") };
-        Self { words, begins }
+        let (words, begins): (Vec<&str>, Vec<_>) = shapes.chain(names).chain(hashes).chain(others).chain(urls).unzip();
+        Self { words: Scanner::new(words.into_iter()), begins }
     }
 
     /// Adds what is found, in no order; one may lie over another.
@@ -102,17 +98,17 @@ impl Secrets {
         let sight = scan.sight;
         let letters = sight.lower || sight.upper > 0 || sight.high;
         let marked = sight.digits > 0 || sight.colon || sight.equals || sight.dash || sight.high;
-        if text.len() < SHORTEST || !letters || !marked && text.len() < SHORTEST_PLAIN {
+        if text.len() < SHORTEST || !letters || !marked && text.len() < SHORTEST_PLAIN || !may_hold(text, &sight) {
             return;
         }
         let from = found.len();
         // Up to where the last name was read, and up to where something is found that is sure.
         let (mut read, mut covered) = (0, 0);
-        for hit in self.words.find_overlapping_iter(text) {
-            let Some(begin) = self.begins.get(hit.pattern().as_usize()) else { continue };
-            let (start, end) = (hit.start(), hit.end());
+        self.words.each(text, |hit| {
+            let Some(begin) = self.begins.get(hit.word) else { return };
+            let (start, end) = (hit.start, hit.end);
             if start < covered {
-                continue;
+                return;
             }
             let finding = match begin {
                 Begin::Shape(shape) => of_shape(text, start, shape),
@@ -133,10 +129,26 @@ impl Secrets {
                 }
                 found.push(finding);
             }
-        }
+        });
         beside_key_ids(text, from, found);
     }
 }
+
+/// Whether a text can hold any. What nothing is given to by a sign has to be told from words by its digits or its capitals; of small letters alone
+/// there is only the seed of one-time passwords.
+fn may_hold(text: &[u8], sight: &Sight) -> bool {
+    let drawn = sight.digits > 0 || sight.upper > 0 || sight.high;
+    let given = sight.colon || sight.equals || sight.angle || sight.quote;
+    // An address needs no random part; `--password …` is a flag.
+    let written = sight.slash && sight.dot || sight.dash && memmem::find(text, b"--").is_some();
+    drawn || given || written || text.len() >= SHORTEST_SEED && SEEDS.iter().any(|seed| seed.find(text).is_some())
+}
+
+/// The shortest name of a seed and the shortest seed.
+const SHORTEST_SEED: usize = 20;
+
+/// What is in every name of a seed that is written in small letters without a digit.
+static SEEDS: LazyLock<[memmem::Finder<'static>; 4]> = LazyLock::new(|| ["otp", "mfa", "secret", "authenticator"].map(memmem::Finder::new));
 
 /// What the context says of the text as a whole: the name it has, or what its column speaks for.
 fn whole(text: &[u8], context: &Context<'_>, found: &mut Vec<Finding>) {
@@ -172,7 +184,7 @@ fn of_shape(text: &[u8], at: usize, shape: &Shape) -> Option<Finding> {
     if length < shape.least || length > shape.most && !shape.anywhere || !ends(text, from + length) && !shape.anywhere {
         return None;
     }
-    if !shape.within.is_empty() && memchr::memmem::find(run, shape.within.as_bytes()).is_none() {
+    if !shape.within.is_empty() && memmem::find(run, shape.within.as_bytes()).is_none() {
         return None;
     }
     let mut start = at;

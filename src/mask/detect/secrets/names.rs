@@ -11,7 +11,7 @@ pub(super) struct Said {
     pub firm: bool,
 }
 
-/// What is in every name of the table below. Where the automaton meets one of these, the whole name is read.
+/// What is in every name of the table below. Where one of these is met, the whole name is read.
 pub(super) const ROOTS: &[&str] = &[
     "pass",
     "pwd",
