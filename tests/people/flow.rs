@@ -193,7 +193,7 @@ fn a_reviewer_at_a_desk_sees_holds_come_and_go() {
     let mut said = BufReader::new(node.stdout.take().unwrap()).lines();
     let first = said.next().and_then(Result::ok);
     let agent = (first.as_deref() == Some("open")).then(|| stage.agent("DROP TABLE held_orders -- for the migration"));
-    let last = said.filter_map(Result::ok).last();
+    let last = said.map_while(Result::ok).last();
     let ended_well = node.wait_with_output().unwrap();
     let complaint = String::from_utf8_lossy(&ended_well.stderr).into_owned();
     assert!(ended_well.status.success() && last.as_deref() == Some("done"), "{first:?} {last:?} {complaint}");

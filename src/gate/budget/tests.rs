@@ -202,10 +202,8 @@ proptest! {
                 Act::Lease(count) => {
                     let (mut lease, mut used) = (Lease::NONE, 0);
                     while used < count {
-                        if !lease.use_up(rows(1)) {
-                            if purse.renew(&mut lease, now, &allowance, rows(1)).is_err() {
-                                break;
-                            }
+                        if !lease.use_up(rows(1)) && purse.renew(&mut lease, now, &allowance, rows(1)).is_err() {
+                            break;
                         }
                         used += 1;
                     }

@@ -113,7 +113,7 @@ impl Runner {
                 Ok(Next::Now)
             }
             Fate::Later(failure, _) if !is_open && notice.tries >= MOST_AFTER_END => self.give_up(due, &failure),
-            fate => self.not_arrived(due, notice.tries, fate),
+            fate @ (Fate::Later(..) | Fate::Refused(_)) => self.not_arrived(due, notice.tries, fate),
         }
     }
 
@@ -132,7 +132,7 @@ impl Runner {
                 self.store.digest_told(digest.id)?;
                 Ok(Next::Now)
             }
-            fate => self.not_arrived(due, digest.tries, fate),
+            fate @ (Fate::Later(..) | Fate::Refused(_)) => self.not_arrived(due, digest.tries, fate),
         }
     }
 

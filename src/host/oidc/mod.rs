@@ -409,6 +409,7 @@ fn no_token_endpoint() -> NoWord {
 }
 
 /// In words of ours: what an answer holds may be a token.
+#[allow(clippy::wildcard_enum_match_arm, reason = "the crate may come to know more ways to fail")]
 fn undiscovered(error: openidconnect::DiscoveryError<NoAnswer>) -> String {
     use openidconnect::DiscoveryError as Error;
     match error {
@@ -439,6 +440,7 @@ fn no_token(error: RequestTokenError<NoAnswer, StandardErrorResponse<CoreErrorRe
 }
 
 /// Which check failed; what stood there instead is the provider's, and may be anything.
+#[allow(clippy::wildcard_enum_match_arm, reason = "the crate may come to know more checks")]
 fn in_short(error: &ClaimsVerificationError) -> &'static str {
     match error {
         ClaimsVerificationError::Expired(_) => "its time is over, or not yet there",

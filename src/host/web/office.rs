@@ -19,7 +19,7 @@ use super::shown::{Listed, Shown};
 use super::slack::SlackDoor;
 use super::{Place, WebError};
 use crate::audit::event::{HoldRead, PersonDenied, PersonSignedIn, PersonSignedOut, Revealed, Words};
-use crate::gate::hold::{Barred, Decider, HoldId, State as Stands, may_decide};
+use crate::gate::hold::{Barred, Decider, HoldId, may_decide};
 use crate::host::config::Web as Settings;
 use crate::host::desk::{Desk, NotDecided, Step, Which};
 use crate::host::health::Ask;
