@@ -74,7 +74,9 @@ fn gather(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::Object(object) => object.iter().for_each(|(name, value)| match value {
             Value::String(text) if name == "text" => found.push(text.clone()),
-            other => gather(other, found),
+            other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_)) => {
+                gather(other, found)
+            }
         }),
         Value::Array(list) => list.iter().for_each(|value| gather(value, found)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
