@@ -15,7 +15,7 @@ fn a_reviewer_signs_in_sees_the_holds_and_signs_out() {
     assert_eq!((asked.status, asked.header("location")), (303, &*format!("/sign-in?next=/holds/{hold}")));
     let entered = browser.try_sign_in(&format!("/holds/{hold}"), "rita", RITA);
     assert_eq!((entered.status, entered.header("location")), (303, &*format!("/holds/{hold}")));
-    assert!(browser.get(&format!("/holds/{hold}")).body.contains("DROP TABLE orders"));
+    assert!(browser.get(&format!("/holds/{hold}")).text().contains("DROP TABLE orders"));
     let list = browser.get("/");
     assert!(list.body.contains("1 waiting") && list.body.contains(&format!("/holds/{hold}")), "{list:?}");
     let token = list.field("/sign-out", "token");

@@ -25,6 +25,15 @@ impl Answer {
         self.headers.iter().find(|(found, _)| found == name).map_or("", |(_, value)| value)
     }
 
+    /// What a page says, without its tags.
+    pub fn text(&self) -> String {
+        let inside = self.body.split('<').enumerate().map(|(place, part)| match part.split_once('>') {
+            Some((_, text)) if place > 0 => text,
+            _ => part,
+        });
+        inside.collect()
+    }
+
     /// No script but our own, which is a file.
     pub fn has_no_foreign_script(&self) -> bool {
         let own = "<script src=\"/live.js\" defer></script>";

@@ -43,7 +43,7 @@ fn whoever_the_provider_vouches_for_decides_as_their_groups_let_them() {
     assert!(asked.body.contains(&format!("href=\"/sign-in/provider?next=/holds/{hold}\"")), "{}", asked.body);
     let entered = town.try_sign_in(&mut nina, "nina", &format!("/holds/{hold}"));
     assert_eq!((entered.status, entered.header("location")), (303, &*format!("/holds/{hold}")));
-    assert!(nina.get(&format!("/holds/{hold}")).body.contains("DROP TABLE orders"));
+    assert!(nina.get(&format!("/holds/{hold}")).text().contains("DROP TABLE orders"));
     assert_eq!(nina.decide(&hold, "approve", "as planned").status, 303);
     assert!(town.house.runs("DROP TABLE orders"));
     assert_eq!(town.house.kinds(), ["held", "person_signed_in", "hold_read", "hold_read", "decided", "spent"]);

@@ -1,6 +1,13 @@
 //! What people read beside holds: the record, shapes, agents, the policy, health.
 
+use std::time::SystemTime;
+
+use pgsluice::host::people::{NewAccount, password};
+use pgsluice::host::secret::Secret;
+
 use crate::house::House;
+
+const OLAF: &str = "somebody who only reads";
 
 const PAGES: [&str; 6] = ["/audit", "/audit/1", "/audit/shapes", "/agents", "/policy", "/health"];
 
@@ -96,4 +103,15 @@ fn agents_shapes_and_health_are_shown() {
         assert!(health.contains(shown), "{shown} is not in {health}");
     }
     assert!(rita.get("/audit/shapes?by=time&since=1h").body.contains("Nothing was run in that time."));
+    // Who only reads reads all of it, and decides nothing.
+    let verifier = password::verifier("olaf", &Secret::new(OLAF)).unwrap();
+    house.accounts().add(&NewAccount { name: "olaf".to_owned(), groups: Vec::new(), verifier }, "test", SystemTime::now()).unwrap();
+    let hold = house.hold("DROP TABLE orders");
+    let mut olaf = house.browser();
+    olaf.sign_in("olaf", OLAF);
+    for path in PAGES {
+        assert_eq!(olaf.get(path).status, 200, "an auditor reads {path}");
+    }
+    let page = olaf.get(&format!("/holds/{hold}"));
+    assert!(page.status == 200 && page.body.contains("Your role reads") && !page.body.contains("name=\"verdict\""), "{}", page.body);
 }

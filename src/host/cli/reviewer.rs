@@ -178,7 +178,7 @@ pub(super) fn run(command: Reviewer, environment: &BTreeMap<String, String>) -> 
             let verifier = password::verifier(&name, &password)?;
             let account = NewAccount { name: name.clone(), groups: group, verifier };
             office.accounts.add(&account, &office.acting.by(), SystemTime::now())?;
-            eprintln!("pgsluice: {name} can sign in and decide");
+            eprintln!("pgsluice: {name} can sign in");
             let printed = given.tell(&password);
             office.settle().and(printed)
         }

@@ -31,9 +31,13 @@ pub fn message(telling: &Telling, time: &str) -> Value {
 
 fn event(kind: &str, time: &str, shown: &Shown, link: &str, left_out: bool) -> Value {
     let mut hold = json!(shown);
-    if let Some(decided) = hold.get_mut("decided").and_then(Value::as_object_mut) {
-        // Written for the agent; nobody masks it.
-        decided.remove("reason");
+    // What people write, nobody masks.
+    for (place, name) in [("/decided", "reason"), ("/approved", "reason"), ("/about/passed", "reason"), ("/about/dialogue", "question")] {
+        match hold.pointer_mut(place) {
+            Some(Value::Array(all)) => all.iter_mut().filter_map(Value::as_object_mut).for_each(|one| drop(one.remove(name))),
+            Some(Value::Object(one)) => drop(one.remove(name)),
+            Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) | None => {}
+        }
     }
     json!({"type": kind, "timestamp": time, "data": {"hold": hold, "link": link, "statement_left_out": left_out}})
 }

@@ -2,7 +2,7 @@
 //! It is made of what people are shown and nothing else, so that what is sensitive in it is masked.
 
 use crate::host::visible::{Piece, deceives, pieces};
-use crate::host::web::shown::{About, Decided, Estimate, Exchange, Relation, Statement};
+use crate::host::web::shown::{About, Decided, Estimate, Relation, Statement};
 use crate::host::web::{Shown, Text, masked_places, number, size};
 
 /// Lines of a text, those that are too long for a narrow window counted as several: what is further down is not seen at a glance.
@@ -93,11 +93,11 @@ impl Telling {
         if approvals > 1 {
             self.fact("Approvals", format!("{approvals} different people have to approve"));
         }
-        self.text(
-            "Passed on",
-            passed.into_iter().map(|one| format!("by {} to {} at {}: {}", one.by, one.to, one.at, one.reason)).collect(),
-        );
-        self.text("Asked, and what the agent answered, which nobody has checked", dialogue.into_iter().map(|one| exchange(&one)).collect());
+        // What people write, nobody masks: what was asked, its page shows.
+        self.text("Passed on", passed.into_iter().map(|one| format!("by {} to {} at {}", one.by, one.to, one.at)).collect());
+        if !dialogue.is_empty() {
+            self.notes.push("The agent was asked about it: its page has what was asked and answered.".to_owned());
+        }
         self.fact("Session", session.to_string());
         self.fact("Since", opened);
         if self.is_open() {
@@ -147,14 +147,9 @@ impl Telling {
     /// Whether all of it can be told as it is, at a glance: nothing in it that is not what it looks like, and no gap that hides what follows.
     pub fn is_plain(&self) -> bool {
         let facts = self.facts.iter().all(|said| !deceives(&said.text) && !said.text.contains(['\n', '\t', '`']));
-        let whole = self.shown.about.statement.is_some();
+        let whole = self.shown.about.statement.is_some() && self.shown.about.dialogue.is_empty();
         whole && facts && self.texts.iter().all(|said| !deceives(&said.text) && !said.text.contains('`') && is_seen_whole(&said.text))
     }
-}
-
-fn exchange(one: &Exchange) -> String {
-    let answer = one.answer.as_deref().map_or_else(|| "no answer yet".to_owned(), |answer| format!("\u{201c}{answer}\u{201d}"));
-    format!("{} at {}: {} \u{2014} {answer}", one.by, one.at, one.question)
 }
 
 fn written(text: Text) -> String {

@@ -84,7 +84,7 @@ impl AccountStore {
         Ok(Self { state: state.clone(), connection: state.connect()? })
     }
 
-    /// An account for a person who may decide; who is not on the list of people comes there as a reviewer.
+    /// An account for a person, who may do with it what the role says; who is not on the list of people comes there as a reviewer.
     pub fn add(&mut self, account: &NewAccount, by: &str, now: SystemTime) -> Result<(), PeopleError> {
         self.write(|transaction| add(transaction, account, by, now))
     }
@@ -244,9 +244,6 @@ pub(super) fn add(
             (person, Change::Added)
         }
     };
-    if !person.role.may(super::Capability::Decide) {
-        return Ok(Err(PeopleError::NoReviewer { name: person.name, role: person.role }));
-    }
     let id = person_id(transaction, &person.name)?;
     let vouched = "SELECT EXISTS (SELECT 1 FROM identities WHERE person = ?1)";
     if transaction.query_row(vouched, [id], |row| row.get(0))? {
@@ -361,15 +358,19 @@ mod tests {
     }
 
     #[test]
-    fn neither_an_auditor_nor_an_agent_has_an_account() {
+    fn an_auditor_has_an_account_and_an_agent_has_none() {
         let (_folder, state, mut store) = store();
         let mut people = PeopleStore::open(&state).unwrap();
         people.add(&NewPerson { name: "bob".to_owned(), role: Role::Auditor, os_user: "bob".to_owned() }, "eve", at(0)).unwrap();
-        assert!(matches!(store.add(&new("bob"), "eve", at(0)), Err(PeopleError::NoReviewer { .. })));
         let agent = crate::host::agents::NewAgent { name: "bot".to_owned(), owner: "bob".to_owned(), ..Default::default() };
         crate::host::agents::AgentStore::open(&state).unwrap().add(&agent, "eve", at(0)).unwrap();
         assert!(matches!(store.add(&new("Bot"), "eve", at(0)), Err(PeopleError::IsAgent(_))));
         assert!(store.is_empty().unwrap());
+        store.add(&new("bob"), "eve", at(0)).unwrap();
+        let account = store.account("bob").unwrap().unwrap();
+        let token = store.begin(&account, "web", LIFETIME, at(1)).unwrap().unwrap();
+        let bob = store.visitor(token.expose(), "web", LIFETIME, true, at(2)).unwrap().unwrap();
+        assert_eq!(bob.role, Role::Auditor);
     }
 
     #[test]

@@ -45,9 +45,11 @@ impl<'t> Build<'t> {
             _ => None,
         });
         for key in sorted.chain(&select.group_clause).chain(&select.distinct_clause) {
-            let mut steps = Vec::new();
-            self.expression(Some(target(select, key).unwrap_or(key)), query, &mut steps);
-            self.ask(query, &steps, false);
+            for asked in targets(select, key) {
+                let mut steps = Vec::new();
+                self.expression(Some(asked), query, &mut steps);
+                self.ask(query, &steps, false);
+            }
         }
         for window in &select.window_clause {
             if let Some(NodeRef::WindowDef(window)) = window.node.as_ref().map(|node| node.to_ref()) {
@@ -124,25 +126,21 @@ impl<'t> Build<'t> {
     }
 }
 
-/// The target that a key names by its alias or its number.
-fn target<'t>(select: &'t SelectStmt, key: &Node) -> Option<&'t Node> {
-    let mut targets = select.target_list.iter().filter_map(|node| match node.node.as_ref()?.to_ref() {
+/// What a key of an order or a group stands for: the target of that alias, or itself. Of a number it could be any target: no fact may hang on a
+/// number, for texts that differ in nothing else are remembered as one.
+fn targets<'t>(select: &'t SelectStmt, key: &'t Node) -> Vec<&'t Node> {
+    let mut all = select.target_list.iter().filter_map(|node| match node.node.as_ref()?.to_ref() {
         NodeRef::ResTarget(target) => Some(target),
         _ => None,
     });
-    match key.node.as_ref()?.to_ref() {
-        NodeRef::ColumnRef(column) => {
-            let [only] = column.fields.as_slice() else { return None };
-            let name = names::text(only)?;
-            targets.find(|target| target.name == name)?.val.as_deref()
+    match key.node.as_ref().map(|node| node.to_ref()) {
+        Some(NodeRef::ColumnRef(column)) => {
+            let alias = if let [only] = column.fields.as_slice() { names::text(only) } else { None };
+            let named = alias.and_then(|name| all.find(|target| target.name == name)?.val.as_deref());
+            vec![named.unwrap_or(key)]
         }
-        NodeRef::AConst(constant) => match constant.val {
-            Some(super::super::parser::tree::a_const::Val::Ival(ref number)) => {
-                targets.nth(usize::try_from(number.ival).ok()?.checked_sub(1)?)?.val.as_deref()
-            }
-            _ => None,
-        },
-        _ => None,
+        Some(NodeRef::AConst(_)) => all.filter_map(|target| target.val.as_deref()).collect(),
+        _ => vec![key],
     }
 }
 

@@ -60,9 +60,12 @@ impl<'t> Build<'t> {
             NodeRef::ResTarget(target) => self.expression(target.val.as_deref(), query, steps),
             NodeRef::AIndirection(indirection) => self.part(indirection, query, steps),
             NodeRef::SelectStmt(_) => self.rows_of(node, query, steps),
-            // Whether there is something is no secret.
-            NodeRef::NullTest(_)
-            | NodeRef::AConst(_)
+            // Whether there is something is no secret; what is done on the way is.
+            NodeRef::NullTest(test) => {
+                self.aside(test.arg.as_deref(), query);
+                0
+            }
+            NodeRef::AConst(_)
             | NodeRef::ParamRef(_)
             | NodeRef::SqlvalueFunction(_)
             | NodeRef::SetToDefault(_)

@@ -104,7 +104,7 @@ pub(super) fn forms(hold: &Shown, groups: &[String], token: &str) -> Markup {
                             label for=(format!("room{number}")) { "Number " (number) ", " (value) ", may be" }
                             input id=(format!("room{number}")) name="room" value=(format!("{number}={value}..{value}"));
                         }
-                        label for="because" { "Reason" }
+                        label for="because" { "Why these may run" }
                         textarea id="because" name="reason" rows="2" maxlength=(LONGEST_REASON) {}
                         button.approve type="submit" { "Approve these" }
                     },
