@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use pgsluice::sql::facts::Opaque;
 use pgsluice::sql::{self, Cache};
 use proptest::prelude::*;
 
@@ -90,7 +91,11 @@ proptest! {
         let (one, other) = (with_other_literals(text, &one), with_other_literals(text, &other));
         let mut cache = Cache::default();
         for text in [text, &one, &other, text, &one] {
-            prop_assert_eq!(&*cache.read(text.as_bytes()), &sql::read(text.as_bytes()), "{}", text);
+            let read = sql::read(text.as_bytes());
+            // What only reading is kept from needs no reading where its facts are known.
+            if read.opaque != Some(Opaque::TooManyComments) {
+                prop_assert_eq!(&*cache.read(text.as_bytes()), &read, "{}", text);
+            }
         }
     }
 

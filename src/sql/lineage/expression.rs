@@ -145,14 +145,16 @@ impl<'t> Build<'t> {
         if let Some(filter) = call.agg_filter.as_deref() {
             self.condition(Some(filter), query);
         }
-        if initdb && counts {
-            return if gathers { self.step(steps, Step::Rows) } else { 0 };
-        }
         if let Some(window) = call.over.as_deref() {
             self.window(window, query);
         }
         if !call.agg_within_group {
             self.aside(&call.agg_order, query);
+        }
+        if initdb && counts {
+            // Counting shows nothing of them; what they do counts.
+            self.aside(&call.args, query);
+            return if gathers { self.step(steps, Step::Rows) } else { 0 };
         }
         let from = steps.len();
         let beside = if !initdb {
